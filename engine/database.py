@@ -1,0 +1,321 @@
+"""Access to a database: pooled connections, explicit transactions, named statements, batches. Any dialect behind it."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+from .errors import CancelledError, DatabaseError, DbsvcError
+from .statements import Statement, Statements
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+_ATTEMPTS = 8
+_LONGEST_PAUSE = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a statement gave: its rows, and how many rows it touched."""
+
+    rows: list[Row]
+    row_count: int
+
+    @property
+    def count(self) -> int:
+        """How many records the statement moved: by its own count (a single ``records``), else by the driver's."""
+        if len(self.rows) == 1 and "records" in self.rows[0]:
+            return int(self.rows[0]["records"])
+        return self.row_count
+
+
+class Dialect(Protocol):
+    """One kind of database: knows its driver, and nothing of what is stored."""
+
+    #: the dialect's name, then those it inherits statements from
+    family: tuple[str, ...]
+    #: the database as a person may see it: without secrets
+    label: str
+
+    def connect(self, statements: Statements) -> Any:
+        """Open a connection, configured, outside any transaction."""
+
+    def close(self, connection: Any) -> None:
+        """Close a connection."""
+
+    def is_usable(self, connection: Any) -> bool:
+        """Whether the connection is alive and outside any transaction."""
+
+    def interrupt(self, connection: Any) -> None:
+        """Cancel, from another thread, what the connection is doing."""
+
+    def execute(self, connection: Any, statement: Statement, parameters: Mapping[str, Any]) -> Result:
+        """Run a statement and fetch everything it returns."""
+
+    def stream(self, connection: Any, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
+        """Run a query and fetch its rows in bounded memory."""
+
+    def copy_csv(self, connection: Any, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
+        """Bulk-copy CSV records, each ended by LF, none with a lone CR or blank line. Raise MalformedCsvError."""
+
+    def insert(
+        self, connection: Any, insert: Statement, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Insert rows of values in bounded memory."""
+
+    def translate(self, error: Exception) -> DatabaseError | None:
+        """Return the engine's error for a driver's, or None when it is not the driver's."""
+
+    def migrations(self) -> list[str]:
+        """Folders with migrations, below ``migrations``, in the order they apply."""
+
+    def migration_url(self) -> str:
+        """Where yoyo finds the database."""
+
+    def migration_lock(self, connection: Any, lock: Statement) -> AbstractContextManager[None]:
+        """Hold a lock, one holder at a time among all processes, that dies with the process."""
+
+
+class Transaction:
+    """An open transaction. Everything in it happens, or nothing."""
+
+    def __init__(self, database: Database, connection: Any) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._statements = database.statements
+        self._connection = connection
+        self._depth = 0
+
+    def run(self, name: str, /, **parameters: Any) -> Result:
+        """Run a named statement, such as ``run("ledger/show_load", load_id=3)``."""
+        return self._execute(self._statements[name], parameters)
+
+    def execute(self, sql: str, /, **parameters: Any) -> Result:
+        """Run SQL of your own. ``:name`` is a value, ``:"name"`` an identifier, on every database."""
+        return self._execute(Statement("<string>", sql), parameters)
+
+    def stream(self, name: str, /, **parameters: Any) -> Iterator[Row]:
+        """Run a named query and yield its rows in bounded memory."""
+        with self._driver():
+            yield from self._dialect.stream(self._connection, self._statements[name], parameters)
+
+    def run_phase(self, folder: str, /, **parameters: Any) -> Iterator[tuple[Statement, Result]]:
+        """Run every statement of a phase in order, giving each the parameters it uses."""
+        for statement in self._statements.phase(folder):
+            used = {name: parameters[name] for name in statement.parameters}
+            yield statement, self._execute(statement, used)
+
+    def fingerprint(self, dataset: str) -> str:
+        """Return the digest of a dataset's rules."""
+        return self._statements.fingerprint(dataset)
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """Insert any number of rows in bounded memory. Returns how many."""
+        with self._driver():
+            insert = self._statements["rows/insert"]
+            return self._dialect.insert(self._connection, insert, table, columns, rows)
+
+    def upsert_rows(
+        self, table: str, columns: Sequence[str], key: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Insert rows, replacing those with the same ``key``; of several with one key the last wins. Returns how many.
+
+        ``key`` names the columns of a primary key or unique constraint.
+        """
+        incoming = f"incoming_{table}"
+        self.run("rows/create_incoming", incoming=incoming, table=table, columns=list(columns))
+        numbered = ((arrival, *row) for arrival, row in enumerate(rows))
+        self.insert_rows(incoming, ["arrival", *columns], numbered)
+        result = self.run(
+            "rows/upsert_incoming",
+            table=table,
+            incoming=incoming,
+            columns=list(columns),
+            key=list(key),
+            assignments={column: ("excluded", column) for column in columns if column not in key}
+            or {key[0]: ("excluded", key[0])},
+        )
+        self.run("rows/drop_incoming", incoming=incoming)
+        return result.count
+
+    def copy_csv(self, table: str, columns: Sequence[str], data: bytes) -> int:
+        """Bulk-copy CSV text of those columns, the fastest way in; returns how many records.
+
+        Records end in LF; no header, no blank lines. Raises MalformedCsvError, and copies nothing, when a record has another
+        number of fields.
+        """
+        with self.transaction(), self._driver():
+            return self._dialect.copy_csv(self._connection, self._statements["rows/copy"], table, columns, data)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Open a transaction inside this one: on an exception only what was done inside is taken back."""
+        self._depth += 1
+        name = f"level_{self._depth}"
+        self.run("session/savepoint", name=name)
+        try:
+            yield self
+        except BaseException:
+            with suppress(DatabaseError):  # a lost connection took everything back already
+                self.run("session/rollback_to_savepoint", name=name)
+                self.run("session/release_savepoint", name=name)
+            raise
+        else:
+            self.run("session/release_savepoint", name=name)
+        finally:
+            self._depth -= 1
+
+    def _execute(self, statement: Statement, parameters: Mapping[str, Any]) -> Result:
+        if parameters.keys() != statement.parameters.keys():
+            odd = ", ".join(sorted(parameters.keys() ^ statement.parameters.keys()))
+            raise TypeError(f"{statement.name}: parameters missing or not used: {odd}")
+        with self._driver():
+            return self._dialect.execute(self._connection, statement, parameters)
+
+    @contextmanager
+    def _driver(self) -> Iterator[None]:
+        with self._database.translating():
+            yield
+
+
+class Database:
+    """A database, whichever it is. Thread-safe: each thread's transaction has a connection of its own."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.statements = Statements(dialect.family)
+        self._idle: list[Any] = []
+        self._busy: set[Any] = set()
+        self._lock = threading.Lock()
+        self._current = threading.local()
+        self._stopping = False
+        #: how many transactions were run again after an error that a retry can help
+        self.retries = 0
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Open a transaction: commits on success, rolls back on any exception.
+
+        Inside an open transaction of the same thread it is a savepoint of that one.
+        """
+        outer: Transaction | None = getattr(self._current, "transaction", None)
+        if outer is not None:
+            with outer.transaction():
+                yield outer
+            return
+        with self.connection() as connection:
+            transaction = Transaction(self, connection)
+            transaction.run("session/begin")
+            self._current.transaction = transaction
+            try:
+                yield transaction
+            except BaseException:
+                with suppress(DatabaseError):  # a lost connection took everything back already
+                    transaction.run("session/rollback")
+                raise
+            else:
+                transaction.run("session/commit")
+            finally:
+                self._current.transaction = None
+
+    def run_transaction(self, work: Callable[[Transaction], T], attempts: int = _ATTEMPTS) -> T:
+        """Run ``work`` in a transaction; on an error that a retry can help, run the whole of it again.
+
+        Pauses grow from 50 ms to 5 s, with jitter. ``work`` must have no effect outside the transaction.
+        """
+        for attempt in range(1, attempts + 1):
+            try:
+                with self.transaction() as transaction:
+                    return work(transaction)
+            except DatabaseError as error:
+                nested = getattr(self._current, "transaction", None) is not None
+                if not error.retryable or attempt == attempts or nested or self._stopping:
+                    raise
+                self.retries += 1
+                time.sleep(min(_LONGEST_PAUSE, 0.05 * 3**attempt) * random.uniform(0.5, 1.0))
+        raise AssertionError("attempts must be at least 1")
+
+    @contextmanager
+    def connection(self) -> Iterator[Any]:
+        """Lend a driver's connection from the pool, outside any transaction; it returns if it is still usable."""
+        self._raise_if_stopping()
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None or not self.dialect.is_usable(connection):
+            with self.translating():
+                connection = self.dialect.connect(self.statements)
+        with self._lock:
+            self._busy.add(connection)
+        try:
+            yield connection
+        finally:
+            with self._lock:
+                self._busy.discard(connection)
+                keep = self.dialect.is_usable(connection) and not self._stopping
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                with suppress(Exception):
+                    self.dialect.close(connection)
+
+    @contextmanager
+    def translating(self) -> Iterator[None]:
+        """Raise the driver's errors as the engine's, which keep them as their cause."""
+        try:
+            yield
+        except DbsvcError:
+            raise
+        except Exception as error:
+            if translated := self.dialect.translate(error):
+                if self._stopping:
+                    raise CancelledError("Stopped before it was done.") from error
+                raise translated from error
+            raise
+
+    def interrupt(self) -> None:
+        """Cancel every running statement and start no more. For signal handlers."""
+        self._stopping = True
+        with self._lock:
+            busy = list(self._busy)
+        for connection in busy:
+            with suppress(Exception):
+                self.dialect.interrupt(connection)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            connections, self._idle = self._idle, []
+        for connection in connections:
+            with suppress(Exception):
+                self.dialect.close(connection)
+
+    def _raise_if_stopping(self) -> None:
+        if self._stopping:
+            raise CancelledError("Stopped before it was done.")
+
+
+def connect(url: str | None = None) -> Database:
+    """Open the database at ``url``, by default the one that the settings name.
+
+    ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db`` or ``postgresql://user:password@host:port/name``.
+    Nothing is contacted before the first transaction. Raises ConfigurationError for a URL that cannot be.
+    """
+    from .dialects import dialect_for
+    from .settings import read_settings
+
+    return Database(dialect_for(url if url is not None else read_settings().database_url))

@@ -1,0 +1,233 @@
+"""SQLite, by the standard library's driver: the embedded default."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import fcntl
+import io
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from ..database import Result, Row
+from ..errors import (
+    ConfigurationError,
+    ContentionError,
+    DatabaseError,
+    IntegrityError,
+    MalformedCsvError,
+    UnavailableError,
+)
+from ..statements import Statement, Statements
+
+#: How long to wait for another process's transaction before giving up, in seconds: longer than a large publish.
+BUSY_TIMEOUT = 120.0
+
+_SETTINGS = {
+    "journal_mode": "wal",  # readers never wait for a writer, nor a writer for them
+    "synchronous": "full",  # what was reported as published survives a power cut
+    "foreign_keys": "on",
+    "cache_size": "-32000",  # KiB a connection
+}
+_ROWS_PER_INSERT = 200  # a multi-row insert costs a third of so many single ones; more rows gain nothing
+_MOST_PARAMETERS = 32_000  # SQLite allows 32766
+_BATCH = 10_000
+
+# What the schema calls date, timestamp, boolean and decimal_text is read as such. Python looks at the declared type's name.
+sqlite3.register_converter("date", lambda raw: datetime.date.fromisoformat(raw.decode()))
+sqlite3.register_converter(
+    "timestamp", lambda raw: datetime.datetime.fromisoformat(raw.decode()).replace(tzinfo=datetime.UTC)
+)
+sqlite3.register_converter("boolean", lambda raw: raw != b"0")
+sqlite3.register_converter("decimal_text", lambda raw: Decimal(raw.decode()))
+sqlite3.register_adapter(Decimal, lambda number: format(number, "f"))
+sqlite3.register_adapter(datetime.date, datetime.date.isoformat)
+sqlite3.register_adapter(
+    datetime.datetime, lambda time: time.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(" ")
+)
+
+
+class Driver:
+    """A SQLite database file."""
+
+    family: tuple[str, ...] = ("sqlite",)
+
+    def __init__(self, url: str) -> None:
+        path = unquote(url.removeprefix("sqlite://")).removeprefix("/")
+        if not path or path.endswith("/") or path.startswith(":"):
+            raise ConfigurationError("DATABASE_URL must name a file, such as sqlite:///var/data.db.")
+        self.path = Path(path)
+        self.label = f"sqlite:///{path}"
+
+    def connect(self, statements: Statements) -> sqlite3.Connection:
+        """Open the file, and make it and its folder if they do not exist."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnavailableError(
+                f"The folder of {self.label} cannot be made: {error.strerror}.", retryable=False
+            ) from error
+        connection = sqlite3.connect(
+            self.path,
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+            detect_types=sqlite3.PARSE_DECLTYPES,
+        )
+        try:
+            configure = statements["session/configure"]
+            for setting, value in _SETTINGS.items():
+                self.execute(connection, configure, {"setting": setting, "value": value})
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def close(self, connection: sqlite3.Connection) -> None:
+        """Close a connection."""
+        connection.close()
+
+    def is_usable(self, connection: sqlite3.Connection) -> bool:
+        """Whether the connection is outside any transaction."""
+        return not connection.in_transaction
+
+    def interrupt(self, connection: sqlite3.Connection) -> None:
+        """Cancel what the connection is doing."""
+        connection.interrupt()
+
+    def execute(
+        self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]
+    ) -> Result:
+        """Run a statement and fetch everything it returns."""
+        cursor = connection.execute(_render(statement, parameters), _values(statement, parameters))
+        rows = list(_rows(cursor))
+        return Result(rows, len(rows) if cursor.description else max(cursor.rowcount, 0))
+
+    def stream(
+        self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]
+    ) -> Iterator[Row]:
+        """Run a query and fetch its rows one by one."""
+        yield from _rows(connection.execute(_render(statement, parameters), _values(statement, parameters)))
+
+    def copy_csv(
+        self, connection: sqlite3.Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes
+    ) -> int:
+        """Split CSV text into fields and insert many rows a statement."""
+        width = len(columns)
+        fields = _split_quoted(data, width) if b'"' in data else _split(data, width)
+        step = width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
+        for start in range(0, len(fields), step):
+            batch = fields[start : start + step]
+            connection.execute(_many_rows(copy, table, tuple(columns), len(batch) // width), batch)
+        return len(fields) // width
+
+    def insert(
+        self,
+        connection: sqlite3.Connection,
+        insert: Statement,
+        table: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+    ) -> int:
+        """Insert rows of values as they come."""
+        sql = insert.render(
+            lambda _: ", ".join("?" * len(columns)), {"table": table, "columns": list(columns)}
+        )
+        return max(connection.executemany(sql, rows).rowcount, 0)
+
+    def translate(self, error: Exception) -> DatabaseError | None:
+        """Return the engine's error for one of sqlite3's."""
+        if not isinstance(error, sqlite3.Error):
+            return None
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        match code:
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return ContentionError(f"{self.label} is locked by another process: try again later.")
+            case sqlite3.SQLITE_READONLY:
+                return UnavailableError(f"{self.label} is read-only: give write access to it.", retryable=False)
+            case sqlite3.SQLITE_FULL:
+                return UnavailableError(
+                    f"{self.label} cannot grow, the disk is full: make room and run the same command again.",
+                    retryable=False,
+                )
+            case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PERM:
+                return UnavailableError(
+                    f"{self.label} cannot be opened or written: {error}.", retryable=False
+                )
+            case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+                return UnavailableError(f"{self.label} is no sound SQLite database: {error}.", retryable=False)
+            case sqlite3.SQLITE_CONSTRAINT:
+                return IntegrityError(f"The database refused a row: {error}.")
+            case _:
+                return DatabaseError(f"The database refused: {error}.")
+
+    def migrations(self) -> list[str]:
+        """Folders with migrations."""
+        return ["sqlite"]
+
+    def migration_url(self) -> str:
+        """Where yoyo finds the database. It takes the path from the URL as it is."""
+        return f"sqlite:///{quote(str(self.path.absolute()))}"
+
+    @contextmanager
+    def migration_lock(self, connection: sqlite3.Connection, lock: Statement) -> Iterator[None]:
+        """Lock the folder of the database file: the operating system's lock, which leaves no file behind."""
+        path = self.execute(connection, lock, {}).rows[0]["path"]
+        folder = os.open(Path(path).parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+
+def _render(statement: Statement, parameters: Mapping[str, Any]) -> str:
+    return statement.render(lambda name: f":{name}", parameters)
+
+
+def _values(statement: Statement, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: parameters[name] for name in statement.values}
+
+
+def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
+    names = [column[0] for column in cursor.description or ()]
+    while batch := cursor.fetchmany(_BATCH):
+        for row in batch:
+            yield dict(zip(names, row, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _many_rows(copy: Statement, table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return copy.render(lambda _: ", ".join([row] * rows), {"table": table, "columns": list(columns)})
+
+
+def _split(data: bytes, width: int) -> list[str]:
+    """Split records without quotes into one flat list of fields: no list a record, no loop in Python."""
+    text = data.decode()
+    records = text.count("\n")
+    fields = text.replace("\n", ",\n,").split(",")
+    # every field number `width` must be the mark of a record's end, and no other field may be one
+    marks = slice(width, None, width + 1)
+    if fields.pop() or fields[marks] != ["\n"] * records or len(fields) != records * (width + 1):
+        raise MalformedCsvError(f"Not every record has {width} fields.")
+    del fields[marks]
+    return fields
+
+
+def _split_quoted(data: bytes, width: int) -> list[str]:
+    records = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+    if any(len(record) != width for record in records):
+        raise MalformedCsvError(f"Not every record has {width} fields.")
+    return list(chain.from_iterable(records))
+
+
+csv.field_size_limit(2**31 - 1)

@@ -1,0 +1,78 @@
+"""What can go wrong, and whether trying again can help.
+
+    DbsvcError                 one clear sentence, and what to do next
+    ├── ConfigurationError     a setting, or the program and the database's schema, do not fit       exit 78
+    ├── InputMissingError      no such file                                                           exit 66
+    ├── InputError             the file, or what was asked for, cannot be accepted                   exit 65
+    ├── StatementError         a SQL file is missing, unused or unreadable (file:line)               exit 1
+    └── DatabaseError          the database refused; the driver's own error is ``__cause__``         exit 1
+        ├── IntegrityError     a constraint of the schema said no
+        ├── CancelledError     we were told to stop
+        ├── MalformedCsvError  bytes for the bulk copy have other fields than announced
+        ├── UnavailableError   unreachable, shutting down, read-only or full            retryable*   exit 69
+        └── ContentionError    locked, deadlock, serialization failure                  retryable    exit 75
+
+``retryable`` says whether the same transaction, run again, can succeed. (*) A read-only or full database is not retried.
+"""
+
+
+class DbsvcError(Exception):
+    """Any error of dbsvc: its text is one clear sentence for the person who reads it."""
+
+    exit_code = 1
+    retryable = False
+
+
+class ConfigurationError(DbsvcError):
+    """A setting is wrong, or the database's schema is not the program's."""
+
+    exit_code = 78
+
+
+class InputMissingError(DbsvcError):
+    """There is no such file."""
+
+    exit_code = 66
+
+
+class InputError(DbsvcError):
+    """The input cannot be accepted as a whole."""
+
+    exit_code = 65
+
+
+class StatementError(DbsvcError):
+    """A SQL file is missing, unused or unreadable."""
+
+
+class DatabaseError(DbsvcError):
+    """The database refused a statement."""
+
+
+class IntegrityError(DatabaseError):
+    """A constraint of the schema was violated."""
+
+
+class CancelledError(DatabaseError):
+    """The statement was cancelled because the process was told to stop."""
+
+
+class MalformedCsvError(DatabaseError):
+    """Bytes given to the bulk copy do not have the announced number of fields."""
+
+
+class UnavailableError(DatabaseError):
+    """The database cannot be reached, or cannot write: try again later."""
+
+    exit_code = 69
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class ContentionError(DatabaseError):
+    """Somebody else was in the way: a lock, a deadlock, a serialization failure."""
+
+    exit_code = 75
+    retryable = True

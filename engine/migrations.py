@@ -1,0 +1,102 @@
+"""The schema: migrations, applied with yoyo, one migrator at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from typing import Any, NamedTuple
+
+from .database import Database
+from .errors import ConfigurationError
+from .ingest import discard
+from .log import event
+
+_LEDGER = "loads"
+
+
+class Schema(NamedTuple):
+    """The migrations a database has been given, and those it still lacks."""
+
+    applied: list[str]
+    pending: list[str]
+
+
+def read_schema(db: Database) -> Schema:
+    """Compare the database's schema with the program's. Raises ConfigurationError if the database's is newer."""
+    known = _known(db)
+    with db.transaction() as tx:
+        tables = {row["table_name"] for row in tx.run("schema/tables").rows}
+        rows = tx.run("schema/applied_migrations").rows if "_yoyo_migration" in tables else []
+    applied = [row["migration_id"] for row in rows]
+    if newer := sorted(set(applied) - set(known)):
+        raise ConfigurationError(
+            f"{db.dialect.label} has a newer schema than this program ({newer[-1]}): update dbsvc."
+        )
+    return Schema(applied, [name for name in known if name not in applied])
+
+
+def ensure_schema(db: Database) -> None:
+    """Give an empty database its schema. Raises ConfigurationError if there is one and it is not the program's."""
+    schema = read_schema(db)
+    if schema.pending and not schema.applied:
+        migrate(db)
+    elif schema.pending:
+        raise ConfigurationError(
+            f"{db.dialect.label} lacks {len(schema.pending)} migration(s): run `dbsvc db migrate`."
+        )
+
+
+def migrate(db: Database) -> list[str]:
+    """Apply what is pending, in order. Returns the names of what was applied, by us or by a migrator just before us."""
+    pending = read_schema(db).pending
+    if pending:
+        with _yoyo(db) as (backend, migrations):
+            backend.apply_migrations(backend.to_apply(migrations))
+        event("migrated", applied=pending)
+    return pending
+
+
+def reset(db: Database) -> None:
+    """Take back every migration, and with them all data, then apply them again."""
+    if read_schema(db).applied:
+        with db.transaction() as tx:
+            open_loads = tx.run("ledger/open_loads").rows
+        for load in open_loads:
+            discard(db, load["load_id"])
+        rollback(db)
+    migrate(db)
+
+
+def rollback(db: Database) -> None:
+    """Take back every migration."""
+    with _yoyo(db) as (backend, migrations):
+        backend.rollback_migrations(backend.to_rollback(migrations))
+
+
+def _known(db: Database) -> list[str]:
+    root = files("dbsvc").joinpath("migrations")
+    return [
+        name.removesuffix(".sql")
+        for folder in db.dialect.migrations()
+        for name in sorted(entry.name for entry in root.joinpath(folder).iterdir())
+        if name.endswith(".sql") and not name.endswith(".rollback.sql")
+    ]
+
+
+@contextmanager
+def _yoyo(db: Database) -> Iterator[tuple[Any, Any]]:
+    """Yield yoyo's backend and migrations, alone: its own lock is a row that outlives a crash, so it is broken first."""
+    from yoyo import get_backend, read_migrations
+
+    with (
+        db.connection() as connection,
+        db.translating(),
+        db.dialect.migration_lock(connection, db.statements["schema/lock"]),
+        as_file(files("dbsvc").joinpath("migrations")) as root,
+        get_backend(db.dialect.migration_url()) as backend,
+    ):
+        backend.break_lock()
+        migrations = read_migrations(*(str(root / folder) for folder in db.dialect.migrations()))
+        with backend.lock():
+            yield backend, migrations

@@ -1,0 +1,226 @@
+"""Named SQL statements: loaded from files, chosen by dialect, checked before the first one runs.
+
+A folder is a phase, a file is a statement. ``20_merge.citus.sql`` is taken on Citus, else the parent dialect's
+``20_merge.postgresql.sql``, else the portable ``20_merge.sql``. In the text ``:name`` is a value and ``:"name"`` an identifier.
+A line ``-- key: value`` in the leading comment is the statement's header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from .errors import StatementError
+
+#: The statements that the engine calls by name.
+ENGINE: Mapping[str, tuple[str, ...]] = {
+    "session": (
+        *("begin", "commit", "rollback", "savepoint", "release_savepoint", "rollback_to_savepoint"),
+        "configure",
+    ),
+    "rows": ("copy", "insert", "create_incoming", "upsert_incoming", "drop_incoming"),
+    "schema": ("tables", "applied_migrations", "lock", "count_rows"),
+    "ledger": (
+        *("find_load", "draw_load_id", "add_load", "share_load", "lock_load", "lock_dataset"),
+        *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "finish_chunk"),
+        *("forget_lost_chunks", "forget_chunks", "forget_rejects", "restart_load", "renumber_load"),
+        *("count_read", "hold_load", "release_load", "publish_load", "discard_load"),
+        *("list_loads", "open_loads", "show_load", "count_reasons", "list_rejects", "export_rejects"),
+    ),
+}
+
+#: The phases of a dataset, and the parameters the engine gives to every statement of each.
+PHASES: Mapping[str, frozenset[str]] = {
+    "open": frozenset({"staged"}),
+    "receive": frozenset({"raw"}),
+    "judge": frozenset({"raw"}),
+    "stage": frozenset({"raw", "staged", "load_id", "chunk_no", "first_line"}),
+    "measure": frozenset({"staged", "load_id"}),
+    "publish": frozenset({"staged", "load_id"}),
+    "settle": frozenset(),
+    "close": frozenset({"staged"}),
+}
+
+#: The audits of every load, and the parameters they may use.
+AUDIT: frozenset[str] = frozenset(
+    {"load_id", "max_rejected_share", "small_file", "total_factor", "total_min_loads"}
+)
+
+_TOKEN = re.compile(
+    r"""(?P<skip>'(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | ::)
+      | :"(?P<identifier>\w+)" | (?P<quoted>"[^"]*") | :(?P<value>[A-Za-z_]\w*)
+      | (?P<open>['"] | /\*)""",
+    re.VERBOSE | re.DOTALL,
+)
+_HEADER = re.compile(r"^-- (\w+): (.+)$")
+
+Identifier = str | tuple[str, ...] | list[str] | dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SQL statement and where it stands."""
+
+    name: str
+    text: str
+    origin: str = "<string>"
+
+    def __post_init__(self) -> None:
+        for token in _TOKEN.finditer(self.text):
+            if token["open"]:
+                line = self.text.count("\n", 0, token.start()) + 1
+                raise StatementError(f"{self.origin}:{line}: {token['open']} is opened and never closed")
+
+    @cached_property
+    def header(self) -> dict[str, str]:
+        """The ``-- key: value`` lines of the leading comment."""
+        found = {}
+        for line in self.text.splitlines():
+            if not line.startswith("--"):
+                break
+            if match := _HEADER.match(line):
+                found[match[1]] = match[2].strip()
+        return found
+
+    @cached_property
+    def parameters(self) -> dict[str, int]:
+        """Every parameter, value or identifier, and the line it first stands on."""
+        found: dict[str, int] = {}
+        for token in _TOKEN.finditer(self.text):
+            if name := token["value"] or token["identifier"]:
+                found.setdefault(name, self.text.count("\n", 0, token.start()) + 1)
+        return found
+
+    @cached_property
+    def values(self) -> frozenset[str]:
+        """The parameters that travel as values."""
+        return frozenset(token["value"] for token in _TOKEN.finditer(self.text) if token["value"])
+
+    def render(self, placeholder: Callable[[str], str], identifiers: Mapping[str, object]) -> str:
+        """Return the text in a driver's style: values as placeholders, identifiers quoted in place."""
+
+        def translate(token: re.Match[str]) -> str:
+            if token["value"]:
+                return placeholder(token["value"])
+            if token["identifier"]:
+                return quote(identifiers[token["identifier"]])
+            return token[0]
+
+        return _TOKEN.sub(translate, self.text)
+
+
+def quote(identifier: object) -> str:
+    """Quote a name ``"a"``, a path ``"a"."b"`` (tuple), several names (list) or assignments ``"a" = "x"."a"`` (dict)."""
+    match identifier:
+        case str():
+            return '"' + identifier.replace('"', '""') + '"'
+        case tuple():
+            return ".".join(quote(part) for part in identifier)
+        case list():
+            return ", ".join(quote(part) for part in identifier)
+        case dict():
+            return ", ".join(f"{quote(left)} = {quote(right)}" for left, right in identifier.items())
+    raise TypeError(f"not an identifier: {identifier!r}")
+
+
+class Statements:
+    """The statements of one dialect. ``family`` is the dialect's name, then its parents', nearest first."""
+
+    def __init__(self, family: tuple[str, ...], root: Traversable | None = None) -> None:
+        self.root = root or files("dbsvc").joinpath("sql")
+        self._family = family
+        self._by_name: dict[str, Statement] = {}
+        self.datasets: dict[str, str] = {}
+        for folder in sorted(self.root.iterdir(), key=lambda entry: entry.name):
+            if not folder.is_dir():
+                continue
+            description = folder.joinpath("dataset.toml")
+            if description.is_file():
+                self.datasets[folder.name] = _read(description)
+            self._load(folder, folder.name)
+        self._check()
+
+    def __getitem__(self, name: str) -> Statement:
+        """The statement of that name. Raises StatementError if there is none."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise StatementError(f"{self.root}/{name}.sql:1: no such statement for {self._family[0]}") from None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all statements, sorted."""
+        return sorted(self._by_name)
+
+    def phase(self, folder: str) -> list[Statement]:
+        """The statements of a phase, in the order of their names."""
+        return [self._by_name[name] for name in self.names if name.rpartition("/")[0] == folder]
+
+    def fingerprint(self, dataset: str) -> str:
+        """Return a digest of the dataset's rules: its description and all its statements."""
+        digest = hashlib.sha256(self.datasets[dataset].encode())
+        for name in self.names:
+            if name.startswith(f"{dataset}/"):
+                digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
+        return digest.hexdigest()[:16]
+
+    def _load(self, folder: Traversable, path: str) -> None:
+        variants: dict[str, dict[str, Traversable]] = {}
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                self._load(entry, f"{path}/{entry.name}")
+            elif entry.name.endswith(".sql"):
+                name, _, dialect = entry.name.removesuffix(".sql").partition(".")
+                variants.setdefault(name, {})[dialect] = entry
+        for name, by_dialect in variants.items():
+            for dialect in (*self._family, ""):
+                if file := by_dialect.get(dialect):
+                    text = _read(file).strip()
+                    if not text.startswith("--"):
+                        raise StatementError(f"{file}:1: must begin with a comment that says what the rule is")
+                    self._by_name[f"{path}/{name}"] = Statement(f"{path}/{name}", text, str(file))
+                    break
+
+    def _check(self) -> None:
+        used = {f"{folder}/{name}" for folder, names in ENGINE.items() for name in names}
+        for name in sorted(used - self._by_name.keys()):
+            raise StatementError(f"{self.root}/{name}.sql:1: the engine needs this statement for {self._family[0]}")
+        for name, statement in self._by_name.items():
+            folder = name.rpartition("/")[0]
+            dataset, _, phase = folder.partition("/")
+            if folder == "audit" or (dataset in self.datasets and phase == "audit"):
+                allowed = AUDIT
+            elif dataset in self.datasets and phase in PHASES:
+                allowed = PHASES[phase]
+            elif name in used:
+                continue
+            else:
+                raise StatementError(f"{statement.origin}:1: nothing uses this statement")
+            for parameter, line in statement.parameters.items():
+                if parameter not in allowed:
+                    raise StatementError(
+                        f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}"
+                    )
+        for dataset in self.datasets:
+            for phase in PHASES:
+                if not self.phase(f"{dataset}/{phase}"):
+                    raise StatementError(f"{self.root}/{dataset}/{phase}:1: no statement for {self._family[0]}")
+
+
+def _read(file: Traversable) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise StatementError(f"{file}:{line}: not UTF-8 text") from error
+    except OSError as error:
+        raise StatementError(f"{file}:1: cannot be read: {error.strerror}") from error
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f":{name}" for name in sorted(names)) or "none"

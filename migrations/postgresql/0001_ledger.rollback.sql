@@ -1,0 +1,5 @@
+DROP TABLE IF EXISTS rejects;
+DROP TABLE IF EXISTS load_chunks;
+DROP TABLE IF EXISTS loads;
+DROP TABLE IF EXISTS load_sequence;
+DROP TABLE IF EXISTS datasets;

@@ -1,0 +1,3 @@
+DROP TABLE IF EXISTS bills_history;
+DROP TABLE IF EXISTS bills;
+DROP TABLE IF EXISTS currencies;

@@ -1,0 +1,4 @@
+-- Audit: a delivery without a single good record is a mistake of whoever made it.
+SELECT 'there is nothing to publish: ' || read || ' records read, ' || rejected || ' rejected' AS finding
+FROM loads
+WHERE load_id = :load_id AND read = rejected

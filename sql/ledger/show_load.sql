@@ -1,0 +1,2 @@
+-- One load.
+SELECT * FROM loads WHERE load_id = :load_id

@@ -1,0 +1,2 @@
+-- Bulk copy of rows. SQLite has no COPY; many rows a statement come closest.
+INSERT INTO :"table" (:"columns") VALUES :rows

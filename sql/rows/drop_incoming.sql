@@ -1,0 +1,2 @@
+-- The rows of an upsert have arrived.
+DROP TABLE :"incoming"

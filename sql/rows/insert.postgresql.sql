@@ -1,0 +1,2 @@
+-- Batch insert of values of any type.
+COPY :"table" (:"columns") FROM STDIN

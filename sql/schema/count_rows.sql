@@ -1,0 +1,2 @@
+-- How many rows a table holds.
+SELECT count(*) AS row_count FROM :"table"

@@ -1,0 +1,2 @@
+-- Makes the transaction's work visible to everyone, all at once.
+COMMIT

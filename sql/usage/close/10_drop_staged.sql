@@ -1,0 +1,2 @@
+-- The load is published or discarded: its staging area goes.
+DROP TABLE IF EXISTS :"staged"

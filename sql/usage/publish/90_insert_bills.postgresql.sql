@@ -1,0 +1,23 @@
+-- Bills not seen before.
+-- count: inserted
+-- Counts what it inserted itself: the command's own count is not reliable on every member of PostgreSQL's family. Unsorted:
+-- a heap has no order to keep, and files come nearly sorted.
+WITH inserted AS (
+    INSERT INTO bills (
+        bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue, load_id, line_no
+    )
+    SELECT
+        bill_date,
+        bill_id,
+        customer_name,
+        currency,
+        product1_revenue,
+        product2_revenue,
+        :load_id,
+        line_no
+    FROM :"staged" AS staged
+    WHERE NOT EXISTS (SELECT 1 FROM verdicts WHERE verdicts.line_no = staged.line_no)
+    RETURNING 1
+)
+
+SELECT count(*) AS records FROM inserted

@@ -1,0 +1,27 @@
+-- Good records, typed: the session's DateStyle reads both date forms of the contract, numeric rounds half away from zero.
+-- count: staged
+-- The casts are PostgreSQL's; SQLite has no such types.
+WITH staged AS (
+    INSERT INTO :"staged" (
+        chunk_no, line_no, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
+    )
+    SELECT
+        :chunk_no,
+        :first_line + line_in_chunk - 1,
+        bill_date::date,
+        bill_id::bigint,
+        customer_name,
+        upper(currency COLLATE "C"),
+        product1_revenue::numeric(23, 8),
+        product2_revenue::numeric(23, 8)
+    FROM :"raw"
+    WHERE
+        :first_line + line_in_chunk - 1 NOT IN (
+            SELECT line_no
+            FROM rejects
+            WHERE load_id = :load_id AND line_no >= :first_line
+        )
+    RETURNING 1
+)
+
+SELECT count(*) AS records FROM staged
