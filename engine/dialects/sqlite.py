@@ -39,12 +39,13 @@ _SETTINGS = {
 }
 _ROWS_PER_INSERT = 200  # a multi-row insert costs a third of so many single ones; more rows gain nothing
 _MOST_PARAMETERS = 32_000  # SQLite allows 32766
+_PART = 256 * 1024  # bytes of CSV split at once
 _BATCH = 10_000
 
-# What the schema calls date, timestamp, boolean and decimal_text is read as such. Python looks at the declared type's name.
+# What the schema calls date, utc_timestamp, boolean and decimal_text is read as such. Python looks at the declared type's name.
 sqlite3.register_converter("date", lambda raw: datetime.date.fromisoformat(raw.decode()))
 sqlite3.register_converter(
-    "timestamp", lambda raw: datetime.datetime.fromisoformat(raw.decode()).replace(tzinfo=datetime.UTC)
+    "utc_timestamp", lambda raw: datetime.datetime.fromisoformat(raw.decode()).replace(tzinfo=datetime.UTC)
 )
 sqlite3.register_converter("boolean", lambda raw: raw != b"0")
 sqlite3.register_converter("decimal_text", lambda raw: Decimal(raw.decode()))
@@ -121,13 +122,15 @@ class Driver:
         self, connection: sqlite3.Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes
     ) -> int:
         """Split CSV text into fields and insert many rows a statement."""
-        width = len(columns)
-        fields = _split_quoted(data, width) if b'"' in data else _split(data, width)
+        width, inserted = len(columns), 0
         step = width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
-        for start in range(0, len(fields), step):
-            batch = fields[start : start + step]
-            connection.execute(_many_rows(copy, table, tuple(columns), len(batch) // width), batch)
-        return len(fields) // width
+        for part in _parts(data):
+            fields = _split_quoted(part, width) if b'"' in part else _split(part, width)
+            for start in range(0, len(fields), step):
+                batch = fields[start : start + step]
+                connection.execute(_many_rows(copy, table, tuple(columns), len(batch) // width), batch)
+            inserted += len(fields) // width
+        return inserted
 
     def insert(
         self,
@@ -208,6 +211,16 @@ def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
 def _many_rows(copy: Statement, table: str, columns: tuple[str, ...], rows: int) -> str:
     row = f"({', '.join('?' * len(columns))})"
     return copy.render(lambda _: ", ".join([row] * rows), {"table": table, "columns": list(columns)})
+
+
+def _parts(data: bytes) -> Iterator[bytes]:
+    """Cut a chunk into parts that stay in the processor's cache. Quotes may hide line ends, so then it stays whole."""
+    start = 0
+    while b'"' not in data and len(data) - start > _PART:
+        end = data.rfind(b"\n", start, start + _PART) + 1 or data.find(b"\n", start) + 1
+        yield data[start:end]
+        start = end
+    yield data[start:] if start else data
 
 
 def _split(data: bytes, width: int) -> list[str]:

@@ -33,8 +33,8 @@ CREATE TABLE IF NOT EXISTS loads (
     released boolean NOT NULL DEFAULT 0,
     -- what the audits found, one sentence a line
     held_because text,
-    registered_at timestamp NOT NULL DEFAULT current_timestamp,
-    published_at timestamp,
+    registered_at utc_timestamp NOT NULL DEFAULT current_timestamp,
+    published_at utc_timestamp,
     -- the sum of its amounts in whole units, currencies mixed: only good for comparing deliveries with one another
     control_total integer,
     -- the buckets

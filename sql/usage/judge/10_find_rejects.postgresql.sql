@@ -3,15 +3,19 @@
 -- names are put together only for those that do not.
 -- Differs from SQLite's in how it matches text (POSIX expressions), and looks at each date once, however many bills it has:
 -- PostgreSQL cannot try a cast, and taking a date apart costs more than all other rules together.
-WITH dates AS (
-    SELECT DISTINCT
+WITH written AS MATERIALIZED (
+    SELECT DISTINCT bill_date FROM :"raw"
+),
+
+dates AS (
+    SELECT
         bill_date,
         CASE
             WHEN bill_date ~ '^[0-9]{2}/[0-9]{2}/[0-9]{4}$'
                 THEN concat_ws('-', substr(bill_date, 7, 4), substr(bill_date, 4, 2), substr(bill_date, 1, 2))
             WHEN bill_date ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN bill_date
         END AS iso_date
-    FROM :"raw"
+    FROM written
 ),
 
 true_dates AS MATERIALIZED (
@@ -38,18 +42,18 @@ rules AS (
         product2_revenue,
         bill_date IN (SELECT true_dates.bill_date FROM true_dates) AS date_is_true,
         bill_id <> '' AND bill_id !~ '[^0-9]' AS id_is_whole,
-        length(bill_id) < 19 OR length(ltrim(bill_id, '0')) < 19 AS id_fits,
         upper(currency COLLATE "C") IN (SELECT currencies.code FROM currencies) AS currency_is_known,
         customer_name <> '' AS name_is_there,
-        length(customer_name) <= 1000 AS name_fits,
         product1_revenue <> '' AND product1_revenue <> '.' AND product1_revenue !~ '[^0-9.]'
         AND product1_revenue NOT LIKE '%.%.%' AS amount1_is_plain,
         product2_revenue <> '' AND product2_revenue <> '.' AND product2_revenue !~ '[^0-9.]'
         AND product2_revenue NOT LIKE '%.%.%' AS amount2_is_plain,
-        length(product1_revenue) < 15 OR length(ltrim(split_part(product1_revenue, '.', 1), '0')) < 15
-        AND octet_length(product1_revenue) < 1000 AS amount1_fits,
-        length(product2_revenue) < 15 OR length(ltrim(split_part(product2_revenue, '.', 1), '0')) < 15
-        AND octet_length(product2_revenue) < 1000 AS amount2_fits
+        greatest(length(bill_id), length(product1_revenue), length(product2_revenue)) < 15
+        AND length(customer_name) <= 1000 AS all_short,
+        length(ltrim(bill_id, '0')) < 19 AS id_fits,
+        length(customer_name) <= 1000 AS name_fits,
+        length(ltrim(split_part(product1_revenue, '.', 1), '0')) < 15 AND length(product1_revenue) <= 1000 AS amount1_fits,
+        length(ltrim(split_part(product2_revenue, '.', 1), '0')) < 15 AND length(product2_revenue) <= 1000 AS amount2_fits
     FROM :"raw"
 )
 
@@ -97,13 +101,10 @@ WHERE
         fault = ''
         AND date_is_true
         AND id_is_whole
-        AND id_fits
         AND currency_is_known
         AND name_is_there
-        AND name_fits
         AND amount1_is_plain
-        AND amount1_fits
         AND amount2_is_plain
-        AND amount2_fits
+        AND (all_short OR (id_fits AND name_fits AND amount1_fits AND amount2_fits))
     )
 ORDER BY line_in_chunk

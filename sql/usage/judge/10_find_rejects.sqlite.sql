@@ -14,27 +14,27 @@ WITH rules AS (
         product1_revenue,
         product2_revenue,
         CASE
+            WHEN substr(bill_date, 3, 1) <> '/' THEN date(bill_date) IS bill_date AND bill_date >= '0001'
             WHEN bill_date GLOB '[0-9][0-9]/[0-9][0-9]/[0-9][0-9][0-9][0-9]'
-                THEN coalesce(
+                THEN
                     date(substr(bill_date, 7, 4) || '-' || substr(bill_date, 4, 2) || '-' || substr(bill_date, 1, 2))
-                    = substr(bill_date, 7, 4) || '-' || substr(bill_date, 4, 2) || '-' || substr(bill_date, 1, 2),
-                    FALSE
-                ) AND bill_date NOT GLOB '*/0000'
-            ELSE coalesce(date(bill_date) = bill_date, FALSE) AND bill_date >= '0001'
+                    IS substr(bill_date, 7, 4) || '-' || substr(bill_date, 4, 2) || '-' || substr(bill_date, 1, 2)
+                    AND substr(bill_date, 7, 4) >= '0001'
+            ELSE FALSE
         END AS date_is_true,
         bill_id <> '' AND bill_id NOT GLOB '*[^0-9]*' AS id_is_whole,
-        length(bill_id) < 19 OR length(ltrim(bill_id, '0')) < 19 AS id_fits,
         upper(currency) IN (SELECT currencies.code FROM currencies) AS currency_is_known,
         customer_name <> '' AS name_is_there,
-        length(customer_name) <= 1000 AS name_fits,
         product1_revenue NOT IN ('', '.') AND product1_revenue NOT GLOB '*[^0-9.]*'
         AND product1_revenue NOT GLOB '*.*.*' AS amount1_is_plain,
         product2_revenue NOT IN ('', '.') AND product2_revenue NOT GLOB '*[^0-9.]*'
         AND product2_revenue NOT GLOB '*.*.*' AS amount2_is_plain,
-        length(product1_revenue) < 15
-        OR instr(ltrim(product1_revenue, '0') || '.', '.') < 16 AND length(product1_revenue) < 1000 AS amount1_fits,
-        length(product2_revenue) < 15
-        OR instr(ltrim(product2_revenue, '0') || '.', '.') < 16 AND length(product2_revenue) < 1000 AS amount2_fits
+        max(length(bill_id), length(product1_revenue), length(product2_revenue)) < 15
+        AND length(customer_name) <= 1000 AS all_short,
+        length(ltrim(bill_id, '0')) < 19 AS id_fits,
+        length(customer_name) <= 1000 AS name_fits,
+        instr(ltrim(product1_revenue, '0') || '.', '.') < 16 AND length(product1_revenue) <= 1000 AS amount1_fits,
+        instr(ltrim(product2_revenue, '0') || '.', '.') < 16 AND length(product2_revenue) <= 1000 AS amount2_fits
     FROM :"raw"
 )
 
@@ -89,13 +89,10 @@ WHERE
         fault = ''
         AND date_is_true
         AND id_is_whole
-        AND id_fits
         AND currency_is_known
         AND name_is_there
-        AND name_fits
         AND amount1_is_plain
-        AND amount1_fits
         AND amount2_is_plain
-        AND amount2_fits
+        AND (all_short OR (id_fits AND name_fits AND amount1_fits AND amount2_fits))
     )
 ORDER BY line_in_chunk
