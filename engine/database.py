@@ -43,6 +43,8 @@ class Dialect(Protocol):
     family: tuple[str, ...]
     #: the database as a person may see it: without secrets
     label: str
+    #: how many connections can usefully write at once
+    jobs: int
 
     def connect(self, statements: Statements) -> Any:
         """Open a connection, configured, outside any transaction."""

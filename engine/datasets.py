@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from . import records
 from .delivery import Delivery
-from .errors import InputError
+from .errors import InputError, UnrecognisedError
 from .statements import Statements
 
 _LONGEST_HEADER = 64 * 1024  # bytes
@@ -64,7 +64,7 @@ def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:
     first = next(records.records(head), None)
     if b"\0" in head[:1024] and (first is None or b"\0" in head[: first.end]):
         utf16 = head[1:2] == b"\0" or head[:1] == b"\0"
-        raise InputError(f"{source}: " + ("looks like UTF-16; save it as UTF-8." if utf16 else "is not a text file."))
+        raise UnrecognisedError(f"{source}: " + ("looks like UTF-16; save it as UTF-8." if utf16 else "is not a text file."))
     if first is None:
         raise InputError(f"{source}: the file holds nothing but blank lines.")
     raw = head[first.start : first.end]
@@ -75,7 +75,7 @@ def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:
             raise ValueError(first.fault)
         names = records.read_fields(raw)
     except UnicodeDecodeError:
-        raise InputError(f"{source}: the header is not UTF-8 text.") from None
+        raise UnrecognisedError(f"{source}: the header is not UTF-8 text.") from None
     except ValueError:
         raise InputError(f"{source}: the header has a quote that is out of place.") from None
     line_end = head.find(b"\n", first.end)
@@ -93,15 +93,13 @@ def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[
     dataset = max(datasets, key=lambda candidate: len(known(candidate).keys() & set(folded)))
     ours = known(dataset)
     if 2 * len(ours.keys() & set(folded)) < len(ours):
-        raise InputError(f"{source}: the header is that of no dataset: {_shown(names)}.")
+        raise UnrecognisedError(f"{source}: the header is that of no dataset: {_shown(names)}.")
     missing = [dataset.columns[column] for written, column in ours.items() if written not in folded]
     unknown = [name for name in names if name.casefold() not in ours]
     twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
-    for problem, columns in (("lacks", missing), ("does not expect", unknown), ("has twice", twice)):
+    for problem, columns in (("lacks", missing), ("has unknown", unknown), ("repeats", twice)):
         if columns:
-            raise InputError(
-                f"{source}: as a file of {dataset.title} it {problem} the column{'s'[: len(columns) > 1]} {_shown(columns)}."
-            )
+            raise InputError(f"{source}: a file of {dataset.title} that {problem} column(s): {_shown(columns)}.")
     return dataset, tuple(ours[name] for name in folded)
 
 

@@ -4,6 +4,7 @@
     ├── ConfigurationError     a setting, or the program and the database's schema, do not fit       exit 78
     ├── InputMissingError      no such file                                                           exit 66
     ├── InputError             the file, or what was asked for, cannot be accepted                   exit 65
+    │   └── UnrecognisedError  ... because it is of no dataset we know
     ├── StatementError         a SQL file is missing, unused or unreadable (file:line)               exit 1
     └── DatabaseError          the database refused; the driver's own error is ``__cause__``         exit 1
         ├── IntegrityError     a constraint of the schema said no
@@ -39,6 +40,10 @@ class InputError(DbsvcError):
     """The input cannot be accepted as a whole."""
 
     exit_code = 65
+
+
+class UnrecognisedError(InputError):
+    """The file is of no dataset we know."""
 
 
 class StatementError(DbsvcError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ from typing import Any
 
 from . import records
 from .database import Database, Row, Transaction
-from .datasets import Header
+from .datasets import Header, load_datasets, read_header
 from .delivery import Delivery
-from .errors import InputError, MalformedCsvError
+from .errors import DbsvcError, InputError, InputMissingError, MalformedCsvError, UnrecognisedError
 from .log import event
 from .settings import Settings
 
@@ -59,6 +59,31 @@ class Outcome:
     #: it was published before this run began
     already: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A file to load, or why it cannot be; ``skipped`` if nobody named it and it is no delivery of ours."""
+
+    source: str
+    error: DbsvcError | None = None
+    skipped: bool = False
+
+
+def plan(db: Database, sources: Iterable[tuple[str, bool]]) -> list[Planned]:
+    """Put files in the order their datasets depend on each other. Sources come with whether they were named themselves."""
+    datasets = load_datasets(db.statements)
+    ranked = []
+    for source, named in sources:
+        rank, error, skipped = -1, None, False
+        if source != "-":  # which can be read only once, and comes first
+            try:
+                with Delivery(source) as delivery:
+                    rank = datasets.index(read_header(delivery, datasets).dataset)
+            except (InputError, InputMissingError) as problem:
+                error, skipped = problem, isinstance(problem, UnrecognisedError) and not named
+        ranked.append((rank, Planned(source, error, skipped)))
+    return [planned for _, planned in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def scan(delivery: Delivery, header: Header, chunk_bytes: int) -> Scan:

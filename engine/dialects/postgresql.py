@@ -61,6 +61,7 @@ class Driver:
     """A PostgreSQL database."""
 
     family: tuple[str, ...] = ("postgresql",)
+    jobs = 2
 
     def __init__(self, url: str) -> None:
         try:

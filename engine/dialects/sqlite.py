@@ -60,6 +60,7 @@ class Driver:
     """A SQLite database file."""
 
     family: tuple[str, ...] = ("sqlite",)
+    jobs = 1
 
     def __init__(self, url: str) -> None:
         path = unquote(url.removeprefix("sqlite://")).removeprefix("/")

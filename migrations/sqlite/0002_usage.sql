@@ -36,7 +36,7 @@ ON CONFLICT DO NOTHING;
 -- One row a bill: its newest delivery. load_id and line_no say which record of which file it was. They are no foreign key:
 -- publish holds the load's row locked while it writes them, and a key check a row would cost as much as the insert.
 CREATE TABLE IF NOT EXISTS bills (
-    bill_date date NOT NULL CHECK (date(bill_date) = bill_date),
+    bill_date date NOT NULL CHECK (date(bill_date, '+0 days') = bill_date),
     bill_id integer NOT NULL CHECK (bill_id >= 0),
     customer_name text NOT NULL CHECK (customer_name <> ''),
     currency text NOT NULL CHECK (currency GLOB '[A-Z][A-Z][A-Z]'),
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS bills (
 -- A row without replaced_by_load_id repeats the values of the delivery before it. It is kept only while an older load is
 -- still open, for that load may bring a value in between.
 CREATE TABLE IF NOT EXISTS bills_history (
-    bill_date date NOT NULL CHECK (date(bill_date) = bill_date),
+    bill_date date NOT NULL CHECK (date(bill_date, '+0 days') = bill_date),
     bill_id integer NOT NULL CHECK (bill_id >= 0),
     customer_name text NOT NULL CHECK (customer_name <> ''),
     currency text NOT NULL CHECK (currency GLOB '[A-Z][A-Z][A-Z]'),

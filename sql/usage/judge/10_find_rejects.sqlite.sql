@@ -2,7 +2,7 @@
 -- Each rule is one column here: true where the field keeps it. The columns are tested first (most records keep them all), the
 -- names are put together only for those that do not.
 -- Differs from PostgreSQL's in how it matches text (GLOB), and in date(), which gives back the text it was given only if that
--- is a true date.
+-- is a true date: with '+0 days' it makes 3 March of 31 February.
 WITH rules AS (
     SELECT
         line_in_chunk,
@@ -14,10 +14,12 @@ WITH rules AS (
         product1_revenue,
         product2_revenue,
         CASE
-            WHEN substr(bill_date, 3, 1) <> '/' THEN date(bill_date) IS bill_date AND bill_date >= '0001'
+            WHEN substr(bill_date, 3, 1) <> '/' THEN date(bill_date, '+0 days') IS bill_date AND bill_date >= '0001'
             WHEN bill_date GLOB '[0-9][0-9]/[0-9][0-9]/[0-9][0-9][0-9][0-9]'
                 THEN
-                    date(substr(bill_date, 7, 4) || '-' || substr(bill_date, 4, 2) || '-' || substr(bill_date, 1, 2))
+                    date(
+                        substr(bill_date, 7, 4) || '-' || substr(bill_date, 4, 2) || '-' || substr(bill_date, 1, 2), '+0 days'
+                    )
                     IS substr(bill_date, 7, 4) || '-' || substr(bill_date, 4, 2) || '-' || substr(bill_date, 1, 2)
                     AND substr(bill_date, 7, 4) >= '0001'
             ELSE FALSE

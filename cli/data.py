@@ -1,0 +1,172 @@
+"""``dbsvc loads``, ``dbsvc rejects`` and ``dbsvc status``: the ledger, the quarantine, what is in the database."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import output
+
+if TYPE_CHECKING:
+    from dbsvc.engine import Database
+
+loads = typer.Typer(help="The ledger: every delivery, how far it got, where its records went.", invoke_without_command=True)
+rejects = typer.Typer(help="The quarantine: records that broke their contract.", invoke_without_command=True)
+
+LoadId = Annotated[int, typer.Argument(help="The load's number, from `dbsvc loads`.", show_default=False)]
+Most = Annotated[int, typer.Option("--limit", min=1, help="How many rows to show.")]
+
+@contextlib.contextmanager
+def _database() -> Iterator[Database]:
+    from dbsvc.engine import connect
+    from dbsvc.engine.migrations import ensure_schema
+
+    with connect() as db:
+        ensure_schema(db)
+        yield db
+
+
+@loads.callback()
+def _loads(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_loads()
+
+
+@loads.command("list")
+def list_loads(limit: Most = 20) -> None:
+    """List the newest loads."""
+    with _database() as db, db.transaction() as tx:
+        rows = tx.run("ledger/list_loads", most=limit).rows
+    _show_loads("", rows)
+
+
+@loads.command("show")
+def show_load(load_id: LoadId) -> None:
+    """Show one load: its state, its buckets, why it is held, which rules its rejects broke."""
+    from dbsvc.engine.ingest import find_load
+
+    with _database() as db, db.transaction() as tx:
+        load = _plain(find_load(tx, load_id))
+        chunks = tx.run("ledger/count_chunks", load_id=load_id).rows[0]
+        reasons = tx.run("ledger/count_reasons", load_id=load_id).rows
+    load |= {"chunks": chunks["chunks"], "staged_chunks": chunks["staged_chunks"]}
+    if output.results_are_json():
+        output.objects([{**load, "reasons": reasons}])
+        return
+    output.table("", [{"field": name, "value": value} for name, value in load.items()], ["field", "value"])
+    if reasons:
+        output.table("rejected because", reasons, ["records", "reasons"])
+    output.say(_NEXT[load["status"]].format(load_id=load_id, source=load["source"]))
+
+
+_NEXT = {
+    "staging": "Not all of it is staged. Run `dbsvc ingest {source}` to go on, or `dbsvc loads discard {load_id}`.",
+    "staged": "Audited, not published yet. Run `dbsvc ingest {source}` to go on, or `dbsvc loads discard {load_id}`.",
+    "held": "Nothing of it is published. `dbsvc loads release {load_id}` or `dbsvc loads discard {load_id}`.",
+    "published": "Done. Its rejects: `dbsvc rejects show {load_id}`.",
+    "discarded": "Nothing of it is published. `dbsvc loads release {load_id}` allows it to be loaded after all.",
+}
+
+
+@loads.command()
+def release(load_id: LoadId) -> None:
+    """Publish a held load as it is; or allow a discarded one to be loaded after all."""
+    from dbsvc.engine import ingest
+
+    with _database() as db:
+        load = output.interruptible(db, lambda: ingest.release(db, load_id))
+    _show_loads("", [load])
+    if load["status"] == "staging":
+        output.say(f"The file is needed again: `dbsvc ingest {load['source']}` loads it, unaudited, as load {load['load_id']}.")
+
+
+@loads.command()
+def discard(load_id: LoadId) -> None:
+    """Give up a load that is not published."""
+    from dbsvc.engine import ingest
+
+    with _database() as db:
+        _show_loads("", [ingest.discard(db, load_id)])
+
+
+def _show_loads(title: str, rows: list[dict[str, Any]]) -> None:
+    from dbsvc.engine.ingest import BUCKETS
+
+    if output.results_are_json():
+        output.objects(_plain(row) for row in rows)
+    elif rows:
+        output.ledger(title, rows, BUCKETS, "status")
+    else:
+        output.say("Nothing was loaded yet: `dbsvc ingest FILE`.")
+
+
+def _plain(load: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in load.items() if name != "header"}
+
+
+@rejects.callback()
+def _rejects(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        show_rejects()
+
+
+@rejects.command("show")
+def show_rejects(
+    load_id: Annotated[int, typer.Argument(help="A load's number; by default all loads.", show_default=False)] = 0,
+    limit: Most = 50,
+) -> None:
+    """Show rejected records: file, line, every broken rule, the record."""
+    from dbsvc.engine.ingest import find_load
+
+    with _database() as db, db.transaction() as tx:
+        if load_id:
+            find_load(tx, load_id)
+        rows = tx.run("ledger/list_rejects", load_id=load_id, most=limit).rows
+    if not rows and not output.results_are_json():
+        output.say("No record was rejected.")
+        return
+    if not output.results_are_json():
+        for row in rows:
+            record = row["raw_record"].decode(errors="backslashreplace")
+            row["raw_record"] = record if len(record) <= 120 else record[:120] + "…"
+    output.show("rejects", rows, ["load_id", "source", "line_no", "reasons", "raw_record"])
+
+
+@rejects.command("export")
+def export_rejects(
+    load_id: LoadId,
+    to: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Write a load's rejected records as CSV, byte for byte as they came, under its header: to mend and ingest again."""
+    from dbsvc.engine.ingest import find_load
+
+    with _database() as db, db.transaction() as tx:
+        header = find_load(tx, load_id)["header"]
+        with to.open("wb") if to else contextlib.nullcontext(sys.stdout.buffer) as file:
+            file.write(header + b"\n")
+            for row in tx.stream("ledger/export_rejects", load_id=load_id):
+                file.write(row["raw_record"] + b"\n")
+            file.flush()
+
+
+def status() -> None:
+    """Show what is in the database: its tables, its newest loads."""
+    with _database() as db, db.transaction() as tx:
+        tables = [row["table_name"] for row in tx.run("schema/tables").rows]
+        counts = [
+            {"table": table, "rows": tx.run("schema/count_rows", table=table).rows[0]["row_count"]}
+            for table in tables
+            if "yoyo" not in table
+        ]
+        newest = tx.run("ledger/list_loads", most=5).rows
+    if output.results_are_json():
+        output.objects([{"database": db.dialect.label, "tables": counts, "loads": [_plain(row) for row in newest]}])
+        return
+    output.say(db.dialect.label)
+    output.table("", counts, ["table", "rows"])
+    _show_loads("newest loads", newest)

@@ -1,0 +1,144 @@
+"""``dbsvc ingest``."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import output
+
+if TYPE_CHECKING:
+    from dbsvc.engine import Database
+    from dbsvc.engine.settings import Settings
+
+_HELD = 65
+
+
+def ingest(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders, globs, or - for standard input; gzipped or not.", show_default=False),
+    ],
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Staging workers; by default what suits the database.")
+    ] = None,
+) -> None:
+    """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
+    from dbsvc.engine import connect
+    from dbsvc.engine.settings import read_settings
+
+    settings = read_settings()
+    started = time.perf_counter()
+    with connect(settings.database_url) as db:
+        reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, jobs or db.dialect.jobs))
+        seconds = round(time.perf_counter() - started, 3)
+        _conclude(reports, retries=db.retries, seconds=seconds)
+    if failed := [report["exit_code"] for report in reports if report["exit_code"]]:
+        raise typer.Exit(failed[0])
+
+
+def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int) -> list[dict[str, Any]]:
+    from dbsvc.engine.delivery import find_sources
+    from dbsvc.engine.ingest import plan
+    from dbsvc.engine.migrations import ensure_schema
+
+    sources = find_sources(files)
+    ensure_schema(db)
+    reports = []
+    for planned in plan(db, sources):
+        if planned.skipped:
+            report = {"source": planned.source, "outcome": "skipped", "because": str(planned.error), "exit_code": 0}
+        elif planned.error:
+            report = _failure(planned.source, planned.error)
+        else:
+            report = _ingest_one(db, planned.source, settings, jobs)
+        reports.append(report)
+        _show(report)
+    return reports
+
+
+def _ingest_one(db: Database, source: str, settings: Settings, jobs: int) -> dict[str, Any]:
+    from dbsvc.engine.datasets import load_datasets, read_header
+    from dbsvc.engine.delivery import Delivery
+    from dbsvc.engine.errors import InputError, InputMissingError
+    from dbsvc.engine.ingest import ingest
+
+    try:
+        with Delivery(source) as delivery, output.progress(source) as progress:
+            header = read_header(delivery, load_datasets(db.statements))
+            outcome = ingest(db, delivery, header, settings, jobs=jobs, progress=progress)
+    except (InputError, InputMissingError) as error:
+        return _failure(source, error)
+    load = {name: value for name, value in outcome.load.items() if name not in ("header", "source", "released")}
+    word = "already published" if outcome.already else load["status"]
+    code = _HELD if load["status"] in ("held", "discarded") else 0
+    return {"source": source, "outcome": word, **load, "seconds": outcome.seconds, "exit_code": code}
+
+
+def _failure(source: str, error: Exception) -> dict[str, Any]:
+    return {
+        "source": source,
+        "outcome": "failed",
+        "because": str(error),
+        "exit_code": getattr(error, "exit_code", 1),
+    }
+
+
+def _show(report: dict[str, Any]) -> None:
+    if report["outcome"] == "failed":
+        output.error(report["because"], report["exit_code"])
+    if output.results_are_json():
+        output.objects([report])
+
+
+def _conclude(reports: list[dict[str, Any]], *, retries: int, seconds: float) -> None:
+    """End with the buckets and where to look next; for programs with one line that has every counter."""
+    from dbsvc.engine.ingest import BUCKETS
+    from dbsvc.engine.log import event
+
+    outcomes = Counter(report["outcome"].replace(" ", "_") for report in reports)
+    fresh = [report for report in reports if report["outcome"] == "published"]
+    counters = {bucket: sum(report[bucket] for report in fresh) for bucket in ("read", *BUCKETS)}
+    words = ("published", "already_published", "held", "discarded", "skipped", "failed")
+    line = {
+        "files": len(reports),
+        **{word: outcomes[word] for word in words},
+        **counters,
+        "retries": retries,
+        "seconds": seconds,
+    }
+    event("ingested", **line)
+    if output.results_are_json():
+        output.objects([{"event": "ingested", **line}])
+        return
+    loads = [report for report in reports if report["outcome"] != "failed"]
+    if loads:
+        output.ledger("", loads, BUCKETS, "outcome")
+    for report in reports:
+        for hint in _hints(report):
+            output.say(hint)
+
+
+def _hints(report: dict[str, Any]) -> list[str]:
+    load_id = report.get("load_id")
+    match report["outcome"]:
+        case "published" if report["rejected"]:
+            return [
+                f"{report['rejected']:,} records are in quarantine: `dbsvc rejects show {load_id}` says why; "
+                f"`dbsvc rejects export {load_id} > mend.csv`, mend, `dbsvc ingest mend.csv` brings them in."
+            ]
+        case "already published":
+            return [f"{report['source']}: these bytes were already published as load {load_id}; nothing changed."]
+        case "held":
+            return [
+                f"Load {load_id} is held, nothing of it is published: {finding}."
+                for finding in report["held_because"].splitlines()
+            ] + [f"Look: `dbsvc loads show {load_id}`. Then `dbsvc loads release {load_id}` or `discard {load_id}`."]
+        case "discarded":
+            return [f"Load {load_id} was discarded. `dbsvc loads release {load_id}` allows it after all."]
+        case "skipped":
+            return [f"Skipped {report['because']}"]
+    return []

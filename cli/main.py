@@ -1,0 +1,101 @@
+"""The entry point: commands, the options they share, errors as one sentence, exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from enum import StrEnum
+from typing import Annotated, NoReturn
+
+import typer
+
+from . import data, db, ingest, output
+
+
+class Results(StrEnum):
+    """How results are shown."""
+
+    table = "table"
+    json = "json"
+
+
+class Logs(StrEnum):
+    """How logs are written."""
+
+    text = "text"
+    json = "json"
+
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+app.command()(ingest.ingest)
+app.add_typer(data.loads, name="loads")
+app.add_typer(data.rejects, name="rejects")
+app.command()(data.status)
+app.add_typer(db.app, name="db")
+
+
+@app.callback()
+def _shared(
+    results: Annotated[
+        Results | None,
+        typer.Option("--output", help="Results as tables or JSON lines. By default tables on a terminal, JSON elsewhere."),
+    ] = None,
+    logs: Annotated[
+        Logs | None,
+        typer.Option("--log-format", help="Log every step. By default as JSON, and on a terminal only warnings."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Load files into a SQL database exactly once: audited, atomic, restartable.
+
+    The database is named by DATABASE_URL, by default sqlite:///var/data.db. Options may stand before or after a command.
+    """
+    output.choose(results, logs, debug)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    code = 1
+    try:
+        app(args=_shared_first(sys.argv[1:]), prog_name="dbsvc")
+    except output.Stopped as stopped:
+        output.error(str(stopped), stopped.exit_code)
+        sys.stdout.flush()
+        # Threads may still be rolling back, which the database does without us.
+        os._exit(stopped.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    except Exception as error:
+        if output.options.debug:
+            print(output.redact(traceback.format_exc()), file=sys.stderr)
+        code = getattr(error, "exit_code", code)
+        expected = hasattr(error, "exit_code")
+        output.error(str(error) if expected else f"Unexpected {type(error).__name__}: {error} (see --debug).", code)
+    sys.exit(code)
+
+
+def _stop(number: int, _frame: object) -> None:
+    raise output.Stopped(number)
+
+
+def _shared_first(arguments: list[str]) -> list[str]:
+    """Move the shared options to where Typer looks for them, in front of the command."""
+    shared, others = [], []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            others += [argument, *rest]
+        elif argument == "--debug" or argument.startswith(("--output=", "--log-format=")):
+            shared.append(argument)
+        elif argument in ("--output", "--log-format"):
+            shared += [argument, *(value for value in [next(rest, None)] if value is not None)]
+        else:
+            others.append(argument)
+    return shared + others

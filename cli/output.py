@@ -1,0 +1,208 @@
+"""What people and programs see: results on standard output, logs, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dbsvc.engine import log, settings
+from dbsvc.engine.database import Database
+from dbsvc.engine.errors import DbsvcError
+
+T = TypeVar("T")
+
+_STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
+
+
+@dataclass
+class Options:
+    """The options that every command shares; None until chosen."""
+
+    results: str | None = None
+    logs: str | None = None
+    debug: bool = False
+
+
+options = Options()
+
+
+class Stopped(BaseException):
+    """A signal asked us to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Stopped by {signal.Signals(number).name}; nothing is half done. Run the same command again to go on."
+        )
+        self.exit_code = 128 + number
+
+
+def choose(results: str | None, logs: str | None, debug: bool) -> None:
+    """Set what was given on the command line, and start logging accordingly."""
+    options.results, options.logs, options.debug = results, logs, debug
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(log.Formatter(redact, as_json=logs_are_json()))
+    logger = logging.getLogger("dbsvc")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO if options.logs or not sys.stderr.isatty() else logging.WARNING)
+    logger.propagate = False
+
+
+def results_are_json() -> bool:
+    """Whether results go out as JSON lines."""
+    return options.results == "json" or (options.results is None and not sys.stdout.isatty())
+
+
+def logs_are_json() -> bool:
+    """Whether logs and errors go out as JSON lines."""
+    return options.logs == "json" or (options.logs is None and not sys.stderr.isatty())
+
+
+@functools.cache
+def _database_url() -> str:
+    try:
+        return settings.read_settings().database_url
+    except DbsvcError:
+        return os.environ.get("DATABASE_URL", "")
+
+
+def redact(text: str) -> str:
+    """Return the text without the database's password."""
+    return settings.redact(text, _database_url())
+
+
+def error(sentence: str, code: int) -> None:
+    """Show an error."""
+    if logs_are_json():
+        log.event("error", level=logging.ERROR, error=sentence, exit_code=code)
+    else:
+        print(f"dbsvc: {redact(sentence)}", file=sys.stderr)
+
+
+def say(sentence: str) -> None:
+    """Tell a person something that is no result. Programs are not told."""
+    if not results_are_json():
+        _console().print(sentence, markup=False, highlight=False)
+
+
+def objects(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print JSON lines."""
+    for row in rows:
+        print(json.dumps(row, default=_plain, ensure_ascii=False))
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Show rows as a table for people: these columns, whole numbers to the right, long texts folded."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in columns:
+        cells = [row.get(column) for row in rows]
+        number = any(isinstance(cell, int) for cell in cells) and not any(isinstance(cell, str) for cell in cells)
+        short = all(len(_cell(cell)) <= 20 for cell in cells)
+        shown.add_column(
+            column.replace("_", " "), justify="right" if number else "left", no_wrap=short, overflow="fold"
+        )
+    for row in rows:
+        shown.add_row(*(_cell(row.get(column)) for column in columns))
+    _console().print(shown, markup=False)
+
+
+def ledger(title: str, loads: Sequence[Mapping[str, Any]], buckets: Sequence[str], state: str) -> None:
+    """Show loads as a table: their state, the buckets that are not empty in all of them, and the file."""
+    filled = [bucket for bucket in buckets if any(load.get(bucket) for load in loads)]
+    table(title, loads, ["load_id", state, "read", *filled, "source"])
+
+
+def show(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Show rows: all their fields as JSON lines for programs, or some as a table for people."""
+    if results_are_json():
+        objects(rows)
+    else:
+        table(title, rows, columns)
+
+
+@contextlib.contextmanager
+def progress(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on a terminal; yields the function to call with records done and in all."""
+    if not sys.stderr.isatty() or logs_are_json():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"),
+        TextColumn("{task.fields[pace]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(name, total=1, pace="", visible=False)
+
+        def update(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            pace = f"{speed:,.0f} rows/s" if speed else ""
+            bar.update(task, completed=done, total=max(done, total), pace=pace, visible=True)
+
+        yield update
+
+
+def interruptible(db: Database, work: Callable[[], T]) -> T:
+    """Run work aside, so that a signal finds us waiting: what runs in the database is then cancelled and rolled back."""
+    results: list[T] = []
+    failures: list[BaseException] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as failure:  # raised again below, where it is handled
+            failures.append(failure)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        done.wait()
+    except Stopped:
+        db.interrupt()
+        done.wait(_STOP_WITHIN)
+        raise
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if hasattr(value, "strftime") and hasattr(value, "hour"):
+        return str(value.strftime("%Y-%m-%d %H:%M:%S"))
+    return "".join(c if c.isprintable() else "\ufffd" for c in str(_plain(value)))
+
+
+def _plain(value: Any) -> Any:
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
