@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import output
+from dbsvc.cli import output
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
@@ -20,6 +20,7 @@ rejects = typer.Typer(help="The quarantine: records that broke their contract.",
 
 LoadId = Annotated[int, typer.Argument(help="The load's number, from `dbsvc loads`.", show_default=False)]
 Most = Annotated[int, typer.Option("--limit", min=1, help="How many rows to show.")]
+
 
 @contextlib.contextmanager
 def _database() -> Iterator[Database]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import output
+from dbsvc.cli import output
 
 app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 
@@ -40,8 +40,7 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete ALL data: take back every migration, and apply them again."""
-    from dbsvc.engine import connect
-    from dbsvc.engine import migrations
+    from dbsvc.engine import connect, migrations
 
     with connect() as db:
         if not yes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import output
+from dbsvc.cli import output
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database

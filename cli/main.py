@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import data, db, ingest, output
+from dbsvc.cli import data, db, ingest, output
 
 
 class Results(StrEnum):
@@ -28,9 +28,7 @@ class Logs(StrEnum):
     json = "json"
 
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command()(ingest.ingest)
 app.add_typer(data.loads, name="loads")
 app.add_typer(data.rejects, name="rejects")

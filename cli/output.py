@@ -109,9 +109,7 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str])
         cells = [row.get(column) for row in rows]
         number = any(isinstance(cell, int) for cell in cells) and not any(isinstance(cell, str) for cell in cells)
         short = all(len(_cell(cell)) <= 20 for cell in cells)
-        shown.add_column(
-            column.replace("_", " "), justify="right" if number else "left", no_wrap=short, overflow="fold"
-        )
+        shown.add_column(column.replace("_", " "), justify="right" if number else "left", no_wrap=short, overflow="fold")
     for row in rows:
         shown.add_row(*(_cell(row.get(column)) for column in columns))
     _console().print(shown, markup=False)

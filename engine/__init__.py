@@ -1,7 +1,7 @@
 """The engine: connections, transactions, statements, chunks, and the orchestration of a load."""
 
-from .database import Database, Result, Transaction, connect
-from .errors import (
+from dbsvc.engine.database import Database, Result, Transaction, connect
+from dbsvc.engine.errors import (
     CancelledError,
     ConfigurationError,
     ContentionError,
@@ -14,7 +14,7 @@ from .errors import (
     StatementError,
     UnavailableError,
 )
-from .migrations import migrate
+from dbsvc.engine.migrations import migrate
 
 __all__ = [
     "CancelledError",

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from .errors import CancelledError, DatabaseError, DbsvcError
-from .statements import Statement, Statements
+from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError
+from dbsvc.engine.statements import Statement, Statements
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -124,9 +124,7 @@ class Transaction:
             insert = self._statements["rows/insert"]
             return self._dialect.insert(self._connection, insert, table, columns, rows)
 
-    def upsert_rows(
-        self, table: str, columns: Sequence[str], key: Sequence[str], rows: Iterable[Sequence[Any]]
-    ) -> int:
+    def upsert_rows(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Insert rows, replacing those with the same ``key``; of several with one key the last wins. Returns how many.
 
         ``key`` names the columns of a primary key or unique constraint.
@@ -204,9 +202,7 @@ class Database:
     def __enter__(self) -> Database:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     @contextmanager
@@ -317,7 +313,7 @@ def connect(url: str | None = None) -> Database:
     ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db`` or ``postgresql://user:password@host:port/name``.
     Nothing is contacted before the first transaction. Raises ConfigurationError for a URL that cannot be.
     """
-    from .dialects import dialect_for
-    from .settings import read_settings
+    from dbsvc.engine.dialects import dialect_for
+    from dbsvc.engine.settings import read_settings
 
     return Database(dialect_for(url if url is not None else read_settings().database_url))

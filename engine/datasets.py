@@ -6,10 +6,10 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from . import records
-from .delivery import Delivery
-from .errors import InputError, UnrecognisedError
-from .statements import Statements
+from dbsvc.engine import records
+from dbsvc.engine.delivery import Delivery
+from dbsvc.engine.errors import InputError, UnrecognisedError
+from dbsvc.engine.statements import Statements
 
 _LONGEST_HEADER = 64 * 1024  # bytes
 
@@ -41,9 +41,7 @@ def load_datasets(statements: Statements) -> list[Dataset]:
     found = {}
     for name, text in statements.datasets.items():
         description = tomllib.loads(text)
-        found[name] = Dataset(
-            name, description["title"], tuple(description["depends_on"]), description["columns"]
-        )
+        found[name] = Dataset(name, description["title"], tuple(description["depends_on"]), description["columns"])
     ordered: list[Dataset] = []
     while len(ordered) < len(found):
         placed = {dataset.name for dataset in ordered}

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from . import records
-from .database import Database, Row, Transaction
-from .datasets import Header, load_datasets, read_header
-from .delivery import Delivery
-from .errors import DbsvcError, InputError, InputMissingError, MalformedCsvError, UnrecognisedError
-from .log import event
-from .settings import Settings
+from dbsvc.engine import records
+from dbsvc.engine.database import Database, Row, Transaction
+from dbsvc.engine.datasets import Header, load_datasets, read_header
+from dbsvc.engine.delivery import Delivery
+from dbsvc.engine.errors import DbsvcError, InputError, InputMissingError, MalformedCsvError, UnrecognisedError
+from dbsvc.engine.log import event
+from dbsvc.engine.settings import Settings
 
 BUCKETS = ("inserted", "updated", "unchanged", "duplicate", "superseded", "rejected")
 
@@ -134,7 +135,7 @@ def ingest(
             with _timed(seconds, "stage"):
                 _stage(db, load, delivery, header, jobs, lambda done: progress(done, scanned.lines))
             with _timed(seconds, "audit"):
-                load = db.run_transaction(lambda tx: _audit(tx, load, settings))
+                load = db.run_transaction(partial(_audit, load=load, settings=settings))
         if load["status"] == "staged":
             with _timed(seconds, "publish"):
                 load = publish(db, load)
@@ -213,9 +214,7 @@ def _restart(tx: Transaction, load: Row, rules: str, *, released: bool) -> Row:
     return find_load(tx, load_id)
 
 
-def _stage(
-    db: Database, load: Row, delivery: Delivery, header: Header, jobs: int, progress: Callable[[int], None]
-) -> None:
+def _stage(db: Database, load: Row, delivery: Delivery, header: Header, jobs: int, progress: Callable[[int], None]) -> None:
     def work() -> None:
         while (done := db.run_transaction(lambda tx: _stage_chunk(tx, load, delivery, header))) is not None:
             progress(done)
@@ -239,9 +238,7 @@ def _stage_chunk(tx: Transaction, load: Row, delivery: Delivery, header: Header)
     return int(state["read"]) if chunks or state["staged_chunks"] < state["chunks"] else None
 
 
-def _stage_claimed(
-    tx: Transaction, load_id: int, dataset: str, chunk: Row, delivery: Delivery, header: Header
-) -> None:
+def _stage_claimed(tx: Transaction, load_id: int, dataset: str, chunk: Row, delivery: Delivery, header: Header) -> None:
     started = time.perf_counter()
     place = {"load_id": load_id, "chunk_no": chunk["chunk_no"], "first_line": chunk["first_line"]}
     data = delivery.read(chunk["byte_start"], chunk["byte_end"] - chunk["byte_start"])
@@ -256,9 +253,7 @@ def _stage_claimed(
         pass
     read = _receive(tx, raw, header.columns, data)
     rejects = {
-        row["line_in_chunk"]: row["reasons"]
-        for _, result in tx.run_phase(f"{dataset}/judge", raw=raw)
-        for row in result.rows
+        row["line_in_chunk"]: row["reasons"] for _, result in tx.run_phase(f"{dataset}/judge", raw=raw) for row in result.rows
     }
     if rejects:
         raw_records = records.raw_records(data, rejects.keys())
@@ -348,9 +343,7 @@ def _release(tx: Transaction, load_id: int) -> Row:
         case "discarded":
             new_load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]
             tx.run("ledger/renumber_load", load_id=load_id, new_load_id=new_load_id)
-            return _restart(
-                tx, {**load, "load_id": new_load_id}, tx.fingerprint(load["dataset"]), released=True
-            )
+            return _restart(tx, {**load, "load_id": new_load_id}, tx.fingerprint(load["dataset"]), released=True)
         case status:
             raise InputError(f"Load {load_id} is {status}: only a held or discarded load can be released.")
     return find_load(tx, load_id)

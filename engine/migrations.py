@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from importlib.resources import as_file, files
 from typing import Any, NamedTuple
 
-from .database import Database
-from .errors import ConfigurationError
-from .ingest import discard
-from .log import event
+from dbsvc.engine.database import Database
+from dbsvc.engine.errors import ConfigurationError
+from dbsvc.engine.ingest import discard
+from dbsvc.engine.log import event
 
 _LEDGER = "loads"
 
@@ -30,9 +30,7 @@ def read_schema(db: Database) -> Schema:
         rows = tx.run("schema/applied_migrations").rows if "_yoyo_migration" in tables else []
     applied = [row["migration_id"] for row in rows]
     if newer := sorted(set(applied) - set(known)):
-        raise ConfigurationError(
-            f"{db.dialect.label} has a newer schema than this program ({newer[-1]}): update dbsvc."
-        )
+        raise ConfigurationError(f"{db.dialect.label} has a newer schema than this program ({newer[-1]}): update dbsvc.")
     return Schema(applied, [name for name in known if name not in applied])
 
 
@@ -42,9 +40,7 @@ def ensure_schema(db: Database) -> None:
     if schema.pending and not schema.applied:
         migrate(db)
     elif schema.pending:
-        raise ConfigurationError(
-            f"{db.dialect.label} lacks {len(schema.pending)} migration(s): run `dbsvc db migrate`."
-        )
+        raise ConfigurationError(f"{db.dialect.label} lacks {len(schema.pending)} migration(s): run `dbsvc db migrate`.")
 
 
 def migrate(db: Database) -> list[str]:

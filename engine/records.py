@@ -22,9 +22,7 @@ _RECORD = re.compile(rb"(?:%b|%b)(?:,(?:%b|%b))*+\r*(?:\n|\Z)" % (_QUOTED, _PLAI
 # The record is well formed so far, but a quoted field is open where the bytes end.
 _OPEN = re.compile(rb'(?:(?:%b|%b),)*+[ \t]*"[^"]*+(?:""[^"]*+)*+"?\Z' % (_QUOTED, _PLAIN))
 # A run of records that all readers of CSV understand alike: no blanks around fields, no line end within quotes.
-_TIDY = re.compile(
-    rb'(?:(?:"(?![ \t])[^"\n]*+(?:""[^"\n]*+)*+(?<![ \t])"|(?![ \t])[^",\n]*+(?<![ \t]))(?:,|\r*\n))*+'
-)
+_TIDY = re.compile(rb'(?:(?:"(?![ \t])[^"\n]*+(?:""[^"\n]*+)*+(?<![ \t])"|(?![ \t])[^",\n]*+(?<![ \t]))(?:,|\r*\n))*+')
 _BLANKS_AT_BORDER = re.compile(rb"[ \t]*([,\n])[ \t]*")
 _FIELD = re.compile(r'[ \t]*"((?:[^"]|"")*)"[ \t\r]*(,|\Z)|([^",]*)(,|\Z)')
 
@@ -165,7 +163,7 @@ def _run_of_tidy(data: bytes, start: int) -> int:
 
 def _is_blank(line: bytes) -> bool:
     rest = line.strip(b" \t\r")
-    return not rest or rest.startswith(b"\xc2\xa0") and not rest.decode(errors="replace").strip(_BLANKS)
+    return not rest or (rest.startswith(b"\xc2\xa0") and not rest.decode(errors="replace").strip(_BLANKS))
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from decouple import Config, RepositoryEmpty, RepositoryEnv, UndefinedValueError
 
-from .errors import ConfigurationError
+from dbsvc.engine.errors import ConfigurationError
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from .errors import StatementError
+from dbsvc.engine.errors import StatementError
 
 #: The statements that the engine calls by name.
 ENGINE: Mapping[str, tuple[str, ...]] = {
@@ -47,9 +47,7 @@ PHASES: Mapping[str, frozenset[str]] = {
 }
 
 #: The audits of every load, and the parameters they may use.
-AUDIT: frozenset[str] = frozenset(
-    {"load_id", "max_rejected_share", "small_file", "total_factor", "total_min_loads"}
-)
+AUDIT: frozenset[str] = frozenset({"load_id", "max_rejected_share", "small_file", "total_factor", "total_min_loads"})
 
 _TOKEN = re.compile(
     r"""(?P<skip>'(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | ::)
@@ -146,7 +144,7 @@ class Statements:
         self._check()
 
     def __getitem__(self, name: str) -> Statement:
-        """The statement of that name. Raises StatementError if there is none."""
+        """Return the statement of that name. Raises StatementError if there is none."""
         try:
             return self._by_name[name]
         except KeyError:
@@ -158,7 +156,7 @@ class Statements:
         return sorted(self._by_name)
 
     def phase(self, folder: str) -> list[Statement]:
-        """The statements of a phase, in the order of their names."""
+        """Return the statements of a phase, in the order of their names."""
         return [self._by_name[name] for name in self.names if name.rpartition("/")[0] == folder]
 
     def fingerprint(self, dataset: str) -> str:
@@ -203,9 +201,7 @@ class Statements:
                 raise StatementError(f"{statement.origin}:1: nothing uses this statement")
             for parameter, line in statement.parameters.items():
                 if parameter not in allowed:
-                    raise StatementError(
-                        f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}"
-                    )
+                    raise StatementError(f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}")
         for dataset in self.datasets:
             for phase in PHASES:
                 if not self.phase(f"{dataset}/{phase}"):

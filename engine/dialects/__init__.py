@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from ..errors import ConfigurationError
+from dbsvc.engine.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ..database import Dialect
+    from dbsvc.engine.database import Dialect
 
 #: URL scheme → module with a class ``Driver(url)``
 SCHEMES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}

@@ -10,8 +10,8 @@ import psycopg
 from psycopg import errors, pq
 from psycopg.rows import dict_row
 
-from ..database import Result, Row
-from ..errors import (
+from dbsvc.engine.database import Result, Row
+from dbsvc.engine.errors import (
     ConfigurationError,
     ContentionError,
     DatabaseError,
@@ -19,7 +19,7 @@ from ..errors import (
     MalformedCsvError,
     UnavailableError,
 )
-from ..statements import Statement, Statements
+from dbsvc.engine.statements import Statement, Statements
 
 Connection = psycopg.Connection[Row]
 
@@ -112,18 +112,14 @@ class Driver:
             rows = cursor.fetchall() if cursor.description else []
             return Result(rows, max(cursor.rowcount, 0))
 
-    def stream(
-        self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]
-    ) -> Iterator[Row]:
+    def stream(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
         """Run a query through a cursor on the server."""
         with connection.cursor(name="stream") as cursor:
             cursor.itersize = 1000
             cursor.execute(_render(statement, parameters), _values(statement, parameters) or None)
             yield from cursor
 
-    def copy_csv(
-        self, connection: Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes
-    ) -> int:
+    def copy_csv(self, connection: Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Hand the bytes to COPY."""
         view = memoryview(data)
         try:
@@ -155,7 +151,7 @@ class Driver:
         if not isinstance(error, psycopg.Error):
             return None
         message = (error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " ")
-        if isinstance(error, _AWAY) or error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+        if isinstance(error, _AWAY) or (error.sqlstate is None and isinstance(error, psycopg.OperationalError)):
             return UnavailableError(f"{self.label} is not reachable: {message}. Run the same command again later.")
         if isinstance(error, _REFUSED):
             return UnavailableError(f"{self.label} refused us: {message}. Check DATABASE_URL.", retryable=False)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ..database import Result, Row
-from ..errors import (
+from dbsvc.engine.database import Result, Row
+from dbsvc.engine.errors import (
     ConfigurationError,
     ContentionError,
     DatabaseError,
@@ -26,7 +26,7 @@ from ..errors import (
     MalformedCsvError,
     UnavailableError,
 )
-from ..statements import Statement, Statements
+from dbsvc.engine.statements import Statement, Statements
 
 #: How long to wait for another process's transaction before giving up, in seconds: longer than a large publish.
 BUSY_TIMEOUT = 120.0
@@ -51,9 +51,7 @@ sqlite3.register_converter("boolean", lambda raw: raw != b"0")
 sqlite3.register_converter("decimal_text", lambda raw: Decimal(raw.decode()))
 sqlite3.register_adapter(Decimal, lambda number: format(number, "f"))
 sqlite3.register_adapter(datetime.date, datetime.date.isoformat)
-sqlite3.register_adapter(
-    datetime.datetime, lambda time: time.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(" ")
-)
+sqlite3.register_adapter(datetime.datetime, lambda time: time.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(" "))
 
 
 class Driver:
@@ -74,9 +72,7 @@ class Driver:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UnavailableError(
-                f"The folder of {self.label} cannot be made: {error.strerror}.", retryable=False
-            ) from error
+            raise UnavailableError(f"The folder of {self.label} cannot be made: {error.strerror}.", retryable=False) from error
         connection = sqlite3.connect(
             self.path,
             timeout=BUSY_TIMEOUT,
@@ -105,23 +101,17 @@ class Driver:
         """Cancel what the connection is doing."""
         connection.interrupt()
 
-    def execute(
-        self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]
-    ) -> Result:
+    def execute(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]) -> Result:
         """Run a statement and fetch everything it returns."""
         cursor = connection.execute(_render(statement, parameters), _values(statement, parameters))
         rows = list(_rows(cursor))
         return Result(rows, len(rows) if cursor.description else max(cursor.rowcount, 0))
 
-    def stream(
-        self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]
-    ) -> Iterator[Row]:
+    def stream(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
         """Run a query and fetch its rows one by one."""
         yield from _rows(connection.execute(_render(statement, parameters), _values(statement, parameters)))
 
-    def copy_csv(
-        self, connection: sqlite3.Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes
-    ) -> int:
+    def copy_csv(self, connection: sqlite3.Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Split CSV text into fields and insert many rows a statement."""
         width, inserted = len(columns), 0
         step = width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
@@ -142,9 +132,7 @@ class Driver:
         rows: Iterable[Sequence[Any]],
     ) -> int:
         """Insert rows of values as they come."""
-        sql = insert.render(
-            lambda _: ", ".join("?" * len(columns)), {"table": table, "columns": list(columns)}
-        )
+        sql = insert.render(lambda _: ", ".join("?" * len(columns)), {"table": table, "columns": list(columns)})
         return max(connection.executemany(sql, rows).rowcount, 0)
 
     def translate(self, error: Exception) -> DatabaseError | None:
@@ -163,9 +151,7 @@ class Driver:
                     retryable=False,
                 )
             case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PERM:
-                return UnavailableError(
-                    f"{self.label} cannot be opened or written: {error}.", retryable=False
-                )
+                return UnavailableError(f"{self.label} cannot be opened or written: {error}.", retryable=False)
             case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
                 return UnavailableError(f"{self.label} is no sound SQLite database: {error}.", retryable=False)
             case sqlite3.SQLITE_CONSTRAINT:

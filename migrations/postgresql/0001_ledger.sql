@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS loads (
     status text NOT NULL DEFAULT 'staging'
     CHECK (status IN ('staging', 'staged', 'held', 'published', 'discarded')),
     -- an operator released it: the audits do not hold it again
-    released boolean NOT NULL DEFAULT false,
+    released boolean NOT NULL DEFAULT FALSE,
     -- what the audits found, one sentence a line
     held_because text,
     registered_at timestamptz NOT NULL DEFAULT current_timestamp,

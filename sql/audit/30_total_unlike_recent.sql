@@ -4,7 +4,7 @@ WITH recent AS (
     SELECT earlier.control_total
     FROM loads AS this
     INNER JOIN loads AS earlier
-        ON this.dataset = earlier.dataset AND earlier.status = 'published' AND earlier.load_id <> this.load_id
+        ON this.dataset = earlier.dataset AND this.load_id <> earlier.load_id AND earlier.status = 'published'
     WHERE this.load_id = :load_id
     ORDER BY earlier.load_id DESC
     LIMIT 30

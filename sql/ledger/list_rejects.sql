@@ -8,5 +8,5 @@ SELECT
 FROM rejects
 INNER JOIN loads ON rejects.load_id = loads.load_id
 WHERE :load_id IN (0, rejects.load_id)
-ORDER BY rejects.load_id DESC, rejects.line_no
+ORDER BY rejects.load_id DESC, rejects.line_no ASC
 LIMIT :most

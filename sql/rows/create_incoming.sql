@@ -1,6 +1,6 @@
 -- Where the rows of an upsert wait, in the order they came.
 CREATE TEMP TABLE :"incoming" AS
-SELECT
+SELECT -- noqa: LT09
     0 AS arrival,
     :"columns"
 FROM :"table"

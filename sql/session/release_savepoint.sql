@@ -1,2 +1,2 @@
 -- Keeps what was done since the savepoint.
-RELEASE SAVEPOINT :"name"
+RELEASE SAVEPOINT :"name" -- noqa: PRS

@@ -1,2 +1,2 @@
 -- Takes back what was done since the savepoint, and keeps the transaction going.
-ROLLBACK TO SAVEPOINT :"name"
+ROLLBACK TO SAVEPOINT :"name" -- noqa: PRS

@@ -1,2 +1,2 @@
 -- Opens a transaction inside a transaction.
-SAVEPOINT :"name"
+SAVEPOINT :"name" -- noqa: PRS

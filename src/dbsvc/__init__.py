@@ -1,4 +1,4 @@
 """dbsvc: load files into a SQL database exactly once. ``from dbsvc import connect`` is where to begin."""
 
-from .engine import *  # noqa: F403
-from .engine import __all__ as __all__
+from dbsvc.engine import *  # noqa: F403
+from dbsvc.engine import __all__ as __all__

@@ -1,6 +1,6 @@
 """``python -m dbsvc``."""
 
-from .cli.main import main
+from dbsvc.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,15 @@
 -- The same bill twice in one file: the last line wins. A line that equals a later one is its duplicate; one with other values
 -- is superseded.
 INSERT INTO verdicts (line_no, bucket, replay)
+WITH keys AS (
+    SELECT
+        bill_date,
+        bill_id
+    FROM :"staged"
+    GROUP BY bill_date, bill_id
+    HAVING count(*) > 1
+)
+
 SELECT
     line_no,
     CASE WHEN nth_equal > 1 THEN 'duplicate' ELSE 'superseded' END,
@@ -14,14 +23,6 @@ FROM (
             ORDER BY line_no DESC
         ) AS nth_equal
     FROM :"staged"
-    WHERE
-        (bill_date, bill_id) IN (
-            SELECT
-                bill_date,
-                bill_id
-            FROM :"staged"
-            GROUP BY bill_date, bill_id
-            HAVING count(*) > 1
-        )
+    WHERE (bill_date, bill_id) IN (SELECT * FROM keys) -- noqa: RF02
 ) AS repeats
 WHERE nth_last > 1

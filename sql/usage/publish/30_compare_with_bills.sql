@@ -12,7 +12,7 @@ FROM (
         (staged.customer_name, staged.currency, staged.product1_revenue, staged.product2_revenue)
         = (bills.customer_name, bills.currency, bills.product1_revenue, bills.product2_revenue) AS same,
         bills.load_id > :load_id AS newer,
-        EXISTS (
+        EXISTS ( -- noqa: CP03, LT01, LT06
             SELECT 1
             FROM bills_history AS later
             WHERE

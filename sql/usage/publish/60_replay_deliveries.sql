@@ -57,7 +57,7 @@ delivered AS (
 
 ordered AS (
     SELECT
-        delivered.*,
+        *,
         row_number() OVER (PARTITION BY bill_date, bill_id ORDER BY load_id) AS nth
     FROM delivered
 ),
@@ -77,7 +77,7 @@ versions AS (
 
 replacements AS (
     SELECT
-        versions.*,
+        *,
         CASE
             WHEN NOT repeats THEN lead(load_id) OVER (PARTITION BY bill_date, bill_id, repeats ORDER BY load_id)
         END AS replaced_by_load_id

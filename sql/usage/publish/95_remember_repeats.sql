@@ -22,5 +22,5 @@ WHERE
     AND EXISTS (
         SELECT 1
         FROM loads
-        WHERE dataset = 'usage' AND status IN ('staging', 'staged', 'held') AND load_id < :load_id
+        WHERE loads.dataset = 'usage' AND loads.status IN ('staging', 'staged', 'held') AND loads.load_id < :load_id
     )

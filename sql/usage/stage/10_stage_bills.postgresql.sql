@@ -17,9 +17,9 @@ WITH staged AS (
     FROM :"raw"
     WHERE
         :first_line + line_in_chunk - 1 NOT IN (
-            SELECT line_no
+            SELECT rejects.line_no
             FROM rejects
-            WHERE load_id = :load_id AND line_no >= :first_line
+            WHERE rejects.load_id = :load_id AND rejects.line_no >= :first_line
         )
     RETURNING 1
 )

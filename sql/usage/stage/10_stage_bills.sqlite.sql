@@ -33,13 +33,17 @@ SELECT
 FROM (
     SELECT
         *,
-        (cast(substr(substr(product1_revenue, instr(product1_revenue || '.', '.') + 1) || '000000000', 1, 9) AS integer) + 5) / 10 AS round1,
-        (cast(substr(substr(product2_revenue, instr(product2_revenue || '.', '.') + 1) || '000000000', 1, 9) AS integer) + 5) / 10 AS round2
+        (
+            cast(substr(substr(product1_revenue, instr(product1_revenue || '.', '.') + 1) || '000000000', 1, 9) AS integer) + 5
+        ) / 10 AS round1,
+        (
+            cast(substr(substr(product2_revenue, instr(product2_revenue || '.', '.') + 1) || '000000000', 1, 9) AS integer) + 5
+        ) / 10 AS round2
     FROM :"raw"
 ) AS received
 WHERE
     :first_line + line_in_chunk - 1 NOT IN (
-        SELECT line_no
+        SELECT rejects.line_no
         FROM rejects
-        WHERE load_id = :load_id AND line_no >= :first_line
+        WHERE rejects.load_id = :load_id AND rejects.line_no >= :first_line
     )
