@@ -316,4 +316,5 @@ def connect(url: str | None = None) -> Database:
     from dbsvc.engine.dialects import dialect_for
     from dbsvc.engine.settings import read_settings
 
-    return Database(dialect_for(url if url is not None else read_settings().database_url))
+    settings = read_settings()
+    return Database(dialect_for(settings.database_url if url is None else url, settings))

@@ -27,6 +27,8 @@ class Settings:
     total_min_loads: int = 5
     #: size of a chunk, the unit of restart and of sharing, in bytes
     chunk_bytes: int = 8 * 2**20
+    #: how long a try to get at an embedded database waits for another process's transaction, in seconds
+    lock_seconds: int = 30
 
 
 def read_settings() -> Settings:
@@ -72,6 +74,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "total_factor": ("DBSVC_TOTAL_FACTOR", _positive),
     "total_min_loads": ("DBSVC_TOTAL_MIN_LOADS", _positive),
     "chunk_bytes": ("DBSVC_CHUNK_BYTES", _positive),
+    "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
 }
 
 

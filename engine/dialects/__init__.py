@@ -9,16 +9,17 @@ from dbsvc.engine.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from dbsvc.engine.database import Dialect
+    from dbsvc.engine.settings import Settings
 
-#: URL scheme → module with a class ``Driver(url)``
+#: URL scheme → module with a class ``Driver(url, settings)``
 SCHEMES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
 
 
-def dialect_for(url: str) -> Dialect:
+def dialect_for(url: str, settings: Settings) -> Dialect:
     """Return the dialect of a database URL. Raises ConfigurationError."""
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise ConfigurationError(f"DATABASE_URL must begin with one of: {known}")
     module = import_module(f".{SCHEMES[scheme]}", __name__)
-    return cast("Dialect", module.Driver(url))
+    return cast("Dialect", module.Driver(url, settings))

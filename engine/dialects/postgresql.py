@@ -19,6 +19,7 @@ from dbsvc.engine.errors import (
     MalformedCsvError,
     UnavailableError,
 )
+from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements import Statement, Statements
 
 Connection = psycopg.Connection[Row]
@@ -63,7 +64,7 @@ class Driver:
     family: tuple[str, ...] = ("postgresql",)
     jobs = 2
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, _settings: Settings) -> None:
         try:
             known = psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error:

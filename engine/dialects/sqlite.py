@@ -26,10 +26,8 @@ from dbsvc.engine.errors import (
     MalformedCsvError,
     UnavailableError,
 )
+from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements import Statement, Statements
-
-#: How long to wait for another process's transaction before giving up, in seconds: longer than a large publish.
-BUSY_TIMEOUT = 120.0
 
 _SETTINGS = {
     "journal_mode": "wal",  # readers never wait for a writer, nor a writer for them
@@ -60,12 +58,13 @@ class Driver:
     family: tuple[str, ...] = ("sqlite",)
     jobs = 1
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, settings: Settings) -> None:
         path = unquote(url.removeprefix("sqlite://")).removeprefix("/")
         if not path or path.endswith("/") or path.startswith(":"):
             raise ConfigurationError("DATABASE_URL must name a file, such as sqlite:///var/data.db.")
         self.path = Path(path)
         self.label = f"sqlite:///{path}"
+        self._lock_seconds = settings.lock_seconds
 
     def connect(self, statements: Statements) -> sqlite3.Connection:
         """Open the file, and make it and its folder if they do not exist."""
@@ -75,7 +74,7 @@ class Driver:
             raise UnavailableError(f"The folder of {self.label} cannot be made: {error.strerror}.", retryable=False) from error
         connection = sqlite3.connect(
             self.path,
-            timeout=BUSY_TIMEOUT,
+            timeout=self._lock_seconds,
             isolation_level=None,
             check_same_thread=False,
             detect_types=sqlite3.PARSE_DECLTYPES,

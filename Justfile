@@ -1,0 +1,42 @@
+# The daily moves. `just --list` explains them.
+
+export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+portable := "find sql migrations -name '*.sql' -not -path '*sqlite*'"
+sqlite := "find sql migrations -name '*.sql' -path '*sqlite*'"
+
+# List the recipes.
+default:
+    @just --list
+
+# Make the environment.
+setup:
+    python3 -m venv .venv && .venv/bin/pip install -q -r requirements-dev.txt -e .
+
+# Test on every dialect, without the long chaos tests.
+test *arguments:
+    pytest -m "not slow" {{arguments}}
+
+# All tests.
+test-all *arguments:
+    pytest {{arguments}}
+
+# Lint Python and SQL.
+lint:
+    ruff check .
+    ruff format --check .
+    mypy
+    sqlfluff lint --dialect postgres $({{portable}})
+    sqlfluff lint --dialect sqlite $({{sqlite}})
+
+# Kill processes for as long as you like.
+chaos *arguments:
+    python tests/chaos.py {{arguments}}
+
+# Compare with the plain bulk load; `just bench --rows 20000000` for the large one.
+bench *arguments:
+    python bench/load.py {{arguments}}
+
+# Pin the requirements anew.
+pin:
+    uv export -q --format requirements-txt --no-emit-project --no-hashes --no-annotate --no-header --no-dev > requirements.txt
+    uv export -q --format requirements-txt --no-emit-project --no-hashes --no-annotate --no-header > requirements-dev.txt
