@@ -1,0 +1,154 @@
+"""The README and the RUNBOOK are true: their examples and commands are run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dbsvc import connect
+from dbsvc.cli import main
+from dbsvc.engine import Database, ingest
+from dbsvc.engine.datasets import load_datasets, read_header
+from dbsvc.engine.delivery import Delivery
+from dbsvc.engine.settings import _VARIABLES, Settings
+
+from tests.helpers import load, statuses, usage_csv, write
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+RUNBOOK = (ROOT / "RUNBOOK.md").read_text()
+
+STATES = ("staging", "staged", "held", "published", "discarded")
+EXIT_CODES = ("0", "1", "2", "65", "66", "69", "75", "78", "130", "143")
+
+
+def run(command: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run shell commands with this environment's dbsvc; the exit code is the last command's."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", command], cwd=cwd, env={**os.environ, "PATH": path, **env}, text=True, capture_output=True, check=False
+    )
+
+
+def section(title: str) -> list[str]:
+    """The commands of a RUNBOOK section, a string a block."""
+    match = re.search(rf"^### {title}\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
+    assert match, f"RUNBOOK has no section {title}"
+    return re.findall(r"^```sh\n(.*?)^```", match[1], re.MULTILINE | re.DOTALL)
+
+
+def test_readme_example(tmp_path: Path) -> None:
+    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert example
+    assert 10 <= example[1].count("\n") <= 20
+    ran = subprocess.run([sys.executable, "-c", example[1]], cwd=tmp_path, text=True, capture_output=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("3\n", "")
+
+
+def test_readme_shows_what_the_sample_gives(tmp_path: Path) -> None:
+    ran = run("dbsvc ingest samples/usage.csv --output table", ROOT, DATABASE_URL=f"sqlite:///{tmp_path}/a.db", COLUMNS="100")
+    shown = re.search(r"\$ dbsvc ingest samples/usage.csv\n(.*?)```", README, re.DOTALL)
+    assert shown
+    assert " ".join(ran.stdout.replace("─", "").split()) == " ".join(shown[1].replace("─", "").split())
+
+
+def test_readme_names_every_command_and_setting() -> None:
+    for group, commands in {"": main.app, "loads ": main.data.loads, "rejects ": main.data.rejects, "db ": main.db.app}.items():
+        for command in commands.registered_commands:
+            assert command.callback
+            name = command.name or command.callback.__name__
+            if (group, name) != ("loads ", "list"):
+                assert re.search(rf"`dbsvc {group}\[?{name}\b", README), f"{group}{name}"
+    for variable, _ in _VARIABLES.values():
+        assert f"| `{variable}` |" in README
+
+
+def test_runbook_has_every_state_and_exit_code() -> None:
+    titles = re.findall(r"^### (\w+)$", RUNBOOK, re.MULTILINE)
+    assert titles == [*STATES, *EXIT_CODES]
+    assert all(section(title) for title in titles)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    return write(tmp_path / "good.csv", usage_csv([("2021-10-01", 1, "USD", "A", 1, 2), ("2021-10-01", 2, "USD", "B", 1, 2)]))
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    rows = [("2021-10-01", 1, "USD", "A", 1, 2), ("2021-10-01", "x", "USD", "B", 1, 2), ("never", 3, "USD", "C", 1, 2)]
+    return write(tmp_path / "bad.csv", usage_csv(rows))
+
+
+def stop_after(db: Database, path: Path, step: str) -> None:
+    """Leave a load as an instance does that dies after a step."""
+    with Delivery(str(path)) as delivery:
+        header = read_header(delivery, load_datasets(db.statements))
+        scanned = ingest.scan(delivery, header, Settings().chunk_bytes)
+        registered = db.run_transaction(lambda tx: ingest._register(tx, delivery, header, scanned))
+        if step == "stage":
+            ingest._stage(db, registered, delivery, header, 1, lambda done: None)
+            db.run_transaction(lambda tx: ingest._audit(tx, registered, Settings()))
+
+
+def follow(url: str, title: str, path: Path, blocks: Callable[[list[str]], list[str]]) -> None:
+    """Run blocks of a RUNBOOK section, each of which must succeed."""
+    for block in blocks(section(title)):
+        ran = run(f"set -e\n{block}", path.parent, DATABASE_URL=url, LOAD="1", FILE=str(path))
+        assert ran.returncode == 0, (block, ran.stdout, ran.stderr)
+
+
+def after(url: str) -> list[str]:
+    with connect(url) as db:
+        return statuses(db)
+
+
+@pytest.mark.parametrize(("state", "step"), [("staging", "register"), ("staged", "stage")])
+def test_runbook_unfinished(url: str, db: Database, good: Path, state: str, step: str) -> None:
+    stop_after(db, good, step)
+    assert statuses(db) == [state]
+    follow(url, state, good, lambda blocks: blocks[:1])
+    assert after(url) == ["published"]
+
+
+def test_runbook_staging_given_up(url: str, db: Database, good: Path) -> None:
+    stop_after(db, good, "register")
+    follow(url, "staging", good, lambda blocks: blocks[1:])
+    assert after(url) == ["discarded"]
+
+
+@pytest.mark.parametrize(("block", "state"), [(1, "published"), (3, "discarded")])
+def test_runbook_held(url: str, db: Database, bad: Path, block: int, state: str) -> None:
+    load(db, bad)
+    assert statuses(db) == ["held"]
+    follow(url, "held", bad, lambda blocks: [blocks[0], blocks[block]])
+    assert after(url) == [state]
+
+
+def test_runbook_discarded(url: str, db: Database, bad: Path) -> None:
+    load(db, bad)
+    ingest.discard(db, 1)
+    follow(url, "discarded", bad, lambda blocks: blocks)
+    assert after(url) == ["published"]
+
+
+def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> None:
+    load(db, bad)
+    ingest.release(db, 1)
+    export, ingest_mended = section("published")[0].splitlines()
+    assert run(export, bad.parent, DATABASE_URL=url, LOAD="1").returncode == 0
+    assert run(ingest_mended, bad.parent, DATABASE_URL=url).returncode == 65  # nothing was mended
+    mend = bad.parent / "mend.csv"
+    mend.write_text(mend.read_text().replace(",x,", ",2,").replace("never", "2021-10-01"))
+    assert run(ingest_mended, bad.parent, DATABASE_URL=url).returncode == 0
+    assert after(url) == ["published", "held", "published"]
+
+
+@pytest.mark.parametrize("code", EXIT_CODES)
+def test_runbook_exit_code_commands_work(url: str, good: Path, code: str) -> None:
+    follow(url, code, good, lambda blocks: blocks)
