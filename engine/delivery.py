@@ -68,10 +68,8 @@ def find_sources(arguments: Iterable[str]) -> list[tuple[str, bool]]:
                     found.setdefault(str(entry), False)
         elif path.exists():
             found[argument] = True
-        elif matches := sorted(glob.glob(argument, recursive=True)):
-            for match in matches:
-                if Path(match).is_file():
-                    found.setdefault(match, True)
+        elif matches := [match for match in sorted(glob.glob(argument, recursive=True)) if Path(match).is_file()]:
+            found |= dict.fromkeys(matches, True)
         else:
             raise InputMissingError(f"{argument}: no such file or folder.")
     return list(found.items())

@@ -19,7 +19,14 @@ from dbsvc.engine import records
 from dbsvc.engine.database import Database, Row, Transaction
 from dbsvc.engine.datasets import Header, load_datasets, read_header
 from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.errors import DbsvcError, InputError, InputMissingError, MalformedCsvError, UnrecognisedError
+from dbsvc.engine.errors import (
+    ConfigurationError,
+    DbsvcError,
+    InputError,
+    InputMissingError,
+    MalformedCsvError,
+    UnrecognisedError,
+)
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import Settings
 
@@ -229,8 +236,12 @@ def _stage_chunk(tx: Transaction, load: Row, delivery: Delivery, header: Header)
     """Claim a chunk and stage it. Returns the records staged so far; None when there is no more to do."""
     load_id, dataset = load["load_id"], load["dataset"]
     now = find_load(tx, load_id, "ledger/share_load")
-    if now["status"] != "staging" or now["rules"] != load["rules"]:
+    if now["status"] != "staging":
         return None
+    if now["rules"] != tx.fingerprint(dataset):
+        raise ConfigurationError(
+            f"Load {load_id} is being loaded by another version of dbsvc: leave it to that one."
+        )
     chunks = tx.run("ledger/claim_chunk", load_id=load_id).rows or tx.run("ledger/await_chunk", load_id=load_id).rows
     if chunks:
         _stage_claimed(tx, load_id, dataset, chunks[0], delivery, header)

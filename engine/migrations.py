@@ -37,6 +37,9 @@ def read_schema(db: Database) -> Schema:
 def ensure_schema(db: Database) -> None:
     """Give an empty database its schema. Raises ConfigurationError if there is one and it is not the program's."""
     schema = read_schema(db)
+    if schema.pending:
+        with _alone(db):  # wait for a migrator who may be at work
+            schema = read_schema(db)
     if schema.pending and not schema.applied:
         migrate(db)
     elif schema.pending:
@@ -81,14 +84,23 @@ def _known(db: Database) -> list[str]:
 
 
 @contextmanager
+def _alone(db: Database) -> Iterator[None]:
+    """Be the only migrator."""
+    with (
+        db.connection() as connection,
+        db.translating(),
+        db.dialect.migration_lock(connection, db.statements["schema/lock"]),
+    ):
+        yield
+
+
+@contextmanager
 def _yoyo(db: Database) -> Iterator[tuple[Any, Any]]:
     """Yield yoyo's backend and migrations, alone: its own lock is a row that outlives a crash, so it is broken first."""
     from yoyo import get_backend, read_migrations
 
     with (
-        db.connection() as connection,
-        db.translating(),
-        db.dialect.migration_lock(connection, db.statements["schema/lock"]),
+        _alone(db),
         as_file(files("dbsvc").joinpath("migrations")) as root,
         get_backend(db.dialect.migration_url()) as backend,
     ):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from dbsvc import connect
-from dbsvc.cli import main
+from dbsvc.cli import data, main
+from dbsvc.cli import db as schema
 from dbsvc.engine import Database, ingest
 from dbsvc.engine.datasets import load_datasets, read_header
 from dbsvc.engine.delivery import Delivery
@@ -58,7 +59,7 @@ def test_readme_shows_what_the_sample_gives(tmp_path: Path) -> None:
 
 
 def test_readme_names_every_command_and_setting() -> None:
-    for group, commands in {"": main.app, "loads ": main.data.loads, "rejects ": main.data.rejects, "db ": main.db.app}.items():
+    for group, commands in {"": main.app, "loads ": data.loads, "rejects ": data.rejects, "db ": schema.app}.items():
         for command in commands.registered_commands:
             assert command.callback
             name = command.name or command.callback.__name__

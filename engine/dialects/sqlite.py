@@ -60,8 +60,8 @@ class Driver:
 
     def __init__(self, url: str, settings: Settings) -> None:
         path = unquote(url.removeprefix("sqlite://")).removeprefix("/")
-        if not path or path.endswith("/") or path.startswith(":"):
-            raise ConfigurationError("DATABASE_URL must name a file, such as sqlite:///var/data.db.")
+        if not path or path.endswith("/") or path.startswith(":") or "?" in url or "#" in url:
+            raise ConfigurationError("DATABASE_URL must name a file and no more, such as sqlite:///var/data.db.")
         self.path = Path(path)
         self.label = f"sqlite:///{path}"
         self._lock_seconds = settings.lock_seconds
