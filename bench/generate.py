@@ -38,9 +38,7 @@ def write_usage(
     return counts
 
 
-def _records(
-    rows: int, seed: int, bad: float, duplicates: float, changed: float, counts: Counter[str]
-) -> Iterator[str]:
+def _records(rows: int, seed: int, bad: float, duplicates: float, changed: float, counts: Counter[str]) -> Iterator[str]:
     draw, dirt = random.Random(seed).getrandbits, random.Random(seed + 1)
     before = deque[str](maxlen=_APART)
     dirty = bad + duplicates + changed
@@ -91,9 +89,7 @@ def main() -> None:
         ("duplicates", "repeat another record"),
         ("changed", "have other amounts than the same file without this option"),
     ):
-        parser.add_argument(
-            f"--{kind}", type=float, default=0, metavar="PERCENT", help=f"share of records that {what}"
-        )
+        parser.add_argument(f"--{kind}", type=float, default=0, metavar="PERCENT", help=f"share of records that {what}")
     options = parser.parse_args()
     counts = write_usage(options.out, **{k: v for k, v in vars(options).items() if k != "out"})
     print(", ".join(f"{number} {kind}" for kind, number in sorted(counts.items())))

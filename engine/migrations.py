@@ -40,10 +40,17 @@ def ensure_schema(db: Database) -> None:
     if schema.pending:
         with _alone(db):  # wait for a migrator who may be at work
             schema = read_schema(db)
-    if schema.pending and not schema.applied:
+    if schema.pending and _is_new(db):
         migrate(db)
     elif schema.pending:
         raise ConfigurationError(f"{db.dialect.label} lacks {len(schema.pending)} migration(s): run `dbsvc db migrate`.")
+
+
+def _is_new(db: Database) -> bool:
+    """Whether nothing was ever loaded; a migrator may have died half-way."""
+    with db.transaction() as tx:
+        tables = [row["table_name"] for row in tx.run("schema/tables").rows]
+        return _LEDGER not in tables or not tx.run("schema/count_rows", table=_LEDGER).rows[0]["row_count"]
 
 
 def migrate(db: Database) -> list[str]:

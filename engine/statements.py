@@ -99,17 +99,22 @@ class Statement:
         """The parameters that travel as values."""
         return frozenset(token["value"] for token in _TOKEN.finditer(self.text) if token["value"])
 
-    def render(self, placeholder: Callable[[str], str], identifiers: Mapping[str, object]) -> str:
-        """Return the text in a driver's style: values as placeholders, identifiers quoted in place."""
-
-        def translate(token: re.Match[str]) -> str:
+    def render(
+        self,
+        placeholder: Callable[[str], str],
+        identifiers: Mapping[str, object],
+        escape: Callable[[str], str] = str,
+    ) -> str:
+        """Return the text in a driver's style: values as placeholders, identifiers quoted in place, all else escaped."""
+        parts, position = [], 0
+        for token in _TOKEN.finditer(self.text):
+            parts.append(escape(self.text[position : token.start()]))
             if token["value"]:
-                return placeholder(token["value"])
-            if token["identifier"]:
-                return quote(identifiers[token["identifier"]])
-            return token[0]
-
-        return _TOKEN.sub(translate, self.text)
+                parts.append(placeholder(token["value"]))
+            else:
+                parts.append(escape(quote(identifiers[token["identifier"]]) if token["identifier"] else token[0]))
+            position = token.end()
+        return "".join([*parts, escape(self.text[position:])])
 
 
 def quote(identifier: object) -> str:
@@ -160,10 +165,10 @@ class Statements:
         return [self._by_name[name] for name in self.names if name.rpartition("/")[0] == folder]
 
     def fingerprint(self, dataset: str) -> str:
-        """Return a digest of the dataset's rules: its description and all its statements."""
+        """Return a digest of the dataset's rules: its description, all its statements, and the audits."""
         digest = hashlib.sha256(self.datasets[dataset].encode())
         for name in self.names:
-            if name.startswith(f"{dataset}/"):
+            if name.startswith((f"{dataset}/", "audit/")):
                 digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
         return digest.hexdigest()[:16]
 

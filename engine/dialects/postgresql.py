@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +27,10 @@ from dbsvc.engine.statements import Statement, Statements
 Connection = psycopg.Connection[Row]
 
 _OLDEST = 150000
+_FIRST_WITHOUT_END_MARK = 180000
+#: Before that a record of nothing but this ends the copy, unless it is quoted.
+_END_MARK = re.compile(rb"^\\\.$", re.MULTILINE)
+_numbers = itertools.count()
 _CONNECT_TIMEOUT = 10  # seconds
 _CANCEL_TIMEOUT = 2.0  # seconds
 _SLICE = 256 * 1024  # bytes handed to the driver at once
@@ -34,6 +40,7 @@ _SETTINGS = {
     "datestyle": "ISO, DMY",  # how the casts of the usage files read 31/10/2021
     "jit": "off",  # compiling costs more than it saves at chunk size
     "work_mem": "64MB",  # sorting and hashing staged rows
+    "temp_buffers": "32MB",  # a chunk's raw records
     # A claim dies with its connection, so the server must notice that a client is gone, also in the middle of a statement ...
     "client_connection_check_interval": "1s",
     # ... and also when its machine vanished without a word.
@@ -115,13 +122,17 @@ class Driver:
 
     def stream(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
         """Run a query through a cursor on the server."""
-        with connection.cursor(name="stream") as cursor:
+        with connection.cursor(name=f"stream_{next(_numbers)}") as cursor:
             cursor.itersize = 1000
             cursor.execute(_render(statement, parameters), _values(statement, parameters) or None)
             yield from cursor
 
     def copy_csv(self, connection: Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Hand the bytes to COPY."""
+        if b"\\." in data and connection.info.server_version < _FIRST_WITHOUT_END_MARK and _END_MARK.search(data):
+            if b'"' in data:  # it may stand within a quoted field, where nothing protects it
+                raise MalformedCsvError("A line of nothing but \\. cannot be copied next to quotes; PostgreSQL 18 can.")
+            data = _END_MARK.sub(rb'"\g<0>"', data)
         view = memoryview(data)
         try:
             with connection.cursor() as cursor:
@@ -191,8 +202,7 @@ class Driver:
 def _render(statement: Statement, parameters: Mapping[str, Any]) -> Any:
     if not statement.values:
         return statement.render(str, parameters).encode()
-    escaped = Statement(statement.name, statement.text.replace("%", "%%"), statement.origin)
-    return escaped.render(lambda name: f"%({name})s", parameters).encode()
+    return statement.render(lambda name: f"%({name})s", parameters, lambda text: text.replace("%", "%%")).encode()
 
 
 def _values(statement: Statement, parameters: Mapping[str, Any]) -> dict[str, Any]:

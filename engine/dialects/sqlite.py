@@ -8,6 +8,7 @@ import fcntl
 import io
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -35,6 +36,7 @@ _SETTINGS = {
     "foreign_keys": "on",
     "cache_size": "-32000",  # KiB a connection
 }
+_LOCK_SLICE = 0.25  # seconds SQLite itself waits for a lock, during which nothing can interrupt it
 _ROWS_PER_INSERT = 200  # a multi-row insert costs a third of so many single ones; more rows gain nothing
 _MOST_PARAMETERS = 32_000  # SQLite allows 32766
 _PART = 256 * 1024  # bytes of CSV split at once
@@ -65,6 +67,7 @@ class Driver:
         self.path = Path(path)
         self.label = f"sqlite:///{path}"
         self._lock_seconds = settings.lock_seconds
+        self._interrupted = False
 
     def connect(self, statements: Statements) -> sqlite3.Connection:
         """Open the file, and make it and its folder if they do not exist."""
@@ -74,7 +77,7 @@ class Driver:
             raise UnavailableError(f"The folder of {self.label} cannot be made: {error.strerror}.", retryable=False) from error
         connection = sqlite3.connect(
             self.path,
-            timeout=self._lock_seconds,
+            timeout=_LOCK_SLICE,
             isolation_level=None,
             check_same_thread=False,
             detect_types=sqlite3.PARSE_DECLTYPES,
@@ -82,7 +85,7 @@ class Driver:
         try:
             configure = statements["session/configure"]
             for setting, value in _SETTINGS.items():
-                self.execute(connection, configure, {"setting": setting, "value": value})
+                self._patiently(connection, _render(configure, {"setting": setting, "value": value}), {})
         except BaseException:
             connection.close()
             raise
@@ -98,11 +101,12 @@ class Driver:
 
     def interrupt(self, connection: sqlite3.Connection) -> None:
         """Cancel what the connection is doing."""
+        self._interrupted = True
         connection.interrupt()
 
     def execute(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]) -> Result:
         """Run a statement and fetch everything it returns."""
-        cursor = connection.execute(_render(statement, parameters), _values(statement, parameters))
+        cursor = self._patiently(connection, _render(statement, parameters), _values(statement, parameters))
         rows = list(_rows(cursor))
         return Result(rows, len(rows) if cursor.description else max(cursor.rowcount, 0))
 
@@ -115,7 +119,10 @@ class Driver:
         width, inserted = len(columns), 0
         step = width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
         for part in _parts(data):
-            fields = _split_quoted(part, width) if b'"' in part else _split(part, width)
+            try:
+                fields = _split_quoted(part, width) if b'"' in part else _split(part, width)
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise MalformedCsvError(f"The CSV cannot be read: {error}.") from error
             for start in range(0, len(fields), step):
                 batch = fields[start : start + step]
                 connection.execute(_many_rows(copy, table, tuple(columns), len(batch) // width), batch)
@@ -134,8 +141,22 @@ class Driver:
         sql = insert.render(lambda _: ", ".join("?" * len(columns)), {"table": table, "columns": list(columns)})
         return max(connection.executemany(sql, rows).rowcount, 0)
 
+    def _patiently(self, connection: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        """Execute; outside a transaction wait for other processes' transactions, in slices, so that we can be interrupted."""
+        give_up = time.monotonic() + self._lock_seconds
+        while True:
+            try:
+                return connection.execute(sql, values)
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or connection.in_transaction or self._interrupted or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
+
     def translate(self, error: Exception) -> DatabaseError | None:
         """Return the engine's error for one of sqlite3's."""
+        if isinstance(error, OverflowError):
+            return DatabaseError(f"The database refused a value: {error}.")
         if not isinstance(error, sqlite3.Error):
             return None
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -1,0 +1,224 @@
+"""The loader: which file is taken on which dialect, and what is wrong with the files, before the first one runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from dbsvc import StatementError
+from dbsvc.engine.dialects import SCHEMES
+from dbsvc.engine.statements import Statement, Statements, quote
+
+SQL = Path(str(files("dbsvc"))) / "sql"
+FAMILIES = {name: import_module(f"dbsvc.engine.dialects.{name}").Driver.family for name in sorted(set(SCHEMES.values()))}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the statements, to break."""
+    return Path(shutil.copytree(SQL, tmp_path / "sql"))
+
+
+@pytest.fixture
+def write(root: Path) -> Callable[..., Path]:
+    """Write one more statement."""
+
+    def write(name: str, text: str | bytes) -> Path:
+        path = root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+# --- the files we have
+
+
+def test_the_trees_of_the_dialects_match() -> None:
+    names = {dialect: Statements(family).names for dialect, family in FAMILIES.items()}
+    assert names["sqlite"] == names["postgresql"]
+    for found in names.values():
+        assert found == names["sqlite"]
+
+
+def test_no_file_is_for_a_dialect_that_does_not_exist() -> None:
+    dialects = {member for family in FAMILIES.values() for member in family}
+    suffixes = {path.name.removesuffix(".sql").partition(".")[2] for path in SQL.rglob("*.sql")}
+    assert suffixes - {""} <= dialects
+
+
+@pytest.mark.parametrize("path", sorted(SQL.rglob("*.sql")), ids=lambda path: str(path.relative_to(SQL)))
+def test_every_file_begins_with_its_rule_and_is_one_statement(path: Path) -> None:
+    text = path.read_text()
+    assert re.match(r"-- \w", text)
+    assert ";" not in re.sub(r"--.*|'[^']*'", "", text).strip().removesuffix(";")
+
+
+def test_every_override_is_needed() -> None:
+    """A variant that equals the portable statement, or that every dialect has alike, is none."""
+    for path in SQL.rglob("*.*.sql"):
+        name = path.name.partition(".")[0]
+        others = [other.read_text() for other in path.parent.glob(f"{name}.*sql") if other != path]
+        assert path.read_text() not in others, f"{path} is the same as another variant"
+
+
+# --- which file is taken
+
+
+def test_the_nearest_dialect_wins(write: Callable[..., Path], root: Path) -> None:
+    def text(*family: str) -> str:
+        return Statements(family, root)["audit/90_more"].text
+
+    write("audit/90_more.sql", "-- portable")
+    assert text("citus", "postgresql") == text("postgresql") == text("sqlite") == "-- portable"
+    write("audit/90_more.postgresql.sql", "-- parent")
+    assert text("citus", "postgresql") == text("postgresql") == "-- parent"
+    assert text("sqlite") == "-- portable"
+    write("audit/90_more.citus.sql", "-- own")
+    assert text("citus", "postgresql") == "-- own"
+    assert text("postgresql") == "-- parent"
+
+
+def test_a_phase_runs_in_the_order_of_its_names(write: Callable[..., Path], root: Path) -> None:
+    write("audit/05_early.sql", "-- early")
+    write("audit/15_between.sqlite.sql", "-- between")
+    names = [statement.name for statement in Statements(("sqlite",), root).phase("audit")]
+    assert names == sorted(names)
+    assert [name for name in names if "early" in name or "between" in name or "rejected" in name] == [
+        "audit/05_early",
+        "audit/10_rejected_share",
+        "audit/15_between",
+    ]
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_the_fingerprint_follows_the_rules(write: Callable[..., Path], root: Path, family: tuple[str, ...]) -> None:
+    def fingerprint() -> str:
+        return Statements(family, root).fingerprint("usage")
+
+    seen = {Statements(family).fingerprint("usage")}
+    assert fingerprint() in seen
+    write("usage/stage/90_nothing_of_ours.citus.sql", "-- another dialect's rule\nSELECT 1")
+    assert fingerprint() in seen
+    rule, description = root / "usage/publish/90_more.sql", root / "usage/dataset.toml"
+    changes: list[Callable[[], object]] = [
+        lambda: rule.write_text("-- one more rule\nSELECT 1"),
+        lambda: rule.write_text("-- one more rule\nSELECT 2"),
+        lambda: rule.rename(root / "usage/publish/91_more.sql"),
+        lambda: description.write_text(description.read_text() + "\n# more"),
+    ]
+    for change in changes:
+        change()
+        assert fingerprint() not in seen
+        seen.add(fingerprint())
+
+
+# --- what is wrong with a file
+
+
+def error(root: Path) -> str:
+    with pytest.raises(StatementError) as caught:
+        Statements(("sqlite",), root)
+    return str(caught.value)
+
+
+def test_a_statement_the_engine_needs_is_missing(root: Path) -> None:
+    (root / "ledger/add_load.sql").unlink()
+    assert f"{root}/ledger/add_load.sql:1: the engine needs this statement for sqlite" in error(root)
+
+
+def test_a_dialects_variant_is_missing(root: Path) -> None:
+    (root / "rows/copy.sqlite.sql").unlink()
+    assert f"{root}/rows/copy.sql:1: the engine needs this statement for sqlite" in error(root)
+
+
+def test_a_phase_is_missing(root: Path) -> None:
+    for path in (root / "usage/settle").iterdir():
+        path.unlink()
+    assert f"{root}/usage/settle:1: no statement for sqlite" in error(root)
+
+
+@pytest.mark.parametrize("name", ["ledger/unheard_of.sql", "stray/10_x.sql", "usage/unheard_of/10_x.sql", "usage/x.sql"])
+def test_a_file_that_nothing_uses(write: Callable[..., Path], root: Path, name: str) -> None:
+    path = write(name, "-- what for?\nSELECT 1")
+    assert error(root) == f"{path}:1: nothing uses this statement"
+
+
+def test_an_unknown_parameter(write: Callable[..., Path], root: Path) -> None:
+    path = write("usage/publish/90_more.sql", "-- a rule\n-- of two lines\nSELECT\n    :load_id,\n    :colour\n")
+    assert error(root) == f"{path}:5: no parameter :colour here, only :load_id, :staged"
+
+
+@pytest.mark.parametrize("opened", ["'", '"', "/*"])
+def test_a_quote_that_is_never_closed(write: Callable[..., Path], root: Path, opened: str) -> None:
+    path = write("audit/90_more.sql", f"-- it's a rule\nSELECT 'a''b', \"c\"\nFROM {opened}d\n")
+    assert error(root) == f"{path}:3: {opened} is opened and never closed"
+
+
+def test_a_file_that_is_not_utf8(write: Callable[..., Path], root: Path) -> None:
+    path = write("audit/90_more.sql", b"-- a rule\nSELECT '\xff'")
+    assert error(root) == f"{path}:2: not UTF-8 text"
+
+
+@pytest.mark.parametrize("text", ["SELECT 1 -- a comment too late", "", "/* another style */ SELECT 1"])
+def test_a_file_without_its_rule(write: Callable[..., Path], root: Path, text: str) -> None:
+    path = write("audit/90_more.sql", text)
+    assert error(root).startswith(f"{path}:1: must begin with a comment")
+
+
+def test_an_unknown_statement(root: Path) -> None:
+    with pytest.raises(StatementError, match=r"nonsense/x\.sql:1: no such statement for sqlite"):
+        Statements(("sqlite",), root)["nonsense/x"]
+
+
+# --- parameters and identifiers
+
+MIXED = """-- count: inserted
+-- not a :parameter
+-- Note: a header too
+SELECT ':s', "co:l", /* :c
+*/ :a::text, $x$ :d $x$, $$ :e $$, 'it''s :f', b[1:2]
+-- later: no header
+FROM :"table" WHERE x = :b AND y = :a"""
+
+
+def test_parameters() -> None:
+    statement = Statement("x", MIXED)
+    assert statement.parameters == {"a": 5, "table": 7, "b": 7}
+    assert statement.values == {"a", "b"}
+    assert statement.header["count"] == "inserted"
+    assert "later" not in statement.header
+
+
+def test_render() -> None:
+    rendered = Statement("x", MIXED).render(lambda name: f"%({name})s", {"table": ("s", 't"')})
+    expected = MIXED.replace(":a::text", "%(a)s::text").replace("= :b", "= %(b)s").replace("= :a", "= %(a)s")
+    assert rendered == expected.replace(':"table"', '"s"."t"""')
+
+
+@pytest.mark.parametrize(
+    ("identifier", "quoted"),
+    [
+        ("a", '"a"'),
+        ('a"b', '"a""b"'),
+        ('"; DROP TABLE loads; --', '"""; DROP TABLE loads; --"'),
+        (("schema", 'ta"ble'), '"schema"."ta""ble"'),
+        (["a", "b c"], '"a", "b c"'),
+        ({"a": ("excluded", "a"), 'b"': ("excluded", 'b"')}, '"a" = "excluded"."a", "b""" = "excluded"."b"""'),
+    ],
+)
+def test_quote(identifier: object, quoted: str) -> None:
+    assert quote(identifier) == quoted
+
+
+@pytest.mark.parametrize("identifier", [None, 1, b"a", {"a"}])
+def test_what_is_no_identifier(identifier: object) -> None:
+    with pytest.raises(TypeError, match="not an identifier"):
+        quote(identifier)
