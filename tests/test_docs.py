@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from dbsvc import connect
 from dbsvc.cli import data, main
 from dbsvc.cli import db as schema
@@ -17,7 +18,6 @@ from dbsvc.engine import Database, ingest
 from dbsvc.engine.datasets import load_datasets, read_header
 from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.settings import _VARIABLES, Settings
-
 from tests.helpers import load, statuses, usage_csv, write
 
 ROOT = Path(__file__).parent.parent
