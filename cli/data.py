@@ -41,7 +41,7 @@ def _loads(context: typer.Context) -> None:
 @loads.command("list")
 def list_loads(limit: Most = 20) -> None:
     """List the newest loads."""
-    with _database() as db, db.transaction() as tx:
+    with _database() as db, db.snapshot() as tx:
         rows = tx.run("ledger/list_loads", most=limit).rows
     _show_loads("", rows)
 
@@ -51,7 +51,7 @@ def show_load(load_id: LoadId) -> None:
     """Show one load: its state, its buckets, why it is held, which rules its rejects broke."""
     from dbsvc.engine.ingest import find_load
 
-    with _database() as db, db.transaction() as tx:
+    with _database() as db, db.snapshot() as tx:
         load = _plain(find_load(tx, load_id))
         chunks = tx.run("ledger/count_chunks", load_id=load_id).rows[0]
         reasons = tx.run("ledger/count_reasons", load_id=load_id).rows
@@ -124,7 +124,7 @@ def show_rejects(
     """Show rejected records: file, line, every broken rule, the record."""
     from dbsvc.engine.ingest import find_load
 
-    with _database() as db, db.transaction() as tx:
+    with _database() as db, db.snapshot() as tx:
         if load_id:
             find_load(tx, load_id)
         rows = tx.run("ledger/list_rejects", load_id=load_id, most=limit).rows
@@ -146,7 +146,7 @@ def export_rejects(
     """Write a load's rejected records as CSV, byte for byte as they came, under its header: to mend and ingest again."""
     from dbsvc.engine.ingest import find_load
 
-    with _database() as db, db.transaction() as tx:
+    with _database() as db, db.snapshot() as tx:
         header = find_load(tx, load_id)["header"]
         with to.open("wb") if to else contextlib.nullcontext(sys.stdout.buffer) as file:
             file.write(header + b"\n")
@@ -157,7 +157,7 @@ def export_rejects(
 
 def status() -> None:
     """Show what is in the database: its tables, its newest loads."""
-    with _database() as db, db.transaction() as tx:
+    with _database() as db, db.snapshot() as tx:
         tables = [row["table_name"] for row in tx.run("schema/tables").rows]
         counts = [
             {"table": table, "rows": tx.run("schema/count_rows", table=table).rows[0]["row_count"]}

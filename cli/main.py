@@ -67,9 +67,6 @@ def main() -> NoReturn:
         sys.stdout.flush()
         # Threads may still be rolling back, which the database does without us.
         os._exit(stopped.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 128 + signal.SIGPIPE
     except Exception as error:
         if output.options.debug:
             print(output.redact(traceback.format_exc()), file=sys.stderr)

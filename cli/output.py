@@ -20,6 +20,7 @@ from dbsvc.engine.errors import DbsvcError
 
 T = TypeVar("T")
 
+_LEAST_WIDTH = 12  # characters that a column keeps on a narrow terminal
 _STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
 
 
@@ -108,8 +109,14 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str])
     for column in columns:
         cells = [row.get(column) for row in rows]
         number = any(isinstance(cell, int) for cell in cells) and not any(isinstance(cell, str) for cell in cells)
-        short = all(len(_cell(cell)) <= 20 for cell in cells)
-        shown.add_column(column.replace("_", " "), justify="right" if number else "left", no_wrap=short, overflow="fold")
+        width = max(len(column), *(len(_cell(cell)) for cell in cells)) if cells else 0
+        shown.add_column(
+            column.replace("_", " "),
+            justify="right" if number else "left",
+            no_wrap=number,
+            min_width=min(width, _LEAST_WIDTH),
+            overflow="fold",
+        )
     for row in rows:
         shown.add_row(*(_cell(row.get(column)) for column in columns))
     _console().print(shown, markup=False)
@@ -199,7 +206,7 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if hasattr(value, "strftime") and hasattr(value, "hour"):
         return str(value.strftime("%Y-%m-%d %H:%M:%S"))
-    return "".join(c if c.isprintable() else "\ufffd" for c in str(_plain(value)))
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(_plain(value)))
 
 
 def _plain(value: Any) -> Any:

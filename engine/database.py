@@ -224,12 +224,19 @@ class Database:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self) -> AbstractContextManager[Transaction]:
         """Open a transaction: commits on success, rolls back on any exception.
 
         Inside an open transaction of the same thread it is a savepoint of that one.
         """
+        return self._transaction("session/begin")
+
+    def snapshot(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction for reading only: it sees one state of the database, and waits for no writer."""
+        return self._transaction("session/begin_snapshot")
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Transaction]:
         outer: Transaction | None = getattr(self._current, "transaction", None)
         if outer is not None:
             with outer.transaction():
@@ -237,7 +244,7 @@ class Database:
             return
         with self.connection() as connection:
             transaction = Transaction(self, connection)
-            transaction.run("session/begin")
+            transaction.run(begin)
             self._current.transaction = transaction
             try:
                 yield transaction

@@ -97,7 +97,9 @@ def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[
     twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
     for problem, columns in (("lacks", missing), ("has unknown", unknown), ("repeats", twice)):
         if columns:
-            raise InputError(f"{source}: a file of {dataset.title} that {problem} column(s): {_shown(columns)}.")
+            raise InputError(
+                f"{source}: a file of {dataset.title} that {problem} column(s): {_shown(columns)}. Nothing was loaded."
+            )
     return dataset, tuple(ours[name] for name in folded)
 
 

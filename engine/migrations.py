@@ -25,7 +25,7 @@ class Schema(NamedTuple):
 def read_schema(db: Database) -> Schema:
     """Compare the database's schema with the program's. Raises ConfigurationError if the database's is newer."""
     known = _known(db)
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         tables = {row["table_name"] for row in tx.run("schema/tables").rows}
         rows = tx.run("schema/applied_migrations").rows if "_yoyo_migration" in tables else []
     applied = [row["migration_id"] for row in rows]
@@ -48,7 +48,7 @@ def ensure_schema(db: Database) -> None:
 
 def _is_new(db: Database) -> bool:
     """Whether nothing was ever loaded; a migrator may have died half-way."""
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         tables = [row["table_name"] for row in tx.run("schema/tables").rows]
         return _LEDGER not in tables or not tx.run("schema/count_rows", table=_LEDGER).rows[0]["row_count"]
 
@@ -66,7 +66,7 @@ def migrate(db: Database) -> list[str]:
 def reset(db: Database) -> None:
     """Take back every migration, and with them all data, then apply them again."""
     if read_schema(db).applied:
-        with db.transaction() as tx:
+        with db.snapshot() as tx:
             open_loads = tx.run("ledger/open_loads").rows
         for load in open_loads:
             discard(db, load["load_id"])

@@ -80,7 +80,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 def secrets_in(url: str) -> set[str]:
     """Return the passwords a database URL carries, as written and decoded, also when the URL is malformed."""
-    found = re.findall(r"://[^/?#]*?:([^/?#]*)@", url) + re.findall(r"[?&]password=([^&#]*)", url)
+    found = re.findall(r"://[^:@]*:(.*)@", url) + re.findall(r"[?&]password=([^&#]*)", url)
     return {secret for raw in found for secret in (raw, unquote(raw)) if secret}
 
 

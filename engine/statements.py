@@ -20,7 +20,7 @@ from dbsvc.engine.errors import StatementError
 #: The statements that the engine calls by name.
 ENGINE: Mapping[str, tuple[str, ...]] = {
     "session": (
-        *("begin", "commit", "rollback", "savepoint", "release_savepoint", "rollback_to_savepoint"),
+        *("begin", "begin_snapshot", "commit", "rollback", "savepoint", "release_savepoint", "rollback_to_savepoint"),
         "configure",
     ),
     "rows": ("copy", "insert", "create_incoming", "upsert_incoming", "drop_incoming"),

@@ -27,6 +27,7 @@ from dbsvc.engine.statements import Statement, Statements
 Connection = psycopg.Connection[Row]
 
 _OLDEST = 150000
+_UNENCODED = re.compile(r"[^?]*://[^?]*[@/#][^?]*@")
 _FIRST_WITHOUT_END_MARK = 180000
 #: Before that a record of nothing but this ends the copy, unless it is quoted.
 _END_MARK = re.compile(rb"^\\\.$", re.MULTILINE)
@@ -73,6 +74,8 @@ class Driver:
 
     def __init__(self, url: str, _settings: Settings) -> None:
         try:
+            if _UNENCODED.match(url):
+                raise psycopg.ProgrammingError("the driver would take a part of the password for the host")
             known = psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error:
             # the driver's message quotes the URL, password and all
