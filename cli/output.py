@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from dbsvc.engine import log, settings
 from dbsvc.engine.database import Database
@@ -20,7 +20,6 @@ from dbsvc.engine.errors import DbsvcError
 
 T = TypeVar("T")
 
-_LEAST_WIDTH = 12  # characters that a column keeps on a narrow terminal
 _STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
 
 
@@ -109,23 +108,22 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str])
     for column in columns:
         cells = [row.get(column) for row in rows]
         number = any(isinstance(cell, int) for cell in cells) and not any(isinstance(cell, str) for cell in cells)
-        width = max(len(column), *(len(_cell(cell)) for cell in cells)) if cells else 0
-        shown.add_column(
-            column.replace("_", " "),
-            justify="right" if number else "left",
-            no_wrap=number,
-            min_width=min(width, _LEAST_WIDTH),
-            overflow="fold",
-        )
+        justify: Literal["right", "left"] = "right" if number else "left"
+        shown.add_column(column.replace("_", " "), justify=justify, no_wrap=number, overflow="fold")
     for row in rows:
         shown.add_row(*(_cell(row.get(column)) for column in columns))
     _console().print(shown, markup=False)
 
 
 def ledger(title: str, loads: Sequence[Mapping[str, Any]], buckets: Sequence[str], state: str) -> None:
-    """Show loads as a table: their state, the buckets that are not empty in all of them, and the file."""
-    filled = [bucket for bucket in buckets if any(load.get(bucket) for load in loads)]
-    table(title, loads, ["load_id", state, "read", *filled, "source"])
+    """Show loads as a table: their state, how their buckets add up to the records read, and the file."""
+
+    def records(load: Mapping[str, Any]) -> str:
+        filled = [f"{load[bucket]:,} {bucket}" for bucket in buckets if load[bucket]]
+        return f"{load['read']:,} read" + (f" = {' + '.join(filled)}" if filled else "")
+
+    rows = [load if load.get("read") is None else {**load, "records": records(load)} for load in loads]
+    table(title, rows, ["load_id", state, "records", "source"])
 
 
 def show(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
