@@ -534,7 +534,7 @@ def test_a_terminal_shows_progress_and_tables(cli: Cli) -> None:
     assert "of 40,000 rows" in seen
     assert "rows/s" in seen
     assert COLOUR.search(seen)
-    assert re.search(r"1 +published +40,000 +40,000 +usage.csv", seen)
+    assert re.search(r"1 +published +40,000 read = 40,000 inserted +usage.csv", seen)
     assert '"event"' not in seen
 
 
