@@ -32,7 +32,8 @@ def status() -> None:
         schema = read_schema(db)
         rows = [{"migration": name, "state": "applied"} for name in schema.applied]
         rows += [{"migration": name, "state": "pending"} for name in schema.pending]
-        output.show(db.dialect.label, rows, ["migration", "state"])
+        output.say(db.dialect.label)
+        output.show("", rows, ["migration", "state"])
 
 
 @app.command()

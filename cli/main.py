@@ -36,6 +36,14 @@ app.command()(data.status)
 app.add_typer(db.app, name="db")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"dbsvc {version('dbsvc')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _shared(
     results: Annotated[
@@ -47,6 +55,9 @@ def _shared(
         typer.Option("--log-format", help="Log every step. By default as JSON, and on a terminal only warnings."),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Load files into a SQL database exactly once: audited, atomic, restartable.
 

@@ -143,6 +143,7 @@ def ingest(
                 _stage(db, load, delivery, header, jobs, lambda done: progress(done, scanned.lines))
             with _timed(seconds, "audit"):
                 load = db.run_transaction(partial(_audit, load=load, settings=settings))
+            event("audited", load_id=load["load_id"], status=load["status"], held_because=load["held_because"])
         if load["status"] == "staged":
             with _timed(seconds, "publish"):
                 load = publish(db, load)
@@ -151,7 +152,10 @@ def ingest(
 
 def publish(db: Database, load: Row) -> Row:
     """Publish a staged load in one transaction. Returns the ledger's row: unchanged if somebody else was faster."""
-    return db.run_transaction(lambda tx: _publish(tx, load))
+    load, ours = db.run_transaction(lambda tx: _publish(tx, load))
+    if ours:
+        event("published", load_id=load["load_id"], read=load["read"], **{bucket: load[bucket] for bucket in BUCKETS})
+    return load
 
 
 def release(db: Database, load_id: int) -> Row:
@@ -223,8 +227,10 @@ def _restart(tx: Transaction, load: Row, rules: str, *, released: bool) -> Row:
 
 def _stage(db: Database, load: Row, delivery: Delivery, header: Header, jobs: int, progress: Callable[[int], None]) -> None:
     def work() -> None:
-        while (done := db.run_transaction(lambda tx: _stage_chunk(tx, load, delivery, header))) is not None:
-            progress(done)
+        while step := db.run_transaction(lambda tx: _stage_chunk(tx, load, delivery, header)):
+            if step.staged:
+                event("staged", load_id=load["load_id"], **step.staged)
+            progress(step.done)
 
     with ThreadPoolExecutor(jobs, thread_name_prefix="stage") as pool:
         workers = [pool.submit(work) for _ in range(jobs)]
@@ -232,22 +238,30 @@ def _stage(db: Database, load: Row, delivery: Delivery, header: Header, jobs: in
             worker.result()
 
 
-def _stage_chunk(tx: Transaction, load: Row, delivery: Delivery, header: Header) -> int | None:
-    """Claim a chunk and stage it. Returns the records staged so far; None when there is no more to do."""
-    load_id, dataset = load["load_id"], load["dataset"]
+@dataclass(frozen=True)
+class _Step:
+    """One turn of a staging worker: the records staged so far by everybody, and what it staged itself."""
+
+    done: int
+    staged: dict[str, Any] | None
+
+
+def _stage_chunk(tx: Transaction, load: Row, delivery: Delivery, header: Header) -> _Step | None:
+    """Claim a chunk and stage it. Returns None when there is no more to do."""
+    load_id = load["load_id"]
     now = find_load(tx, load_id, "ledger/share_load")
     if now["status"] != "staging":
         return None
-    if now["rules"] != tx.fingerprint(dataset):
+    if now["rules"] != tx.fingerprint(load["dataset"]):
         raise ConfigurationError(f"Load {load_id} is being loaded by another version of dbsvc: leave it to that one.")
     chunks = tx.run("ledger/claim_chunk", load_id=load_id).rows or tx.run("ledger/await_chunk", load_id=load_id).rows
-    if chunks:
-        _stage_claimed(tx, load_id, dataset, chunks[0], delivery, header)
+    staged = _stage_claimed(tx, load, chunks[0], delivery, header) if chunks else None
     state = tx.run("ledger/count_chunks", load_id=load_id).rows[0]
-    return int(state["read"]) if chunks or state["staged_chunks"] < state["chunks"] else None
+    return _Step(state["read"], staged) if chunks or state["staged_chunks"] < state["chunks"] else None
 
 
-def _stage_claimed(tx: Transaction, load_id: int, dataset: str, chunk: Row, delivery: Delivery, header: Header) -> None:
+def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, header: Header) -> dict[str, Any]:
+    load_id, dataset = load["load_id"], load["dataset"]
     started = time.perf_counter()
     place = {"load_id": load_id, "chunk_no": chunk["chunk_no"], "first_line": chunk["first_line"]}
     data = delivery.read(chunk["byte_start"], chunk["byte_end"] - chunk["byte_start"])
@@ -283,7 +297,8 @@ def _stage_claimed(tx: Transaction, load_id: int, dataset: str, chunk: Row, deli
         staged=counts["staged"],
         rejected=len(rejects),
     )
-    event("staged", **place, read=read, rejected=len(rejects), seconds=round(time.perf_counter() - started, 3))
+    seconds = round(time.perf_counter() - started, 3)
+    return {"chunk_no": chunk["chunk_no"], "read": read, "rejected": len(rejects), "seconds": seconds}
 
 
 def _receive(tx: Transaction, raw: str, columns: tuple[str, ...], data: bytes) -> int:
@@ -320,26 +335,23 @@ def _audit(tx: Transaction, load: Row, settings: Settings) -> Row:
                 findings += [row["finding"] for row in result.rows]
     if findings:
         tx.run("ledger/hold_load", load_id=load_id, held_because="\n".join(findings))
-    event("audited", load_id=load_id, findings=findings)
     return find_load(tx, load_id)
 
 
-def _publish(tx: Transaction, load: Row) -> Row:
+def _publish(tx: Transaction, load: Row) -> tuple[Row, bool]:
     load_id = load["load_id"]
     tx.run("ledger/lock_dataset", dataset=load["dataset"])
     load = find_load(tx, load_id, "ledger/lock_load")
     if load["status"] != "staged":
-        return load
+        return load, False
     if _forget_lost(tx, load):
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
-        return find_load(tx, load_id)
+        return find_load(tx, load_id), False
     counts = _run(tx, load, "publish")
     tx.run("ledger/publish_load", load_id=load_id, **{b: counts[b] for b in BUCKETS if b != "rejected"})
     _run(tx, load, "settle")
     _run(tx, load, "close")
-    load = find_load(tx, load_id)
-    event("published", load_id=load_id, read=load["read"], **{bucket: load[bucket] for bucket in BUCKETS})
-    return load
+    return find_load(tx, load_id), True
 
 
 def _release(tx: Transaction, load_id: int) -> Row:

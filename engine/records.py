@@ -119,8 +119,9 @@ def repair(data: bytes, width: int) -> bytes:
     A record without that structure leaves its fields empty. Bytes that are no text are replaced in the fields, and named as a
     fault; the record itself is kept elsewhere as it came.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL if b"\r" in data else csv.QUOTE_MINIMAL)
+    out = io.BytesIO()
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if b"\r" in data else csv.QUOTE_MINIMAL)
     nothing = [""] * width
     for record in records(data):
         faults, fields = [record.fault], nothing
@@ -139,7 +140,8 @@ def repair(data: bytes, width: int) -> bytes:
                 faults.append("too_few_fields" if len(fields) < width else "too_many_fields")
                 fields = nothing
         writer.writerow([record.line, " ".join(faults), *fields])
-    return out.getvalue().encode()
+    text.flush()
+    return out.getvalue()
 
 
 def _record_at(data: bytes, start: int, final: bool) -> tuple[int | None, str]:

@@ -633,8 +633,9 @@ def test_nothing_is_left_but_the_database(
 @pytest.fixture(scope="module")
 def large_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("large")
-    path = write_delivery(folder / "large.csv", 1, 250_000)  # many short records in a chunk, among them odd ones
-    rest = write_delivery(folder / "rest.csv", 5, 130_000, name="A customer whose name makes the file large " * 5)
+    # many short records in a chunk, among them odd ones
+    path = write_delivery(folder / "large.csv", 1, 400_000, name="Aurora Freight")
+    rest = write_delivery(folder / "rest.csv", 5, 90_000, name="A customer whose name makes the file large " * 5)
     with path.open("ab") as file, rest.open("rb") as more:
         more.readline()
         shutil.copyfileobj(more, file)
@@ -656,4 +657,4 @@ def test_memory(url: str, large_file: Path) -> None:
     code, peak = map(int, run.stdout.split())
     assert code == 0
     assert peak * (1 if sys.platform == "darwin" else 1024) < MEMORY
-    assert query(url, "SELECT status, read FROM loads") == [("published", 380_000)]
+    assert query(url, "SELECT status, read FROM loads") == [("published", 490_000)]

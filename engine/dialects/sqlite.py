@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -41,6 +41,7 @@ _ROWS_PER_INSERT = 200  # a multi-row insert costs a third of so many single one
 _MOST_PARAMETERS = 32_000  # SQLite allows 32766
 _PART = 256 * 1024  # bytes of CSV split at once
 _BATCH = 10_000
+_OTHER_WIDTH = "Not every record has {width} fields."
 
 # What the schema calls date, utc_timestamp, boolean and decimal_text is read as such. Python looks at the declared type's name.
 sqlite3.register_converter("date", lambda raw: datetime.date.fromisoformat(raw.decode()))
@@ -118,15 +119,14 @@ class Driver:
         """Split CSV text into fields and insert many rows a statement."""
         width, inserted = len(columns), 0
         step = width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
-        for part in _parts(data):
-            try:
-                fields = _split_quoted(part, width) if b'"' in part else _split(part, width)
-            except (csv.Error, UnicodeDecodeError) as error:
-                raise MalformedCsvError(f"The CSV cannot be read: {error}.") from error
-            for start in range(0, len(fields), step):
-                batch = fields[start : start + step]
-                connection.execute(_many_rows(copy, table, tuple(columns), len(batch) // width), batch)
-            inserted += len(fields) // width
+        try:
+            for fields in _split_quoted(data, width) if b'"' in data else _split(data, width):
+                for start in range(0, len(fields), step):
+                    batch = fields[start : start + step]
+                    connection.execute(_many_rows(copy, table, tuple(columns), len(batch) // width), batch)
+                inserted += len(fields) // width
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise MalformedCsvError(f"The CSV cannot be read: {error}.") from error
         return inserted
 
     def insert(
@@ -220,34 +220,33 @@ def _many_rows(copy: Statement, table: str, columns: tuple[str, ...], rows: int)
     return copy.render(lambda _: ", ".join([row] * rows), {"table": table, "columns": list(columns)})
 
 
-def _parts(data: bytes) -> Iterator[bytes]:
-    """Cut a chunk into parts that stay in the processor's cache. Quotes may hide line ends, so then it stays whole."""
-    start = 0
-    while b'"' not in data and len(data) - start > _PART:
-        end = data.rfind(b"\n", start, start + _PART) + 1 or data.find(b"\n", start) + 1
-        yield data[start:end]
+def _split(data: bytes, width: int) -> Iterator[list[str]]:
+    """Split records without quotes into flat lists of fields: no list a record, no loop a record in Python.
+
+    In parts that stay in the processor's cache.
+    """
+    end = 0
+    while end < len(data):
         start = end
-    yield data[start:] if start else data
+        end = data.rfind(b"\n", start, start + _PART) + 1 or data.find(b"\n", start) + 1 or len(data)
+        text = data[start:end].decode()
+        records = text.count("\n")
+        fields = text.replace("\n", ",\n,").split(",")
+        # every field number `width` must be the mark of a record's end, and no other field may be one
+        marks = slice(width, None, width + 1)
+        if fields.pop() or fields[marks] != ["\n"] * records or len(fields) != records * (width + 1):
+            raise MalformedCsvError(_OTHER_WIDTH.format(width=width))
+        del fields[marks]
+        yield fields
 
 
-def _split(data: bytes, width: int) -> list[str]:
-    """Split records without quotes into one flat list of fields: no list a record, no loop in Python."""
-    text = data.decode()
-    records = text.count("\n")
-    fields = text.replace("\n", ",\n,").split(",")
-    # every field number `width` must be the mark of a record's end, and no other field may be one
-    marks = slice(width, None, width + 1)
-    if fields.pop() or fields[marks] != ["\n"] * records or len(fields) != records * (width + 1):
-        raise MalformedCsvError(f"Not every record has {width} fields.")
-    del fields[marks]
-    return fields
-
-
-def _split_quoted(data: bytes, width: int) -> list[str]:
-    records = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
-    if any(len(record) != width for record in records):
-        raise MalformedCsvError(f"Not every record has {width} fields.")
-    return list(chain.from_iterable(records))
+def _split_quoted(data: bytes, width: int) -> Iterator[list[str]]:
+    """Split records with quotes into flat lists of fields, some records at a time."""
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), strict=True)
+    while records := list(islice(reader, _ROWS_PER_INSERT)):
+        if any(len(record) != width for record in records):
+            raise MalformedCsvError(_OTHER_WIDTH.format(width=width))
+        yield list(chain.from_iterable(records))
 
 
 csv.field_size_limit(2**31 - 1)
