@@ -75,7 +75,7 @@ def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:
     except UnicodeDecodeError:
         raise UnrecognisedError(f"{source}: the header is not UTF-8 text.") from None
     except ValueError:
-        raise InputError(f"{source}: the header has a quote that is out of place.") from None
+        raise UnrecognisedError(f"{source}: the header has a quote that is out of place.") from None
     line_end = head.find(b"\n", first.end)
     end = len(head) if line_end < 0 else line_end + 1
     dataset, columns = _recognise(source, names, list(datasets))
