@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dbsvc.engine.settings import Settings
 
 _HELD = 65
+_MOST_JOBS = 4  # each has a chunk in memory; for more start more instances
 
 
 def ingest(
@@ -23,7 +24,7 @@ def ingest(
         typer.Argument(help="Files, folders, globs, or - for standard input; gzipped or not.", show_default=False),
     ],
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Staging workers; by default what suits the database.")
+        int | None, typer.Option(min=1, max=_MOST_JOBS, help="Staging workers; by default what suits the database.")
     ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
