@@ -1,17 +1,11 @@
 -- The same bill twice in one file: the last line wins. A line that equals a later one is its duplicate; one with other values
--- is superseded. The keys are sorted before they are grouped: files come nearly sorted, and hashing many keys spills to disk.
+-- is superseded.
 INSERT INTO verdicts (line_no, bucket, replay)
 WITH keys AS (
     SELECT
         bill_date,
         bill_id
-    FROM (
-        SELECT
-            bill_date,
-            bill_id
-        FROM :"staged"
-        ORDER BY bill_date, bill_id
-    ) AS sorted
+    FROM :"staged"
     GROUP BY bill_date, bill_id
     HAVING count(*) > 1
 )
