@@ -187,14 +187,11 @@ class Transaction:
         except DatabaseError as error:  # a lost connection took everything back already
             self._failed = failed or error
 
-    def _raise_if_failed(self) -> None:
-        if self._failed:
-            raise DatabaseError("The transaction was taken back, because a statement in it had failed.") from self._failed
-
     @contextmanager
     def _driver(self) -> Iterator[None]:
         """Guard a call of the driver. After an error a transaction can only be taken back, on every database."""
-        self._raise_if_failed()
+        if self._failed:
+            raise DatabaseError("The transaction was taken back, because a statement in it had failed.") from self._failed
         self._database.raise_if_stopping()
         try:
             with self._database.translating():

@@ -272,8 +272,7 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
         )
     tx.run("ledger/clear_chunk_rejects", **place)
     raw = f"raw_{dataset}"
-    for _ in tx.run_phase(f"{dataset}/receive", raw=raw):
-        pass
+    _run(tx, load, "receive", raw=raw)
     read = _receive(tx, raw, header.columns, data)
     rejects = {
         row["line_in_chunk"]: row["reasons"] for _, result in tx.run_phase(f"{dataset}/judge", raw=raw) for row in result.rows
@@ -285,9 +284,7 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
             ("load_id", "line_no", "reasons", "raw_record"),
             ((load_id, chunk["first_line"] + n - 1, rejects[n], raw_records[n]) for n in sorted(rejects)),
         )
-    counts = Counter[str]()
-    for statement, result in tx.run_phase(f"{dataset}/stage", raw=raw, staged=_staged(dataset, load_id), **place):
-        counts[statement.header.get("count", "")] += result.count
+    counts = _run(tx, load, "stage", raw=raw, **place)
     # the database checks: read = staged + rejected
     tx.run(
         "ledger/finish_chunk",
@@ -389,9 +386,9 @@ def _forget_lost(tx: Transaction, load: Row) -> bool:
     return bool(lost)
 
 
-def _run(tx: Transaction, load: Row, phase: str) -> Counter[str]:
-    """Run a phase of a load's dataset; returns the records that its statements count into buckets."""
-    parameters = {"load_id": load["load_id"], "staged": _staged(load["dataset"], load["load_id"])}
+def _run(tx: Transaction, load: Row, phase: str, **more: Any) -> Counter[str]:
+    """Run a phase of a load's dataset, logging each statement; returns the records that they count into buckets."""
+    parameters = {"load_id": load["load_id"], "staged": _staged(load["dataset"], load["load_id"]), **more}
     counts = Counter[str]()
     started = time.perf_counter()
     for statement, result in tx.run_phase(f"{load['dataset']}/{phase}", **parameters):

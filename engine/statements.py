@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Any
 
 from dbsvc.engine.errors import StatementError
 
@@ -98,6 +99,10 @@ class Statement:
     def values(self) -> frozenset[str]:
         """The parameters that travel as values."""
         return frozenset(token["value"] for token in _TOKEN.finditer(self.text) if token["value"])
+
+    def bind(self, parameters: Mapping[str, object]) -> dict[str, Any]:
+        """Return those of the parameters that travel as values."""
+        return {name: parameters[name] for name in self.values}
 
     def render(
         self,

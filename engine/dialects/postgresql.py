@@ -27,6 +27,7 @@ from dbsvc.engine.statements import Statement, Statements
 Connection = psycopg.Connection[Row]
 
 _OLDEST = 150000
+#: The driver would take a part of the password for the host.
 _UNENCODED = re.compile(r"[^?]*://[^?]*[@/#][^?]*@")
 _FIRST_WITHOUT_END_MARK = 180000
 #: Before that a record of nothing but this ends the copy, unless it is quoted.
@@ -73,16 +74,12 @@ class Driver:
     jobs = 2
 
     def __init__(self, url: str, _settings: Settings) -> None:
-        try:
-            if _UNENCODED.match(url):
-                raise psycopg.ProgrammingError("the driver would take a part of the password for the host")
-            known = psycopg.conninfo.conninfo_to_dict(url)
-        except psycopg.Error:
-            # the driver's message quotes the URL, password and all
+        known = None if _UNENCODED.match(url) else _parse(url)
+        if known is None:
             raise ConfigurationError(
                 "DATABASE_URL is no valid PostgreSQL URL: postgresql://user:password@host:port/name, with special "
                 "characters of the password percent-encoded."
-            ) from None
+            )
         self._url = url
         self.label = f"postgresql://{known.get('host', '')}:{known.get('port', 5432)}/{known.get('dbname', '')}"
 
@@ -119,7 +116,7 @@ class Driver:
     def execute(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Result:
         """Run a statement and fetch everything it returns."""
         with connection.cursor() as cursor:
-            cursor.execute(_render(statement, parameters), _values(statement, parameters) or None)
+            cursor.execute(_render(statement, parameters), statement.bind(parameters) or None)
             rows = cursor.fetchall() if cursor.description else []
             return Result(rows, max(cursor.rowcount, 0))
 
@@ -127,7 +124,7 @@ class Driver:
         """Run a query through a cursor on the server."""
         with connection.cursor(name=f"stream_{next(_numbers)}") as cursor:
             cursor.itersize = 1000
-            cursor.execute(_render(statement, parameters), _values(statement, parameters) or None)
+            cursor.execute(_render(statement, parameters), statement.bind(parameters) or None)
             yield from cursor
 
     def copy_csv(self, connection: Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
@@ -202,14 +199,17 @@ class Driver:
             connection.close()
 
 
+def _parse(url: str) -> dict[str, Any] | None:
+    try:
+        return psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error:  # whose message quotes the URL, password and all
+        return None
+
+
 def _render(statement: Statement, parameters: Mapping[str, Any]) -> Any:
     if not statement.values:
         return statement.render(str, parameters).encode()
     return statement.render(lambda name: f"%({name})s", parameters, lambda text: text.replace("%", "%%")).encode()
-
-
-def _values(statement: Statement, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: parameters[name] for name in statement.values}
 
 
 def _copy(statement: Statement, table: str, columns: Sequence[str]) -> bytes:

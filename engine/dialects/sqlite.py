@@ -107,13 +107,13 @@ class Driver:
 
     def execute(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]) -> Result:
         """Run a statement and fetch everything it returns."""
-        cursor = self._patiently(connection, _render(statement, parameters), _values(statement, parameters))
+        cursor = self._patiently(connection, _render(statement, parameters), statement.bind(parameters))
         rows = list(_rows(cursor))
         return Result(rows, len(rows) if cursor.description else max(cursor.rowcount, 0))
 
     def stream(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
         """Run a query and fetch its rows one by one."""
-        yield from _rows(connection.execute(_render(statement, parameters), _values(statement, parameters)))
+        yield from _rows(connection.execute(_render(statement, parameters), statement.bind(parameters)))
 
     def copy_csv(self, connection: sqlite3.Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Split CSV text into fields and insert many rows a statement."""
@@ -201,10 +201,6 @@ class Driver:
 
 def _render(statement: Statement, parameters: Mapping[str, Any]) -> str:
     return statement.render(lambda name: f":{name}", parameters)
-
-
-def _values(statement: Statement, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: parameters[name] for name in statement.values}
 
 
 def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
