@@ -91,14 +91,14 @@ class Transaction:
     def __init__(self, database: Database, connection: Any) -> None:
         self._database = database
         self._dialect = database.dialect
-        self._statements = database.statements
+        self.statements = database.statements
         self._connection = connection
         self._depth = 0
         self._failed: DatabaseError | None = None
 
     def run(self, name: str, /, **parameters: Any) -> Result:
         """Run a named statement, such as ``run("ledger/show_load", load_id=3)``."""
-        return self._execute(self._statements[name], parameters)
+        return self._execute(self.statements[name], parameters)
 
     def execute(self, sql: str, /, **parameters: Any) -> Result:
         """Run SQL of your own. ``:name`` is a value, ``:"name"`` an identifier, on every database."""
@@ -106,25 +106,21 @@ class Transaction:
 
     def stream(self, name: str, /, **parameters: Any) -> Iterator[Row]:
         """Run a named query and yield its rows in bounded memory."""
-        statement = self._statements[name]
+        statement = self.statements[name]
         _check(statement, parameters)
         with self._driver():
             yield from self._dialect.stream(self._connection, statement, parameters)
 
     def run_phase(self, folder: str, /, **parameters: Any) -> Iterator[tuple[Statement, Result]]:
         """Run every statement of a phase in order, giving each the parameters it uses."""
-        for statement in self._statements.phase(folder):
+        for statement in self.statements.phase(folder):
             used = {name: parameters[name] for name in statement.parameters}
             yield statement, self._execute(statement, used)
-
-    def fingerprint(self, dataset: str) -> str:
-        """Return the digest of a dataset's rules."""
-        return self._statements.fingerprint(dataset)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Insert any number of rows in bounded memory. Returns how many."""
         with self._driver():
-            insert = self._statements["rows/insert"]
+            insert = self.statements["rows/insert"]
             return self._dialect.insert(self._connection, insert, table, columns, rows)
 
     def upsert_rows(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
@@ -155,7 +151,7 @@ class Transaction:
         number of fields.
         """
         with self.transaction(), self._driver():
-            return self._dialect.copy_csv(self._connection, self._statements["rows/copy"], table, columns, data)
+            return self._dialect.copy_csv(self._connection, self.statements["rows/copy"], table, columns, data)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -183,7 +179,7 @@ class Transaction:
         try:
             with self._database.translating():
                 for name in names:
-                    self._dialect.execute(self._connection, self._statements[name], parameters)
+                    self._dialect.execute(self._connection, self.statements[name], parameters)
         except DatabaseError as error:  # a lost connection took everything back already
             self._failed = failed or error
 

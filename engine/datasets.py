@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from dbsvc.engine import records
 from dbsvc.engine.delivery import Delivery
@@ -21,8 +23,34 @@ class Dataset:
     name: str
     title: str
     depends_on: tuple[str, ...]
+    table: str
+    key: tuple[str, ...]
+    #: the column whose greatest value wins among deliveries of one key, before the order of delivery does
+    precedence: str | None
+    #: the phases that bring up to date what is derived from the table
+    derive: tuple[str, ...]
     #: our column → its name in the file's header
     columns: Mapping[str, str]
+
+    def merge_parameters(self) -> dict[str, Any]:
+        """Return what the statements of ``sql/merge`` need to know: the names of tables and columns."""
+        columns = list(self.columns)
+        values = [column for column in columns if column not in self.key]
+        return {
+            "dataset": self.name,
+            "table": self.table,
+            "history": f"{self.table}_history",
+            "key": list(self.key),
+            "columns": columns,
+            # within one key all values of a key column are equal, so it has no say
+            "precedence": self.precedence or self.key[0],
+            "staged_values": [("staged", column) for column in values],
+            "stored_values": [("stored", column) for column in values],
+            "staged_key": [("staged", column) for column in self.key],
+            "stored_key": [("stored", column) for column in self.key],
+            "newest_key": [("newest", column) for column in self.key],
+            "assignments": {column: ("newest", column) for column in [*values, "load_id", "line_no"]},
+        }
 
 
 @dataclass(frozen=True)
@@ -36,17 +64,32 @@ class Header:
     next_line: int
 
 
+@cache
 def load_datasets(statements: Statements) -> list[Dataset]:
     """Return the datasets, each after those it depends on."""
     found = {}
     for name, text in statements.datasets.items():
         description = tomllib.loads(text)
-        found[name] = Dataset(name, description["title"], tuple(description["depends_on"]), description["columns"])
+        found[name] = Dataset(
+            name=name,
+            title=description["title"],
+            depends_on=tuple(description["depends_on"]),
+            table=description["table"],
+            key=tuple(description["key"]),
+            precedence=description.get("precedence"),
+            derive=tuple(description.get("derive", ())),
+            columns=description["columns"],
+        )
     ordered: list[Dataset] = []
     while len(ordered) < len(found):
         placed = {dataset.name for dataset in ordered}
         ordered += [d for d in found.values() if d.name not in placed and placed.issuperset(d.depends_on)]
     return ordered
+
+
+def find_dataset(statements: Statements, name: str) -> Dataset:
+    """Return the dataset of that name."""
+    return next(dataset for dataset in load_datasets(statements) if dataset.name == name)
 
 
 def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:

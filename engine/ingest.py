@@ -17,7 +17,7 @@ from typing import Any
 
 from dbsvc.engine import records
 from dbsvc.engine.database import Database, Row, Transaction
-from dbsvc.engine.datasets import Header, load_datasets, read_header
+from dbsvc.engine.datasets import Header, find_dataset, load_datasets, read_header
 from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.errors import (
     ConfigurationError,
@@ -181,7 +181,7 @@ def find_load(tx: Transaction, load_id: int, statement: str = "ledger/show_load"
 
 def _register(tx: Transaction, delivery: Delivery, header: Header, scanned: Scan) -> Row:
     dataset = header.dataset.name
-    rules = tx.fingerprint(dataset)
+    rules = tx.statements.fingerprint(dataset)
     bytes_are = {"dataset": dataset, "sha256": scanned.sha256}
     known = tx.run("ledger/find_load", **bytes_are).rows
     if not known:
@@ -210,7 +210,7 @@ def _register(tx: Transaction, delivery: Delivery, header: Header, scanned: Scan
         [(load_id, c.chunk_no, c.byte_start, c.byte_end, c.first_line, c.sha256) for c in scanned.chunks],
     )
     load = find_load(tx, load_id)
-    _run(tx, load, "open")
+    _run(tx, load, "merge/open")
     return load
 
 
@@ -220,8 +220,8 @@ def _restart(tx: Transaction, load: Row, rules: str, *, released: bool) -> Row:
     tx.run("ledger/forget_chunks", load_id=load_id)
     tx.run("ledger/forget_rejects", load_id=load_id)
     tx.run("ledger/restart_load", load_id=load_id, rules=rules, released=released)
-    _run(tx, load, "close")
-    _run(tx, load, "open")
+    _run(tx, load, "merge/close")
+    _run(tx, load, "merge/open")
     return find_load(tx, load_id)
 
 
@@ -252,7 +252,7 @@ def _stage_chunk(tx: Transaction, load: Row, delivery: Delivery, header: Header)
     now = find_load(tx, load_id, "ledger/share_load")
     if now["status"] != "staging":
         return None
-    if now["rules"] != tx.fingerprint(load["dataset"]):
+    if now["rules"] != tx.statements.fingerprint(load["dataset"]):
         raise ConfigurationError(f"Load {load_id} is being loaded by another version of dbsvc: leave it to that one.")
     chunks = tx.run("ledger/claim_chunk", load_id=load_id).rows or tx.run("ledger/await_chunk", load_id=load_id).rows
     staged = _stage_claimed(tx, load, chunks[0], delivery, header) if chunks else None
@@ -272,7 +272,7 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
         )
     tx.run("ledger/clear_chunk_rejects", **place)
     raw = f"raw_{dataset}"
-    _run(tx, load, "receive", raw=raw)
+    _run(tx, load, f"{dataset}/receive", raw=raw)
     read = _receive(tx, raw, header.columns, data)
     rejects = {
         row["line_in_chunk"]: row["reasons"] for _, result in tx.run_phase(f"{dataset}/judge", raw=raw) for row in result.rows
@@ -284,7 +284,7 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
             ("load_id", "line_no", "reasons", "raw_record"),
             ((load_id, chunk["first_line"] + n - 1, rejects[n], raw_records[n]) for n in sorted(rejects)),
         )
-    counts = _run(tx, load, "stage", raw=raw, **place)
+    counts = _run(tx, load, f"{dataset}/stage", raw=raw, **place)
     # the database checks: read = staged + rejected
     tx.run(
         "ledger/finish_chunk",
@@ -318,7 +318,7 @@ def _audit(tx: Transaction, load: Row, settings: Settings) -> Row:
     if state["staged_chunks"] < state["chunks"]:
         return load
     tx.run("ledger/count_read", load_id=load_id)
-    _run(tx, load, "measure")
+    _run(tx, load, f"{load['dataset']}/measure")
     findings = []
     if not load["released"]:
         limits = {
@@ -344,10 +344,13 @@ def _publish(tx: Transaction, load: Row) -> tuple[Row, bool]:
     if _forget_lost(tx, load):
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
         return find_load(tx, load_id), False
-    counts = _run(tx, load, "publish")
+    counts = _run(tx, load, "merge/publish")
+    for phase in find_dataset(tx.statements, load["dataset"]).derive:
+        _run(tx, load, phase)
+    _run(tx, load, "merge/finish")
     tx.run("ledger/publish_load", load_id=load_id, **{b: counts[b] for b in BUCKETS if b != "rejected"})
-    _run(tx, load, "settle")
-    _run(tx, load, "close")
+    _run(tx, load, "merge/settle")
+    _run(tx, load, "merge/close")
     return find_load(tx, load_id), True
 
 
@@ -361,7 +364,7 @@ def _release(tx: Transaction, load_id: int) -> Row:
         case "discarded":
             new_load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]
             tx.run("ledger/renumber_load", load_id=load_id, new_load_id=new_load_id)
-            return _restart(tx, {**load, "load_id": new_load_id}, tx.fingerprint(load["dataset"]), released=True)
+            return _restart(tx, {**load, "load_id": new_load_id}, tx.statements.fingerprint(load["dataset"]), released=True)
         case status:
             raise InputError(f"Load {load_id} is {status}: only a held or discarded load can be released.")
     return find_load(tx, load_id)
@@ -372,8 +375,8 @@ def _discard(tx: Transaction, load_id: int) -> Row:
     if load["status"] not in ("staging", "staged", "held"):
         raise InputError(f"Load {load_id} is {load['status']}: only a load that is not published can be discarded.")
     tx.run("ledger/discard_load", load_id=load_id)
-    _run(tx, load, "settle")
-    _run(tx, load, "close")
+    _run(tx, load, "merge/settle")
+    _run(tx, load, "merge/close")
     return find_load(tx, load_id)
 
 
@@ -387,11 +390,17 @@ def _forget_lost(tx: Transaction, load: Row) -> bool:
 
 
 def _run(tx: Transaction, load: Row, phase: str, **more: Any) -> Counter[str]:
-    """Run a phase of a load's dataset, logging each statement; returns the records that they count into buckets."""
-    parameters = {"load_id": load["load_id"], "staged": _staged(load["dataset"], load["load_id"]), **more}
+    """Run a phase for a load, logging each statement; returns the records that they count into buckets."""
+    dataset = find_dataset(tx.statements, load["dataset"])
+    parameters = {
+        "load_id": load["load_id"],
+        "staged": _staged(dataset.name, load["load_id"]),
+        **dataset.merge_parameters(),
+        **more,
+    }
     counts = Counter[str]()
     started = time.perf_counter()
-    for statement, result in tx.run_phase(f"{load['dataset']}/{phase}", **parameters):
+    for statement, result in tx.run_phase(phase, **parameters):
         if bucket := statement.header.get("count"):
             counts[bucket] += result.count
         for row in result.rows:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,17 +36,24 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-#: The phases of a dataset, and the parameters the engine gives to every statement of each.
+#: The phases of a load that each dataset has of its own, and the parameters the engine gives to every statement of each.
 PHASES: Mapping[str, frozenset[str]] = {
-    "open": frozenset({"staged"}),
     "receive": frozenset({"raw"}),
     "judge": frozenset({"raw"}),
     "stage": frozenset({"raw", "staged", "load_id", "chunk_no", "first_line"}),
     "measure": frozenset({"staged", "load_id"}),
-    "publish": frozenset({"staged", "load_id"}),
-    "settle": frozenset(),
-    "close": frozenset({"staged"}),
 }
+
+#: The phases that all datasets share, in the order they run; ``merge`` is how the last delivery wins and the loser is kept.
+MERGE = ("open", "publish", "finish", "settle", "close")
+
+#: What the shared phases, and a dataset's own that derive from its table, are given.
+MERGED: frozenset[str] = frozenset(
+    {
+        *("staged", "load_id", "dataset", "table", "history", "key", "columns", "precedence"),
+        *("staged_values", "stored_values", "staged_key", "stored_key", "newest_key", "assignments"),
+    }
+)
 
 #: The audits of every load, and the parameters they may use.
 AUDIT: frozenset[str] = frozenset({"load_id", "max_rejected_share", "small_file", "total_factor", "total_min_loads"})
@@ -169,11 +177,16 @@ class Statements:
         """Return the statements of a phase, in the order of their names."""
         return [self._by_name[name] for name in self.names if name.rpartition("/")[0] == folder]
 
+    def derivations(self, dataset: str) -> list[str]:
+        """Return the phases that bring up to date what is derived from the dataset's table."""
+        return list(tomllib.loads(self.datasets[dataset]).get("derive", []))
+
     def fingerprint(self, dataset: str) -> str:
-        """Return a digest of the dataset's rules: its description, all its statements, and the audits."""
+        """Return a digest of the dataset's rules: its description, all its statements, and those it shares."""
         digest = hashlib.sha256(self.datasets[dataset].encode())
+        rules = [f"{folder}/" for folder in (dataset, "audit", "merge", *self.derivations(dataset))]
         for name in self.names:
-            if name.startswith((f"{dataset}/", "audit/")):
+            if name.startswith(tuple(rules)):
                 digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
         return digest.hexdigest()[:16]
 
@@ -198,24 +211,21 @@ class Statements:
         used = {f"{folder}/{name}" for folder, names in ENGINE.items() for name in names}
         for name in sorted(used - self._by_name.keys()):
             raise StatementError(f"{self.root}/{name}.sql:1: the engine needs this statement for {self._family[0]}")
-        for name, statement in self._by_name.items():
-            folder = name.rpartition("/")[0]
-            dataset, _, phase = folder.partition("/")
-            if folder == "audit" or (dataset in self.datasets and phase == "audit"):
-                allowed = AUDIT
-            elif dataset in self.datasets and phase in PHASES:
-                allowed = PHASES[phase]
-            elif name in used:
-                continue
-            else:
+        phases = {f"merge/{phase}": MERGED for phase in MERGE}
+        phases |= {f"{dataset}/{phase}": allowed for dataset in self.datasets for phase, allowed in PHASES.items()}
+        phases |= {folder: MERGED for dataset in self.datasets for folder in self.derivations(dataset)}
+        for folder in phases:
+            if not self.phase(folder) and not folder.endswith("/measure"):
+                raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
+        audits = ["audit", *(f"{dataset}/audit" for dataset in self.datasets)]
+        phases |= dict.fromkeys(audits, AUDIT)
+        for name in sorted(self._by_name.keys() - used):
+            statement, allowed = self._by_name[name], phases.get(name.rpartition("/")[0])
+            if allowed is None:
                 raise StatementError(f"{statement.origin}:1: nothing uses this statement")
             for parameter, line in statement.parameters.items():
                 if parameter not in allowed:
                     raise StatementError(f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}")
-        for dataset in self.datasets:
-            for phase in PHASES:
-                if not self.phase(f"{dataset}/{phase}"):
-                    raise StatementError(f"{self.root}/{dataset}/{phase}:1: no statement for {self._family[0]}")
 
 
 def _read(file: Traversable) -> str:

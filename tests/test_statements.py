@@ -107,11 +107,11 @@ def test_the_fingerprint_follows_the_rules(write: Callable[..., Path], root: Pat
     assert fingerprint() in seen
     write("usage/stage/90_nothing_of_ours.citus.sql", "-- another dialect's rule\nSELECT 1")
     assert fingerprint() in seen
-    rule, description = root / "usage/publish/90_more.sql", root / "usage/dataset.toml"
+    rule, description = root / "usage/judge/90_more.sql", root / "usage/dataset.toml"
     changes: list[Callable[[], object]] = [
         lambda: rule.write_text("-- one more rule\nSELECT 1"),
         lambda: rule.write_text("-- one more rule\nSELECT 2"),
-        lambda: rule.rename(root / "usage/publish/91_more.sql"),
+        lambda: rule.rename(root / "usage/judge/91_more.sql"),
         lambda: description.write_text(description.read_text() + "\n# more"),
     ]
     for change in changes:
@@ -140,9 +140,9 @@ def test_a_dialects_variant_is_missing(root: Path) -> None:
 
 
 def test_a_phase_is_missing(root: Path) -> None:
-    for path in (root / "usage/settle").iterdir():
+    for path in (root / "merge/settle").iterdir():
         path.unlink()
-    assert f"{root}/usage/settle:1: no statement for sqlite" in error(root)
+    assert f"{root}/merge/settle:1: no statement for sqlite" in error(root)
 
 
 @pytest.mark.parametrize("name", ["ledger/unheard_of.sql", "stray/10_x.sql", "usage/unheard_of/10_x.sql", "usage/x.sql"])
@@ -152,7 +152,7 @@ def test_a_file_that_nothing_uses(write: Callable[..., Path], root: Path, name: 
 
 
 def test_an_unknown_parameter(write: Callable[..., Path], root: Path) -> None:
-    path = write("usage/publish/90_more.sql", "-- a rule\n-- of two lines\nSELECT\n    :load_id,\n    :colour\n")
+    path = write("usage/measure/90_more.sql", "-- a rule\n-- of two lines\nSELECT\n    :load_id,\n    :colour\n")
     assert error(root) == f"{path}:5: no parameter :colour here, only :load_id, :staged"
 
 

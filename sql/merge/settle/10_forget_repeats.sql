@@ -1,13 +1,13 @@
 -- Repeats are remembered for older loads that are still open. When the last of these is published or discarded, history holds
 -- only what was replaced: it is the same whatever the order in which loads were published.
-DELETE FROM bills_history
+DELETE FROM :"history" AS past
 WHERE
-    replaced_by_load_id IS NULL
+    past.replaced_by_load_id IS NULL
     AND NOT EXISTS (
         SELECT 1
         FROM loads
         WHERE
-            loads.dataset = 'usage'
+            loads.dataset = :dataset
             AND loads.status IN ('staging', 'staged', 'held')
-            AND loads.load_id < bills_history.load_id
+            AND loads.load_id < past.load_id
     )

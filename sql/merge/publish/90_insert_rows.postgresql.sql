@@ -1,18 +1,11 @@
--- Bills not seen before.
+-- Rows not seen before.
 -- count: inserted
 -- Counts what it inserted itself: the command's own count is not reliable on every member of PostgreSQL's family. Unsorted:
 -- a heap has no order to keep, and files come nearly sorted.
 WITH inserted AS (
-    INSERT INTO bills (
-        bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue, load_id, line_no
-    )
-    SELECT
-        bill_date,
-        bill_id,
-        customer_name,
-        currency,
-        product1_revenue,
-        product2_revenue,
+    INSERT INTO :"table" (:"columns", load_id, line_no)
+    SELECT -- noqa: LT09
+        :"columns",
         :load_id,
         line_no
     FROM :"staged" AS staged

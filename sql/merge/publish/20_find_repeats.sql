@@ -1,0 +1,23 @@
+-- The same key twice in one file: the last line wins (before that the dataset's precedence, if it has one: the newest event).
+-- A line that equals a later one is its duplicate; one with other values is superseded.
+INSERT INTO verdicts (line_no, bucket, replay)
+WITH keys AS (
+    SELECT :"key"
+    FROM :"staged"
+    GROUP BY :"key"
+    HAVING count(*) > 1
+)
+
+SELECT
+    line_no,
+    CASE WHEN nth_equal > 1 THEN 'duplicate' ELSE 'superseded' END,
+    FALSE
+FROM (
+    SELECT
+        line_no,
+        row_number() OVER (PARTITION BY :"key" ORDER BY :"precedence" DESC, line_no DESC) AS nth_last,
+        row_number() OVER (PARTITION BY :"columns" ORDER BY line_no DESC) AS nth_equal
+    FROM :"staged"
+    WHERE (:"key") IN (SELECT * FROM keys) -- noqa: RF02
+) AS repeats
+WHERE nth_last > 1

@@ -1,0 +1,67 @@
+-- The last delivery wins, in the order of the loads, whatever the order in which they are published: gather all deliveries of
+-- a row (the current one, those in history, ours), put them in order, and read off what each did. One that brings the values
+-- of the one before it repeats it. Any other is a new version: it replaced the version before it; the last one is current.
+-- A run of equal values is told by two counts, among all deliveries and among the equal ones: their difference stays the same.
+INSERT INTO deliveries
+WITH replayed AS (
+    SELECT -- noqa: LT09
+        :"columns",
+        line_no
+    FROM :"staged"
+    WHERE line_no IN (SELECT verdicts.line_no FROM verdicts WHERE verdicts.replay)
+),
+
+delivered AS (
+    SELECT -- noqa: LT09
+        :"columns",
+        :load_id AS load_id,
+        line_no
+    FROM replayed
+    UNION ALL
+    SELECT -- noqa: LT09
+        :"columns",
+        load_id,
+        line_no
+    FROM :"table"
+    WHERE (:"key") IN (SELECT :"key" FROM replayed) -- noqa: RF02
+    UNION ALL
+    SELECT -- noqa: LT09
+        :"columns",
+        load_id,
+        line_no
+    FROM :"history"
+    WHERE
+        (:"key") IN (SELECT :"key" FROM replayed) -- noqa: RF02
+        -- lines that lost within their own file do not stand for their load
+        AND (replaced_by_load_id IS NULL OR replaced_by_load_id <> load_id)
+),
+
+ordered AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY :"key" ORDER BY :"precedence", load_id, line_no) AS nth,
+        row_number() OVER (PARTITION BY :"columns" ORDER BY load_id, line_no) AS nth_equal
+    FROM delivered
+),
+
+versions AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY :"columns", nth - nth_equal ORDER BY nth) > 1 AS repeats
+    FROM ordered
+),
+
+replacements AS (
+    SELECT
+        *,
+        CASE WHEN NOT repeats THEN lead(load_id) OVER (PARTITION BY :"key", repeats ORDER BY nth) END AS replaced_by_load_id
+    FROM versions
+)
+
+SELECT -- noqa: LT09
+    :"columns",
+    load_id,
+    line_no,
+    replaced_by_load_id,
+    NOT repeats AND replaced_by_load_id IS NULL AS is_current
+FROM replacements

@@ -1,0 +1,10 @@
+-- Rows not seen before. In the order of the key, so that the table grows at its end.
+-- count: inserted
+INSERT INTO :"table" (:"columns", load_id, line_no)
+SELECT -- noqa: LT09
+    :"columns",
+    :load_id,
+    line_no
+FROM :"staged" AS staged
+WHERE NOT EXISTS (SELECT 1 FROM verdicts WHERE verdicts.line_no = staged.line_no)
+ORDER BY :"key"
