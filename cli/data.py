@@ -143,20 +143,45 @@ def export_rejects(
     load_id: LoadId,
     to: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> None:
-    """Write a load's rejected records as CSV, byte for byte as they came, under its header: to mend and ingest again."""
+    """Write a load's rejected records byte for byte as they came, under the file's header: to mend and ingest again."""
     from dbsvc.engine.ingest import find_load
 
     with _database() as db, db.snapshot() as tx:
         header = find_load(tx, load_id)["header"]
         with to.open("wb") if to else contextlib.nullcontext(sys.stdout.buffer) as file:
-            file.write(header + b"\n")
+            if header:
+                file.write(header + b"\n")
             for row in tx.stream("ledger/export_rejects", load_id=load_id):
                 file.write(row["raw_record"] + b"\n")
             file.flush()
 
 
+@rejects.command("retry")
+def retry_rejects(
+    load_id: Annotated[int, typer.Argument(help="A load's number; by default all loads.", show_default=False)] = 0,
+) -> None:
+    """Judge rejected records again, by today's rules and registries; publish those that pass."""
+    from dbsvc.engine import ingest
+    from dbsvc.engine.settings import read_settings
+
+    settings = read_settings()
+    with _database() as db:
+        if load_id:
+            with db.snapshot() as tx:
+                ingest.find_load(tx, load_id)
+        chosen = [one for one in ingest.find_retryable(db) if load_id in (0, one)]
+        retried = output.interruptible(db, lambda: [ingest.retry(db, one, settings) for one in chosen])
+    if output.results_are_json():
+        output.objects({"tried": one.tried, "passed": one.passed, **_plain(one.load)} for one in retried)
+    elif retried:
+        rows = [{**one.load, "retried": f"{one.passed:,} of {one.tried:,} pass"} for one in retried]
+        output.table("", rows, ["load_id", "status", "retried", "source"])
+    else:
+        output.say("There is nothing to retry.")
+
+
 def status() -> None:
-    """Show what is in the database: its tables, its newest loads."""
+    """Show what is in the database: its tables, its newest loads, the newest days of inverters."""
     with _database() as db, db.snapshot() as tx:
         tables = [row["table_name"] for row in tx.run("schema/tables").rows]
         counts = [
@@ -165,9 +190,13 @@ def status() -> None:
             if "yoyo" not in table
         ]
         newest = tx.run("ledger/list_loads", most=5).rows
+        days = tx.run("report/newest_days", most=5).rows
     if output.results_are_json():
-        output.objects([{"database": db.dialect.label, "tables": counts, "loads": [_plain(row) for row in newest]}])
+        shown = [_plain(row) for row in newest]
+        output.objects([{"database": db.dialect.label, "tables": counts, "loads": shown, "daily_summary": days}])
         return
     output.say(db.dialect.label)
     output.table("", counts, ["table", "rows"])
     _show_loads("newest loads", newest)
+    if days:
+        output.table("newest days", days, list(days[0])[:7])

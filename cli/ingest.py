@@ -12,6 +12,7 @@ from dbsvc.cli import output
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
+    from dbsvc.engine.ingest import Outcome
     from dbsvc.engine.settings import Settings
 
 _HELD = 65
@@ -55,28 +56,54 @@ def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int) -
         elif planned.error:
             report = _failure(planned.source, planned.error)
         else:
-            report = _ingest_one(db, planned.source, settings, jobs)
+            reports += _ingest_one(db, planned.source, settings, jobs)
+            continue
         reports.append(report)
         _show(report)
     return reports
 
 
-def _ingest_one(db: Database, source: str, settings: Settings, jobs: int) -> dict[str, Any]:
+def _ingest_one(db: Database, source: str, settings: Settings, jobs: int) -> list[dict[str, Any]]:
     from dbsvc.engine.datasets import load_datasets, read_header
     from dbsvc.engine.delivery import Delivery
     from dbsvc.engine.errors import InputError, InputMissingError
-    from dbsvc.engine.ingest import ingest
+    from dbsvc.engine.ingest import ingest_all
 
+    reports: list[dict[str, Any]] = []
     try:
         with Delivery(source) as delivery, output.progress(source) as progress:
             header = read_header(delivery, load_datasets(db.statements))
-            outcome = ingest(db, delivery, header, settings, jobs=jobs, progress=progress)
+            outcomes = ingest_all(db, delivery, header, settings, jobs=jobs, progress=progress)
+            reports.extend(_report(source, outcome) for outcome in outcomes)
     except (InputError, InputMissingError) as error:
-        return _failure(source, error)
+        reports.append(_failure(source, error))
+    for report in reports:
+        _show(report)
+    return reports
+
+
+def _follow(db: Database, source: str, settings: Settings, jobs: int, every: float, idle: float | None) -> list[dict[str, Any]]:
+    from dbsvc.engine.follow import follow
+    from dbsvc.engine.ingest import BUCKETS
+    from dbsvc.engine.migrations import ensure_schema
+
+    ensure_schema(db)
+    reports = []
+    for outcome in follow(db, source, settings, jobs=jobs, every=every, idle=idle):
+        report = _report(source, outcome)
+        reports.append(report)
+        _show(report)
+        output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")
+    return reports
+
+
+def _report(source: str, outcome: Outcome) -> dict[str, Any]:
     load = {name: value for name, value in outcome.load.items() if name not in ("header", "source", "released")}
     word = "already published" if outcome.already else load["status"]
     code = _HELD if load["status"] in ("held", "discarded") else 0
-    return {"source": source, "outcome": word, **load, "seconds": outcome.seconds, "exit_code": code}
+    replaced = outcome.scan.replaced["load_id"] if outcome.scan.replaced else None
+    found = {"waiting_bytes": outcome.scan.waiting, "replaced_load_id": replaced}
+    return {"source": source, "outcome": word, **load, **found, "seconds": outcome.seconds, "exit_code": code}
 
 
 def _failure(source: str, error: Exception) -> dict[str, Any]:
@@ -124,22 +151,29 @@ def _conclude(reports: list[dict[str, Any]], *, retries: int, seconds: float) ->
 
 
 def _hints(report: dict[str, Any]) -> list[str]:
-    load_id = report.get("load_id")
+    load_id, source = report.get("load_id"), report["source"]
+    hints = []
+    if report.get("replaced_load_id"):
+        hints.append(f"{source} was replaced or truncated since load {report['replaced_load_id']}, and read from its start.")
     match report["outcome"]:
         case "published" if report["rejected"]:
-            return [
+            mend = "mend.jsonl" if report["stream"] else "mend.csv"
+            hints.append(
                 f"{report['rejected']:,} records are in quarantine: `dbsvc rejects show {load_id}` says why; "
-                f"`dbsvc rejects export {load_id} > mend.csv`, mend, `dbsvc ingest mend.csv` brings them in."
-            ]
+                f"`dbsvc rejects export {load_id} > {mend}`, mend, `dbsvc ingest {mend}` brings them in."
+            )
         case "already published":
-            return [f"{report['source']}: these bytes were already published as load {load_id}; nothing changed."]
+            hints.append(f"{source}: these bytes were already published as load {load_id}; nothing changed.")
         case "held":
-            return [
+            hints += [
                 f"Load {load_id} is held, nothing of it is published: {finding}."
                 for finding in report["held_because"].splitlines()
-            ] + [f"Look: `dbsvc loads show {load_id}`. Then `dbsvc loads release {load_id}` or `discard {load_id}`."]
+            ]
+            hints.append(f"Look: `dbsvc loads show {load_id}`. Then `dbsvc loads release {load_id}` or `discard {load_id}`.")
         case "discarded":
-            return [f"Load {load_id} was discarded. `dbsvc loads release {load_id}` allows it after all."]
+            hints.append(f"Load {load_id} was discarded. `dbsvc loads release {load_id}` allows it after all.")
         case "skipped":
-            return [f"Skipped {report['because']}"]
-    return []
+            hints.append(f"Skipped {report['because']}")
+    if report.get("waiting_bytes"):
+        hints.append(f"{source}: the last line is incomplete ({report['waiting_bytes']:,} bytes); it waits for the next run.")
+    return hints

@@ -117,13 +117,14 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str])
 
 def ledger(title: str, loads: Sequence[Mapping[str, Any]], buckets: Sequence[str], state: str) -> None:
     """Show loads as a table: their state, how their buckets add up to the records read, and the file."""
-
-    def records(load: Mapping[str, Any]) -> str:
-        filled = [f"{load[bucket]:,} {bucket}" for bucket in buckets if load[bucket]]
-        return f"{load['read']:,} read" + (f" = {' + '.join(filled)}" if filled else "")
-
-    rows = [load if load.get("read") is None else {**load, "records": records(load)} for load in loads]
+    rows = [load if load.get("read") is None else {**load, "records": sums(load, buckets)} for load in loads]
     table(title, rows, ["load_id", state, "records", "source"])
+
+
+def sums(load: Mapping[str, Any], buckets: Sequence[str]) -> str:
+    """Return how a load's buckets add up to the records read."""
+    filled = [f"{load[bucket]:,} {bucket}" for bucket in buckets if load[bucket]]
+    return f"{load['read']:,} read" + (f" = {' + '.join(filled)}" if filled else "")
 
 
 def show(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

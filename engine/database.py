@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -207,7 +206,7 @@ class Database:
         self._busy: set[Any] = set()
         self._lock = threading.Lock()
         self._current = threading.local()
-        self._stopping = False
+        self._stopping = threading.Event()
         #: how many transactions were run again after an error that a retry can help
         self.retries = 0
 
@@ -259,10 +258,10 @@ class Database:
                     return work(transaction)
             except DatabaseError as error:
                 nested = getattr(self._current, "transaction", None) is not None
-                if not error.retryable or attempt == attempts or nested or self._stopping:
+                if not error.retryable or attempt == attempts or nested or self._stopping.is_set():
                     raise
                 self.retries += 1
-                time.sleep(min(_LONGEST_PAUSE, 0.05 * 3 ** (attempt - 1)) * random.uniform(0.5, 1.0))
+                self.pause(min(_LONGEST_PAUSE, 0.05 * 3 ** (attempt - 1)) * random.uniform(0.5, 1.0))
         raise AssertionError("attempts must be at least 1")
 
     @contextmanager
@@ -281,7 +280,7 @@ class Database:
         finally:
             with self._lock:
                 self._busy.discard(connection)
-                keep = self.dialect.is_usable(connection) and not self._stopping
+                keep = self.dialect.is_usable(connection) and not self._stopping.is_set()
                 if keep:
                     self._idle.append(connection)
             if not keep:
@@ -297,19 +296,24 @@ class Database:
             raise
         except Exception as error:
             if translated := self.dialect.translate(error):
-                if self._stopping:
+                if self._stopping.is_set():
                     raise CancelledError("Stopped before it was done.") from error
                 raise translated from error
             raise
 
     def interrupt(self) -> None:
         """Cancel every running statement and start no more. For signal handlers."""
-        self._stopping = True
+        self._stopping.set()
         with self._lock:
             busy = list(self._busy)
         for connection in busy:
             with suppress(Exception):
                 self.dialect.interrupt(connection)
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises CancelledError after interrupt()."""
+        self._stopping.wait(seconds)
+        self.raise_if_stopping()
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -321,7 +325,7 @@ class Database:
 
     def raise_if_stopping(self) -> None:
         """Raise CancelledError after interrupt()."""
-        if self._stopping:
+        if self._stopping.is_set():
             raise CancelledError("Stopped before it was done.")
 
 

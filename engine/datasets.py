@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from dbsvc.engine import records
 from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.errors import InputError, UnrecognisedError
+from dbsvc.engine.formats import FORMATS, Format, delimited, jsonlines
 from dbsvc.engine.statements import Statements
 
-_LONGEST_HEADER = 64 * 1024  # bytes
+_LONGEST_HEADER = 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Dataset:
 
     name: str
     title: str
+    format: Format
+    #: whether a file may be delivered while it is still being written, to be read on from where the last load ended
+    grows: bool
     depends_on: tuple[str, ...]
     table: str
     key: tuple[str, ...]
@@ -55,13 +59,22 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Header:
-    """A file's header: whose it is, our columns in the file's order, its bytes, and where the records begin."""
+    """How a file begins: whose it is, our columns in the file's order, its header record, and where the records begin.
+
+    A file that grows is told from others by its first line, whose digest is ``stream``.
+    """
 
     dataset: Dataset
     columns: tuple[str, ...]
     raw: bytes
     end: int
     next_line: int
+    stream: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The columns as the file names them."""
+        return [self.dataset.columns[column] for column in self.columns]
 
 
 @cache
@@ -73,6 +86,8 @@ def load_datasets(statements: Statements) -> list[Dataset]:
         found[name] = Dataset(
             name=name,
             title=description["title"],
+            format=FORMATS[description["format"]],
+            grows=description.get("grows", False),
             depends_on=tuple(description["depends_on"]),
             table=description["table"],
             key=tuple(description["key"]),
@@ -93,7 +108,7 @@ def find_dataset(statements: Statements, name: str) -> Dataset:
 
 
 def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:
-    """Read a file's header and find its dataset. Raises InputError when it has none, or columns miss or are unknown."""
+    """Find out whose a file is. Raises InputError when it is nobody's, or columns miss or are unknown."""
     source = delivery.source
     head = delivery.read(0, _LONGEST_HEADER)
     if not head:
@@ -102,26 +117,55 @@ def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:
         raise InputError(f"{source}: the file is UTF-16 text; save it as UTF-8.")
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     head = head[mark:]
-    first = next(records.records(head), None)
+    known = list(datasets)
+    return _find_objects(head, mark, known) or _read_header_record(source, head, mark, known)
+
+
+def header_of(dataset: Dataset, raw: bytes) -> Header:
+    """Return the header of a load from its ledger's row."""
+    if not raw:
+        return Header(dataset, tuple(dataset.columns), raw, 0, 1)
+    _, columns = _recognise("the header", delimited.read_fields(raw), [dataset])
+    return Header(dataset, columns, raw, len(raw), 1)
+
+
+def _find_objects(head: bytes, mark: int, datasets: list[Dataset]) -> Header | None:
+    """Recognise JSON lines by the first object that has at least half of a dataset's names."""
+    lines = [line for line in head.split(b"\n") if line and not line.isspace()]
+    for line in lines:
+        if line.lstrip().startswith(b"{") and (found := jsonlines.read_object(line)):
+            for dataset in datasets:
+                if dataset.format is jsonlines and 2 * len(found.keys() & set(dataset.columns.values())) >= len(
+                    dataset.columns
+                ):
+                    stream = hashlib.sha256(lines[0].strip()).hexdigest() if dataset.grows else None
+                    return Header(dataset, tuple(dataset.columns), b"", mark, 1, stream)
+    return None
+
+
+def _read_header_record(source: str, head: bytes, mark: int, datasets: list[Dataset]) -> Header:
+    first = next(delimited.records(head), None)
     if b"\0" in head[:1024] and (first is None or b"\0" in head[: first.end]):
         utf16 = head[1:2] == b"\0" or head[:1] == b"\0"
         raise UnrecognisedError(f"{source}: " + ("looks like UTF-16; save it as UTF-8." if utf16 else "is not a text file."))
     if first is None:
         raise InputError(f"{source}: the file holds nothing but blank lines.")
     raw = head[first.start : first.end]
+    if raw.startswith(b"{"):
+        raise UnrecognisedError(f"{source}: none of its first lines is a whole JSON object of a dataset.")
     if b"\r" in raw:
         raise InputError(f"{source}: its lines end in CR alone; convert them to LF.")
     try:
         if first.fault:
             raise ValueError(first.fault)
-        names = records.read_fields(raw)
+        names = delimited.read_fields(raw)
     except UnicodeDecodeError:
         raise UnrecognisedError(f"{source}: the header is not UTF-8 text.") from None
     except ValueError:
         raise UnrecognisedError(f"{source}: the header has a quote that is out of place.") from None
     line_end = head.find(b"\n", first.end)
     end = len(head) if line_end < 0 else line_end + 1
-    dataset, columns = _recognise(source, names, list(datasets))
+    dataset, columns = _recognise(source, names, [dataset for dataset in datasets if dataset.format is delimited])
     return Header(dataset, columns, raw, mark + end, first.line + head.count(b"\n", first.start, end))
 
 

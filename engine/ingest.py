@@ -8,16 +8,15 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from dbsvc.engine import records
 from dbsvc.engine.database import Database, Row, Transaction
-from dbsvc.engine.datasets import Header, find_dataset, load_datasets, read_header
+from dbsvc.engine.datasets import Header, find_dataset, header_of, load_datasets, read_header
 from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.errors import (
     ConfigurationError,
@@ -27,7 +26,9 @@ from dbsvc.engine.errors import (
     MalformedCsvError,
     UnrecognisedError,
 )
+from dbsvc.engine.formats import raw_records, rows
 from dbsvc.engine.log import event
+from dbsvc.engine.scan import Position, Scan, scan
 from dbsvc.engine.settings import Settings
 
 BUCKETS = ("inserted", "updated", "unchanged", "duplicate", "superseded", "rejected")
@@ -35,28 +36,11 @@ BUCKETS = ("inserted", "updated", "unchanged", "duplicate", "superseded", "rejec
 #: Files with fewer records than this are only held when more than half of them is rejected.
 SMALL_FILE = 100
 
+#: The columns of a received record before its fields, when it is not simply the next one and sound.
+_NUMBERED = ("line_in_chunk", "fault")
+
 #: Called with the records staged so far in this load, by whoever, and an estimate of all there are.
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A record-aligned byte range of a file."""
-
-    chunk_no: int
-    byte_start: int
-    byte_end: int
-    first_line: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What one pass over a file finds: the digest of its content, its chunks, and how many lines it has."""
-
-    sha256: str
-    chunks: list[Chunk]
-    lines: int
 
 
 @dataclass
@@ -64,9 +48,21 @@ class Outcome:
     """What became of a load: the ledger's row, and what this run did."""
 
     load: Row
+    scan: Scan
     #: it was published before this run began
     already: bool = False
+    #: the file has records beyond this load
+    more: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Retried:
+    """What became of a load's quarantine: the ledger's row, and how many rejects were judged again, and passed."""
+
+    load: Row
+    tried: int
+    passed: int
 
 
 @dataclass(frozen=True)
@@ -94,30 +90,6 @@ def plan(db: Database, sources: Iterable[tuple[str, bool]]) -> list[Planned]:
     return [planned for _, planned in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def scan(delivery: Delivery, header: Header, chunk_bytes: int) -> Scan:
-    """Read a file once: digest its content and find its chunks. Raises InputError for a line no record can have."""
-    digest = hashlib.sha256(delivery.read(0, header.end))
-    chunks: list[Chunk] = []
-    start, line, rest = header.end, header.next_line, b""
-    while start < delivery.size:
-        block = delivery.read(start + len(rest), min(chunk_bytes, delivery.size - start - len(rest)))
-        data = rest + block
-        end = records.cut(data, final=start + len(data) >= delivery.size or not block)
-        if end == 0:
-            if len(data) > records.LONGEST_RECORD:
-                raise InputError(
-                    f"{delivery.source}: line {line} goes on for more than {records.LONGEST_RECORD // 2**20} MiB, "
-                    "which no record does. Is it a CSV file?"
-                )
-            rest = data
-            continue
-        content, rest = data[:end], data[end:]
-        digest.update(content)
-        chunks.append(Chunk(len(chunks), start, start + end, line, hashlib.sha256(content).hexdigest()))
-        start, line = start + end, line + content.count(b"\n")
-    return Scan(digest.hexdigest(), chunks, line - header.next_line)
-
-
 def ingest(
     db: Database,
     delivery: Delivery,
@@ -126,17 +98,23 @@ def ingest(
     *,
     jobs: int = 1,
     progress: Progress = lambda done, total: None,
+    since: Position | None = None,
 ) -> Outcome:
     """Load one file, whole or not at all; resume what a run before left, share what another one does.
 
-    Returns when the load is published, held or discarded. Raises InputError when the file changes underneath.
+    Of a file that grows, load what was appended since the last load; or bring that one to its end first, and say that there is
+    more. Returns when the load is published, held or discarded. Raises InputError when the file changes underneath.
+    ``since`` is where the last run of this process ended in the file, which spares it reading what was before.
     """
     seconds: dict[str, float] = {}
-    with _timed(seconds, "scan"):
-        scanned = scan(delivery, header, settings.chunk_bytes)
-    load = db.run_transaction(lambda tx: _register(tx, delivery, header, scanned))
+    load = None
+    while load is None:
+        with _timed(seconds, "scan"):
+            known = db.run_transaction(lambda tx: _find_checkpoints(tx, delivery, header))
+            scanned = scan(delivery, header, settings.chunk_bytes, known, since)
+        load = db.run_transaction(partial(_register, delivery=delivery, header=header, scanned=scanned, known=known))
     event("registered", load_id=load["load_id"], dataset=load["dataset"], source=delivery.source, status=load["status"])
-    already = load["status"] == "published"
+    outcome = Outcome(load, scanned, load["status"] == "published", load["sha256"] != scanned.sha256, seconds)
     while load["status"] in ("staging", "staged"):
         if load["status"] == "staging":
             with _timed(seconds, "stage"):
@@ -147,7 +125,26 @@ def ingest(
         if load["status"] == "staged":
             with _timed(seconds, "publish"):
                 load = publish(db, load)
-    return Outcome(load, already, seconds)
+    outcome.load = load
+    return outcome
+
+
+def ingest_all(
+    db: Database,
+    delivery: Delivery,
+    header: Header,
+    settings: Settings,
+    *,
+    jobs: int = 1,
+    progress: Progress = lambda done, total: None,
+    since: Position | None = None,
+) -> Iterator[Outcome]:
+    """Ingest until the file has no more; yield each load. Of a file that grows there may be two: one resumed, one new."""
+    more = True
+    while more:
+        outcome = ingest(db, delivery, header, settings, jobs=jobs, progress=progress, since=since)
+        more, since = outcome.more, outcome.scan.end
+        yield outcome
 
 
 def publish(db: Database, load: Row) -> Row:
@@ -172,6 +169,26 @@ def discard(db: Database, load_id: int) -> Row:
     return db.run_transaction(lambda tx: _discard(tx, load_id))
 
 
+def find_retryable(db: Database) -> list[int]:
+    """Return the loads that have rejects to judge again: registries before what depends on them, else as they were delivered."""
+    ranks = {dataset.name: rank for rank, dataset in enumerate(load_datasets(db.statements))}
+    with db.snapshot() as tx:
+        loads = tx.run("ledger/loads_with_rejects").rows
+    return [load["load_id"] for load in sorted(loads, key=lambda load: ranks[load["dataset"]])]
+
+
+def retry(db: Database, load_id: int, settings: Settings) -> Retried:
+    """Judge a load's rejects again, by today's rules and reference data, and publish those that pass.
+
+    A held load is audited again with them, and published when nothing is found any more. Raises InputError if there is none.
+    """
+    retried = db.run_transaction(lambda tx: _retry(tx, load_id, settings))
+    event("retried", load_id=load_id, tried=retried.tried, passed=retried.passed, status=retried.load["status"])
+    if retried.load["status"] == "staged":
+        return replace(retried, load=publish(db, retried.load))
+    return retried
+
+
 def find_load(tx: Transaction, load_id: int, statement: str = "ledger/show_load") -> Row:
     """Return a load's row. Raises InputError if there is none."""
     if rows := tx.run(statement, load_id=load_id).rows:
@@ -179,17 +196,28 @@ def find_load(tx: Transaction, load_id: int, statement: str = "ledger/show_load"
     raise InputError(f"There is no load {load_id}. `dbsvc loads` lists them.")
 
 
-def _register(tx: Transaction, delivery: Delivery, header: Header, scanned: Scan) -> Row:
+def _find_checkpoints(tx: Transaction, delivery: Delivery, header: Header) -> list[Row]:
+    if header.stream is None:
+        return []
+    name = header.dataset.name
+    return tx.run("ledger/find_checkpoints", dataset=name, stream=header.stream, source=delivery.source).rows
+
+
+def _register(tx: Transaction, delivery: Delivery, header: Header, scanned: Scan, known: list[Row]) -> Row | None:
+    """Return the load to work on; None when the ledger has come to know more of the file than the scan did."""
     dataset = header.dataset.name
     rules = tx.statements.fingerprint(dataset)
-    bytes_are = {"dataset": dataset, "sha256": scanned.sha256}
-    known = tx.run("ledger/find_load", **bytes_are).rows
-    if not known:
+    unfinished = scanned.checkpoint is not None and scanned.checkpoint["status"] in ("staging", "staged")
+    sha256 = scanned.checkpoint["sha256"] if scanned.checkpoint and unfinished else scanned.sha256
+    found = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
+    if not found:
         load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]
-        # whoever held the number before us may have registered these very bytes
-        known = tx.run("ledger/find_load", **bytes_are).rows
-    if known:
-        load = known[0]
+        # whoever held the number before us may have registered these very bytes, or a beginning of them
+        found = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
+        if not found and _find_checkpoints(tx, delivery, header) != known:
+            return None
+    if found:
+        load = found[0]
         if load["status"] in ("staging", "staged") and load["rules"] != rules:
             load = find_load(tx, load["load_id"], "ledger/lock_load")
             if load["status"] in ("staging", "staged"):
@@ -198,11 +226,14 @@ def _register(tx: Transaction, delivery: Delivery, header: Header, scanned: Scan
     tx.run(
         "ledger/add_load",
         load_id=load_id,
+        dataset=dataset,
         source=delivery.source,
-        bytes=delivery.size,
+        sha256=sha256,
+        stream=header.stream,
+        byte_start=scanned.start,
+        bytes=scanned.end.end if header.stream else delivery.size,
         header=header.raw,
         rules=rules,
-        **bytes_are,
     )
     tx.insert_rows(
         "load_chunks",
@@ -261,51 +292,50 @@ def _stage_chunk(tx: Transaction, load: Row, delivery: Delivery, header: Header)
 
 
 def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, header: Header) -> dict[str, Any]:
-    load_id, dataset = load["load_id"], load["dataset"]
+    load_id = load["load_id"]
     started = time.perf_counter()
-    place = {"load_id": load_id, "chunk_no": chunk["chunk_no"], "first_line": chunk["first_line"]}
     data = delivery.read(chunk["byte_start"], chunk["byte_end"] - chunk["byte_start"])
     if hashlib.sha256(data).hexdigest() != chunk["sha256"]:
         raise InputError(
             f"{delivery.source} changed while load {load_id} was reading it; nothing of it was published. "
             "Run the same command again to load it as it is now."
         )
+    _run(tx, load, f"{load['dataset']}/receive")
+    read = _receive(tx, load, header, data)
+    passed = _judge_and_stage(tx, load, chunk, lambda lines: raw_records(header.dataset.format, data, lines))
+    # the database checks: read = staged + rejected
+    counts = {"read": read, "staged": passed, "rejected": read - passed}
+    tx.run("ledger/finish_chunk", load_id=load_id, chunk_no=chunk["chunk_no"], **counts)
+    seconds = round(time.perf_counter() - started, 3)
+    return {"chunk_no": chunk["chunk_no"], "read": read, "rejected": read - passed, "seconds": seconds}
+
+
+def _receive(tx: Transaction, load: Row, header: Header, data: bytes) -> int:
+    """Copy a chunk's records as they are; returns how many. Only a chunk with odd ones is taken apart record by record."""
+    raw = _raw(load)
+    if (clean := header.dataset.format.tidy(data)) is not None:
+        try:
+            return tx.copy_csv(raw, header.columns, clean)
+        except MalformedCsvError:
+            pass
+    return tx.insert_rows(raw, (*_NUMBERED, *header.columns), rows(header.dataset.format, data, header.names))
+
+
+def _judge_and_stage(tx: Transaction, load: Row, chunk: Row, find_raw: Callable[[Collection[int]], Mapping[int, bytes]]) -> int:
+    """Quarantine what breaks the contract of the received records, with all reasons; stage the others, and return how many."""
+    load_id, first_line = load["load_id"], chunk["first_line"]
+    place = {"load_id": load_id, "chunk_no": chunk["chunk_no"], "first_line": first_line}
     tx.run("ledger/clear_chunk_rejects", **place)
-    raw = f"raw_{dataset}"
-    _run(tx, load, f"{dataset}/receive", raw=raw)
-    read = _receive(tx, raw, header.columns, data)
-    rejects = {
-        row["line_in_chunk"]: row["reasons"] for _, result in tx.run_phase(f"{dataset}/judge", raw=raw) for row in result.rows
-    }
-    if rejects:
-        raw_records = records.raw_records(data, rejects.keys())
+    judged = tx.run_phase(f"{load['dataset']}/judge", raw=_raw(load))
+    reasons = {row["line_in_chunk"]: row["reasons"] for _, result in judged for row in result.rows}
+    if reasons:
+        found = find_raw(reasons.keys())
         tx.insert_rows(
             "rejects",
             ("load_id", "line_no", "reasons", "raw_record"),
-            ((load_id, chunk["first_line"] + n - 1, rejects[n], raw_records[n]) for n in sorted(rejects)),
+            ((load_id, first_line + n - 1, reasons[n], found[n]) for n in sorted(reasons)),
         )
-    counts = _run(tx, load, f"{dataset}/stage", raw=raw, **place)
-    # the database checks: read = staged + rejected
-    tx.run(
-        "ledger/finish_chunk",
-        load_id=load_id,
-        chunk_no=chunk["chunk_no"],
-        read=read,
-        staged=counts["staged"],
-        rejected=len(rejects),
-    )
-    seconds = round(time.perf_counter() - started, 3)
-    return {"chunk_no": chunk["chunk_no"], "read": read, "rejected": len(rejects), "seconds": seconds}
-
-
-def _receive(tx: Transaction, raw: str, columns: tuple[str, ...], data: bytes) -> int:
-    """Copy a chunk's records as they are; returns how many. Only a chunk with odd ones is taken apart record by record."""
-    if (clean := records.tidy(data)) is not None:
-        try:
-            return tx.copy_csv(raw, columns, clean)
-        except MalformedCsvError:
-            pass
-    return tx.copy_csv(raw, ("line_in_chunk", "fault", *columns), records.repair(data, len(columns)))
+    return _run(tx, load, f"{load['dataset']}/stage", **place)["staged"]
 
 
 def _audit(tx: Transaction, load: Row, settings: Settings) -> Row:
@@ -344,14 +374,63 @@ def _publish(tx: Transaction, load: Row) -> tuple[Row, bool]:
     if _forget_lost(tx, load):
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
         return find_load(tx, load_id), False
-    counts = _run(tx, load, "merge/publish")
-    for phase in find_dataset(tx.statements, load["dataset"]).derive:
-        _run(tx, load, phase)
-    _run(tx, load, "merge/finish")
-    tx.run("ledger/publish_load", load_id=load_id, **{b: counts[b] for b in BUCKETS if b != "rejected"})
+    tx.run("ledger/publish_load", load_id=load_id, **_merge(tx, load))
     _run(tx, load, "merge/settle")
     _run(tx, load, "merge/close")
     return find_load(tx, load_id), True
+
+
+def _merge(tx: Transaction, load: Row) -> dict[str, int]:
+    """Make the staged records public, with all that is derived from them; returns how many went into each bucket."""
+    counts = _run(tx, load, "merge/publish")
+    for phase in tx.statements.derivations(load["dataset"]):
+        _run(tx, load, phase)
+    _run(tx, load, "merge/finish")
+    return {bucket: counts[bucket] for bucket in BUCKETS if bucket != "rejected"}
+
+
+def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
+    load = find_load(tx, load_id)
+    tx.run("ledger/lock_dataset", dataset=load["dataset"])
+    load = find_load(tx, load_id, "ledger/lock_load")
+    header = header_of(find_dataset(tx.statements, load["dataset"]), load["header"])
+    tried = passed = 0
+    if load["status"] not in ("published", "held"):
+        return Retried(load, tried, passed)
+    if load["status"] == "held" and _forget_lost(tx, load):
+        tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
+        return Retried(find_load(tx, load_id), tried, passed)
+    published = load["status"] == "published"
+    if published:
+        _run(tx, load, "merge/open")
+    for chunk in tx.run("ledger/chunks_with_rejects", load_id=load_id).rows:
+        tried += chunk["rejected"]
+        passed += _retry_chunk(tx, load, chunk, header)
+    if published and passed:
+        rules = tx.statements.fingerprint(load["dataset"])
+        tx.run("ledger/publish_more", load_id=load_id, passed=passed, rules=rules, **_merge(tx, load))
+        _run(tx, load, "merge/settle")
+    if published:
+        _run(tx, load, "merge/close")
+    elif passed:
+        tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
+        _audit(tx, load, settings)
+    return Retried(find_load(tx, load_id), tried, passed)
+
+
+def _retry_chunk(tx: Transaction, load: Row, chunk: Row, header: Header) -> int:
+    """Judge a chunk's rejects again, and stage those that pass; returns how many."""
+    load_id, first_line = load["load_id"], chunk["first_line"]
+    place = {"load_id": load_id, "chunk_no": chunk["chunk_no"], "first_line": first_line}
+    found = tx.run("ledger/chunk_rejects", **place).rows
+    raw = {row["line_no"] - first_line + 1: row["raw_record"] for row in found}
+    _run(tx, load, f"{load['dataset']}/receive")
+    received = ([n, *row[1:]] for n, record in raw.items() for row in rows(header.dataset.format, record, header.names))
+    tx.insert_rows(_raw(load), (*_NUMBERED, *header.columns), received)
+    passed = _judge_and_stage(tx, load, chunk, lambda lines: raw)
+    counts = {"read": chunk["read"], "staged": chunk["staged"] + passed, "rejected": chunk["rejected"] - passed}
+    tx.run("ledger/finish_chunk", load_id=load_id, chunk_no=chunk["chunk_no"], **counts)
+    return passed
 
 
 def _release(tx: Transaction, load_id: int) -> Row:
@@ -383,7 +462,7 @@ def _discard(tx: Transaction, load_id: int) -> Row:
 def _forget_lost(tx: Transaction, load: Row) -> bool:
     """Mark chunks whose staging rows a crash of the server took for staging again; returns whether there are any."""
     load_id = load["load_id"]
-    lost = tx.run("ledger/forget_lost_chunks", load_id=load_id, staged=_staged(load["dataset"], load_id)).rows
+    lost = tx.run("ledger/forget_lost_chunks", load_id=load_id, staged=_staged(load)).rows
     if lost:
         event("staging rows lost in a crash", load_id=load_id, chunks=len(lost))
     return bool(lost)
@@ -392,12 +471,8 @@ def _forget_lost(tx: Transaction, load: Row) -> bool:
 def _run(tx: Transaction, load: Row, phase: str, **more: Any) -> Counter[str]:
     """Run a phase for a load, logging each statement; returns the records that they count into buckets."""
     dataset = find_dataset(tx.statements, load["dataset"])
-    parameters = {
-        "load_id": load["load_id"],
-        "staged": _staged(dataset.name, load["load_id"]),
-        **dataset.merge_parameters(),
-        **more,
-    }
+    tables = {"staged": _staged(load), "raw": _raw(load)}
+    parameters = {"load_id": load["load_id"], **tables, **dataset.merge_parameters(), **more}
     counts = Counter[str]()
     started = time.perf_counter()
     for statement, result in tx.run_phase(phase, **parameters):
@@ -418,8 +493,12 @@ def _run(tx: Transaction, load: Row, phase: str, **more: Any) -> Counter[str]:
     return counts
 
 
-def _staged(dataset: str, load_id: Any) -> str:
-    return f"staged_{dataset}_{load_id}"
+def _staged(load: Row) -> str:
+    return f"staged_{load['dataset']}_{load['load_id']}"
+
+
+def _raw(load: Row) -> str:
+    return f"raw_{load['dataset']}"
 
 
 @contextmanager

@@ -27,10 +27,12 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     ),
     "rows": ("copy", "insert", "create_incoming", "upsert_incoming", "drop_incoming"),
     "schema": ("tables", "applied_migrations", "lock", "count_rows"),
+    "report": ("newest_days",),
     "ledger": (
-        *("find_load", "draw_load_id", "add_load", "share_load", "lock_load", "lock_dataset"),
+        *("find_load", "find_checkpoints", "draw_load_id", "add_load", "share_load", "lock_load", "lock_dataset"),
         *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "finish_chunk"),
         *("forget_lost_chunks", "forget_chunks", "forget_rejects", "restart_load", "renumber_load"),
+        *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),
         *("count_read", "hold_load", "release_load", "publish_load", "discard_load"),
         *("list_loads", "open_loads", "show_load", "count_reasons", "list_rejects", "export_rejects"),
     ),

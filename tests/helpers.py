@@ -13,7 +13,8 @@ from dbsvc.engine import Database
 from dbsvc.engine.database import Row
 from dbsvc.engine.datasets import load_datasets, read_header
 from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.ingest import BUCKETS, Outcome, Progress, _audit, _register, _stage, find_load, ingest, scan
+from dbsvc.engine.ingest import BUCKETS, Outcome, Progress, _audit, _register, _stage, find_load, ingest
+from dbsvc.engine.scan import scan
 from dbsvc.engine.settings import Settings
 
 HEADER = "Date_,Bill_ID,Currency,Name,Product1 revenue,Product2 revenue"
@@ -53,7 +54,9 @@ def register(db: Database, source: Path, *, chunk_bytes: int = Settings.chunk_by
     with Delivery(str(source)) as delivery:
         header = read_header(delivery, load_datasets(db.statements))
         scanned = scan(delivery, header, chunk_bytes)
-        return db.run_transaction(lambda tx: _register(tx, delivery, header, scanned))
+        load = db.run_transaction(lambda tx: _register(tx, delivery, header, scanned, []))
+        assert load is not None
+        return load
 
 
 def stage(db: Database, source: Path, registered: Row) -> Row:

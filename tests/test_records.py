@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbsvc.engine import InputError, records
+from dbsvc.engine import InputError
 from dbsvc.engine.datasets import Header, load_datasets, read_header
 from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.ingest import Scan, scan
-from dbsvc.engine.records import Record
+from dbsvc.engine.formats import delimited, rows
+from dbsvc.engine.formats.record import Record
+from dbsvc.engine.scan import Scan, scan
 from dbsvc.engine.statements import Statements
 from tests.helpers import HEADER, write
 
@@ -50,9 +52,9 @@ def check_cuts(path: Path, content: bytes, chunk_bytes: int) -> None:
         for start, line, data in zip(
             (c.byte_start for c in scanned.chunks), (c.first_line - 1 for c in scanned.chunks), chunks, strict=True
         )
-        for record in records.records(data)
+        for record in delimited.records(data)
     ]
-    assert found == list(records.records(content))
+    assert found == list(delimited.records(content))
 
 
 @given(CONTENT, CHUNK_BYTES)
@@ -63,7 +65,8 @@ def test_chunks_neither_split_nor_lose_a_record(tmp_path: Path, content: bytes, 
 @given(CONTENT, CHUNK_BYTES, st.integers(4, 40))
 def test_the_longest_record_does_not_depend_on_the_cuts(tmp_path: Path, content: bytes, chunk_bytes: int, longest: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "LONGEST_RECORD", longest)
+        patch.setattr(delimited, "LONGEST_RECORD", longest)
+        patch.setattr("dbsvc.engine.scan.LONGEST_RECORD", longest)
         try:
             check_cuts(tmp_path / "usage.csv", content, chunk_bytes)
         except InputError:
@@ -73,7 +76,7 @@ def test_the_longest_record_does_not_depend_on_the_cuts(tmp_path: Path, content:
 @given(CONTENT)
 def test_every_byte_lies_in_one_record(content: bytes) -> None:
     position, line = 0, 1
-    for record in records.records(content):
+    for record in delimited.records(content):
         between = content[position : record.start]
         assert not between.decode(errors="replace").strip(" \t\r\n\u00a0")
         line += content[position : record.start].count(b"\n")
@@ -85,22 +88,27 @@ def test_every_byte_lies_in_one_record(content: bytes) -> None:
 
 @given(LINES | CONTENT)
 def test_tidy_and_repair_agree(content: bytes) -> None:
-    tidy = records.tidy(content)
-    repaired = parse(records.repair(content, 2))
+    tidy = delimited.tidy(content)
+    repaired = repair(content)
     if tidy is None:
         return
     fields = parse(tidy)
-    assert fields == [read_record(content, record) for record in records.records(content)]
+    assert fields == [read_record(content, record) for record in delimited.records(content)]
     if all(len(record) == 2 for record in fields):
-        assert [[str(line), "", *record] for line, record in enumerate(fields, 1)] == repaired
+        assert [[line, "", *record] for line, record in enumerate(fields, 1)] == repaired
 
 
 @given(LINES | CONTENT)
 def test_repair_writes_each_record_once(content: bytes) -> None:
-    repaired = parse(records.repair(content, 2))
-    assert [int(line) for line, *_ in repaired] == [record.line for record in records.records(content)]
+    repaired = repair(content)
+    assert [int(line) for line, *_ in repaired] == [record.line for record in delimited.records(content)]
     assert {len(row) for row in repaired} <= {4}
     assert all(not "".join(fields) for _, fault, *fields in repaired if fault.endswith(("_quote", "_fields")))
+
+
+def repair(content: bytes) -> list[list[Any]]:
+    """What a chunk becomes that has to be taken apart."""
+    return list(rows(delimited, content, ("a", "b")))
 
 
 def parse(data: bytes) -> list[list[str]]:
@@ -109,7 +117,7 @@ def parse(data: bytes) -> list[list[str]]:
 
 def read_record(content: bytes, record: Record) -> list[str]:
     assert record.fault == ""
-    return records.read_fields(content[record.start : record.end])
+    return delimited.read_fields(content[record.start : record.end])
 
 
 @pytest.mark.parametrize(
@@ -143,7 +151,7 @@ def read_record(content: bytes, record: Record) -> list[str]:
     ],
 )
 def test_examples(content: bytes, expected: list[tuple[int, str, bytes]]) -> None:
-    found = [(r.line, r.fault, content[r.start : r.end]) for r in records.records(content)]
+    found = [(r.line, r.fault, content[r.start : r.end]) for r in delimited.records(content)]
     assert found == expected
 
 
@@ -157,10 +165,10 @@ def test_examples(content: bytes, expected: list[tuple[int, str, bytes]]) -> Non
     ],
 )
 def test_fields_are_trimmed(raw: bytes, fields: list[str]) -> None:
-    assert records.read_fields(raw) == fields
+    assert delimited.read_fields(raw) == fields
 
 
 def test_a_line_without_end_is_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "LONGEST_RECORD", 100)
-    with pytest.raises(InputError, match=r"line 3 goes on for more than .* Is it a CSV file\?"):
+    monkeypatch.setattr("dbsvc.engine.scan.LONGEST_RECORD", 100)
+    with pytest.raises(InputError, match=r"line 3 goes on for more than .* which no record does\."):
         read(tmp_path / "usage.csv", b"a,b\n" + b"x" * 300, 10)

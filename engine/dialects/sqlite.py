@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from dbsvc.engine import times
 from dbsvc.engine.database import Result, Row
 from dbsvc.engine.errors import (
     ConfigurationError,
@@ -84,6 +85,9 @@ class Driver:
             detect_types=sqlite3.PARSE_DECLTYPES,
         )
         try:
+            for function in (times.utc_time, times.local_day):
+                arity = 1 if function is times.utc_time else 2
+                connection.create_function(function.__name__, arity, function, deterministic=True)
             configure = statements["session/configure"]
             for setting, value in _SETTINGS.items():
                 self._patiently(connection, _render(configure, {"setting": setting, "value": value}), {})

@@ -6,14 +6,10 @@ sense is the one physical line it begins on, and reading goes on with the next: 
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
-#: A record of more bytes than this is taken for a fault: an unclosed quote, or no CSV at all.
-LONGEST_RECORD = 16 * 2**20
+from dbsvc.engine.formats.record import LONGEST_RECORD, Record
 
 _BLANKS = " \t\r\u00a0"  # what is trimmed around a field: space, tab, CR, no-break space
 _QUOTED = rb'[ \t]*"[^"]*+(?:""[^"]*+)*+"[ \t]*(?=[,\r\n]|\Z)'
@@ -25,15 +21,6 @@ _OPEN = re.compile(rb'(?:(?:%b|%b),)*+[ \t]*"[^"]*+(?:""[^"]*+)*+"?\Z' % (_QUOTE
 _TIDY = re.compile(rb'(?:(?:"(?![ \t])[^"\n]*+(?:""[^"\n]*+)*+(?<![ \t])"|(?![ \t])[^",\n]*+(?<![ \t]))(?:,|\r*\n))*+')
 _BLANKS_AT_BORDER = re.compile(rb"[ \t]*([,\n])[ \t]*")
 _FIELD = re.compile(r'[ \t]*"((?:[^"]|"")*)"[ \t\r]*(,|\Z)|([^",]*)(,|\Z)')
-
-
-class Record(NamedTuple):
-    """A record's place ``[start, end)`` without its line end, its line in the chunk (from 1), its structural fault or ''."""
-
-    start: int
-    end: int
-    line: int
-    fault: str
 
 
 def cut(data: bytes, final: bool) -> int:
@@ -68,11 +55,6 @@ def records(data: bytes) -> Iterator[Record]:
             raw = data[position:end]
             yield Record(position, position + len(raw.rstrip(b"\r\n")), line, fault)
             position, line = end, line + raw.count(b"\n")
-
-
-def raw_records(data: bytes, lines: Collection[int]) -> dict[int, bytes]:
-    """Return the bytes of the records that begin on these lines of the chunk."""
-    return {record.line: data[record.start : record.end] for record in records(data) if record.line in lines}
 
 
 def read_fields(raw: bytes) -> list[str]:
@@ -113,35 +95,24 @@ def tidy(data: bytes) -> bytes | None:
     return None if b"\n\n" in data or data.startswith(b"\n") else data
 
 
-def repair(data: bytes, width: int) -> bytes:
-    """Return a chunk as clean CSV, record by record: its line in the chunk, its structural faults, then ``width`` fields.
+def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the faults of one well-formed record, and its fields: all empty unless there is one for each of the names.
 
-    A record without that structure leaves its fields empty. Bytes that are no text are replaced in the fields, and named as a
-    fault; the record itself is kept elsewhere as it came.
+    Bytes that are no text are replaced in the fields, and named as a fault; the record itself is kept elsewhere as it came.
     """
-    out = io.BytesIO()
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if b"\r" in data else csv.QUOTE_MINIMAL)
-    nothing = [""] * width
-    for record in records(data):
-        faults, fields = [record.fault], nothing
-        if not record.fault:
-            raw = data[record.start : record.end]
-            faults = []
-            try:
-                fields = read_fields(raw)
-            except UnicodeDecodeError:
-                faults.append("invalid_utf8")
-                fields = read_fields(raw.decode(errors="replace").encode())
-            if b"\0" in raw:
-                faults.append("nul_byte")
-                fields = [field.replace("\0", "\ufffd") for field in fields]
-            if len(fields) != width:
-                faults.append("too_few_fields" if len(fields) < width else "too_many_fields")
-                fields = nothing
-        writer.writerow([record.line, " ".join(faults), *fields])
-    text.flush()
-    return out.getvalue()
+    faults = []
+    try:
+        found = read_fields(raw)
+    except UnicodeDecodeError:
+        faults.append("invalid_utf8")
+        found = read_fields(raw.decode(errors="replace").encode())
+    if b"\0" in raw:
+        faults.append("nul_byte")
+        found = [field.replace("\0", "\ufffd") for field in found]
+    if len(found) != len(names):
+        faults.append("too_few_fields" if len(found) < len(names) else "too_many_fields")
+        found = [""] * len(names)
+    return " ".join(faults), found
 
 
 def _record_at(data: bytes, start: int, final: bool) -> tuple[int | None, str]:

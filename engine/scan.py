@@ -1,0 +1,135 @@
+"""The first pass over a file: its digest, its chunks, and how much of it the ledger knows already."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dbsvc.engine.database import Row
+from dbsvc.engine.datasets import Header
+from dbsvc.engine.delivery import Delivery
+from dbsvc.engine.errors import InputError
+from dbsvc.engine.formats.record import LONGEST_RECORD
+
+_BLOCK = 2**20  # bytes
+_TAIL = 4096  # bytes
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A record-aligned byte range of a file."""
+
+    chunk_no: int
+    byte_start: int
+    byte_end: int
+    first_line: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a file was read: by whoever reads on, so that the bytes before need not be read again."""
+
+    end: int
+    next_line: int
+    digest: hashlib._Hash
+    #: the last bytes before, which tell whether it is still the same file
+    tail: bytes
+
+    @classmethod
+    def at(cls, delivery: Delivery, end: int, next_line: int, digest: hashlib._Hash) -> Position:
+        """Return the position at ``end``, with the digest of all bytes before it."""
+        return cls(end, next_line, digest.copy(), delivery.read(max(0, end - _TAIL), min(end, _TAIL)))
+
+    def is_in(self, delivery: Delivery) -> bool:
+        """Whether the file still has the bytes that lead here."""
+        return delivery.read(self.end - len(self.tail), len(self.tail)) == self.tail
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What one pass over a file finds.
+
+    ``checkpoint`` is the newest load that this file begins with, if it grows: then ``chunks`` are what was appended since, and
+    ``sha256`` is still the digest of everything from the start.
+    """
+
+    sha256: str
+    chunks: list[Chunk]
+    lines: int
+    checkpoint: Row | None
+    #: where the chunks begin, and end
+    start: int
+    end: Position
+    #: bytes of an incomplete last line, which waits for the rest of it
+    waiting: int
+    #: the newest load of this name, if the file does not begin with it any more
+    replaced: Row | None
+
+
+def scan(
+    delivery: Delivery, header: Header, chunk_bytes: int, known: Sequence[Row] = (), since: Position | None = None
+) -> Scan:
+    """Read a file once: digest its content and find its chunks. Raises InputError for a line no record can have.
+
+    ``known`` are the loads that this file, as it was, may have been; a file that grows is cut from the last one that it was.
+    ``since`` is where the last scan of this file ended.
+    """
+    checkpoint, begin = _find_checkpoint(delivery, header, known, since)
+    start, line, digest = begin.end, begin.next_line, begin.digest.copy()
+    chunks: list[Chunk] = []
+    rest, blank = b"", True
+    while start < delivery.size:
+        block = delivery.read(start + len(rest), min(chunk_bytes, delivery.size - start - len(rest)))
+        data = rest + block
+        final = start + len(data) >= delivery.size or not block
+        end = len(data) if final and not delivery.can_grow else header.dataset.format.cut(data, final)
+        if end == 0:
+            if len(data) > LONGEST_RECORD:
+                raise InputError(
+                    f"{delivery.source}: line {line} goes on for more than {LONGEST_RECORD // 2**20} MiB, which no record does."
+                )
+            if final:
+                break
+            rest = data
+            continue
+        content, rest = data[:end], data[end:]
+        blank = blank and content.isspace()
+        digest.update(content)
+        chunks.append(Chunk(len(chunks), start, start + end, line, hashlib.sha256(content).hexdigest()))
+        start, line = start + end, line + content.count(b"\n")
+    replaced = _replaced(delivery, known, checkpoint) if delivery.can_grow else None
+    if checkpoint and blank:  # nothing that needs a load of its own
+        return Scan(checkpoint["sha256"], [], 0, checkpoint, begin.end, begin, len(rest), replaced)
+    reached = Position.at(delivery, start, line, digest)
+    return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, begin.end, reached, len(rest), replaced)
+
+
+def _find_checkpoint(
+    delivery: Delivery, header: Header, known: Sequence[Row], since: Position | None
+) -> tuple[Row | None, Position]:
+    """Return the longest known load that the file begins with, and where it ends."""
+    beginning = Position(header.end, header.next_line, hashlib.sha256(delivery.read(0, header.end)), b"")
+    for position in [since, beginning] if since and since.is_in(delivery) else [beginning]:
+        digest, end, line = position.digest.copy(), position.end, position.next_line
+        found: tuple[Row, Position] | None = None
+        for load in sorted(known, key=lambda load: int(load["bytes"])):
+            if not end <= load["bytes"] <= delivery.size:
+                continue
+            while end < load["bytes"] and (block := delivery.read(end, min(_BLOCK, load["bytes"] - end))):
+                digest.update(block)
+                end, line = end + len(block), line + block.count(b"\n")
+            if digest.hexdigest() == load["sha256"]:
+                found = load, Position.at(delivery, end, line, digest)
+        if found:
+            return found
+    return None, beginning
+
+
+def _replaced(delivery: Delivery, known: Sequence[Row], checkpoint: Row | None) -> Row | None:
+    """Return the newest load of the file's name unless the file still begins with it."""
+    namesakes = [load for load in known if load["source"] == delivery.source]
+    newest = max(namesakes, key=lambda load: int(load["load_id"]), default=None)
+    still = newest is None or (checkpoint is not None and checkpoint["bytes"] >= newest["bytes"])
+    return None if still else newest

@@ -1,0 +1,2 @@
+ALTER TABLE loads DROP COLUMN byte_start;
+ALTER TABLE loads DROP COLUMN stream;

@@ -1,0 +1,20 @@
+-- Good records, typed.
+-- count: staged
+-- SQLite has read the time already.
+INSERT INTO :"staged" (chunk_no, line_no, inverter_id, plant_id, vendor, model, capacity_kw, commissioned_at)
+SELECT
+    :chunk_no,
+    :first_line + line_in_chunk - 1,
+    inverter_id,
+    plant_id,
+    vendor,
+    model,
+    cast(capacity_kw AS real),
+    commissioned_utc
+FROM :"raw"
+WHERE
+    :first_line + line_in_chunk - 1 NOT IN (
+        SELECT rejects.line_no
+        FROM rejects
+        WHERE rejects.load_id = :load_id AND rejects.line_no >= :first_line
+    )

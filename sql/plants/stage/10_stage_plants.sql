@@ -1,0 +1,17 @@
+-- Good records.
+-- count: staged
+INSERT INTO :"staged" (chunk_no, line_no, plant_id, name, location, timezone)
+SELECT
+    :chunk_no,
+    :first_line + line_in_chunk - 1,
+    plant_id,
+    name,
+    location,
+    timezone
+FROM :"raw"
+WHERE
+    :first_line + line_in_chunk - 1 NOT IN (
+        SELECT rejects.line_no
+        FROM rejects
+        WHERE rejects.load_id = :load_id AND rejects.line_no >= :first_line
+    )

@@ -1,0 +1,80 @@
+-- A day of an inverter: power, how many readings, and the energy that its counter says was produced between them. A counter that
+-- goes back has been reset, and counts from zero. Only the day's own readings are looked at: a late event changes its day alone.
+-- Sums in whole milliwatts and milliwatt-hours, averages rounded to one (half up): exact, hence the same on every database.
+-- Differs from SQLite's in how it divides whole numbers, and in how a day is added to a date.
+INSERT INTO inverter_daily_summary (
+    plant_id, inverter_id, day, avg_ac_power_w, max_ac_power_w, points, energy_wh, first_event_time, last_event_time
+)
+WITH days AS (
+    SELECT DISTINCT
+        inverter_id,
+        day
+    FROM touched_days
+),
+
+readings AS (
+    SELECT
+        clean.plant_id,
+        clean.inverter_id,
+        clean.day,
+        clean.event_time,
+        round(clean.ac_power_w * 1000)::bigint AS milliwatts,
+        round(clean.energy_wh_total * 1000)::bigint AS counter
+    FROM days
+    INNER JOIN inverter_telemetry_clean AS clean
+        ON
+            days.inverter_id = clean.inverter_id
+            AND days.day = clean.day
+            AND clean.event_time >= days.day - interval '1 day'
+            AND clean.event_time < days.day + interval '2 days'
+),
+
+counted AS (
+    SELECT
+        plant_id,
+        inverter_id,
+        day,
+        counter,
+        lag(counter) OVER (PARTITION BY plant_id, inverter_id, day ORDER BY event_time) AS counter_before
+    FROM readings
+    WHERE counter IS NOT NULL
+),
+
+energy AS (
+    SELECT
+        plant_id,
+        inverter_id,
+        day,
+        sum(CASE WHEN counter >= counter_before THEN counter - counter_before WHEN counter_before IS NOT NULL THEN counter END)
+            AS milliwatt_hours
+    FROM counted
+    GROUP BY plant_id, inverter_id, day
+),
+
+power AS (
+    SELECT
+        plant_id,
+        inverter_id,
+        day,
+        div(2 * sum(milliwatts) + count(*), 2 * count(*)) AS average,
+        max(milliwatts) AS maximum,
+        count(*) AS points,
+        min(event_time) AS first_event_time,
+        max(event_time) AS last_event_time
+    FROM readings
+    GROUP BY plant_id, inverter_id, day
+)
+
+SELECT
+    power.plant_id,
+    power.inverter_id,
+    power.day,
+    power.average / 1000.0,
+    power.maximum / 1000.0,
+    power.points,
+    energy.milliwatt_hours / 1000.0,
+    power.first_event_time,
+    power.last_event_time
+FROM power
+LEFT JOIN energy
+    ON power.plant_id = energy.plant_id AND power.inverter_id = energy.inverter_id AND power.day = energy.day
