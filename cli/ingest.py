@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -157,7 +158,7 @@ def _hints(report: dict[str, Any]) -> list[str]:
         hints.append(f"{source} was replaced or truncated since load {report['replaced_load_id']}, and read from its start.")
     match report["outcome"]:
         case "published" if report["rejected"]:
-            mend = "mend.jsonl" if report["stream"] else "mend.csv"
+            mend = f"mend{PurePath(source.removesuffix('.gz')).suffix or '.csv'}"
             hints.append(
                 f"{report['rejected']:,} records are in quarantine: `dbsvc rejects show {load_id}` says why; "
                 f"`dbsvc rejects export {load_id} > {mend}`, mend, `dbsvc ingest {mend}` brings them in."

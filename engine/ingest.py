@@ -170,7 +170,7 @@ def discard(db: Database, load_id: int) -> Row:
 
 
 def find_retryable(db: Database) -> list[int]:
-    """Return the loads that have rejects to judge again: registries before what depends on them, else as they were delivered."""
+    """Return the loads that have rejects to judge again: registries before what depends on them."""
     ranks = {dataset.name: rank for rank, dataset in enumerate(load_datasets(db.statements))}
     with db.snapshot() as tx:
         loads = tx.run("ledger/loads_with_rejects").rows
@@ -229,12 +229,12 @@ def _register(tx: Transaction, delivery: Delivery, header: Header, scanned: Scan
         dataset=dataset,
         source=delivery.source,
         sha256=sha256,
-        stream=header.stream,
-        byte_start=scanned.start,
         bytes=scanned.end.end if header.stream else delivery.size,
         header=header.raw,
         rules=rules,
     )
+    if header.stream:
+        tx.run("ledger/add_stream", load_id=load_id, stream=header.stream)
     tx.insert_rows(
         "load_chunks",
         ("load_id", "chunk_no", "byte_start", "byte_end", "first_line", "sha256"),

@@ -59,8 +59,7 @@ class Scan:
     chunks: list[Chunk]
     lines: int
     checkpoint: Row | None
-    #: where the chunks begin, and end
-    start: int
+    #: where the chunks end
     end: Position
     #: bytes of an incomplete last line, which waits for the rest of it
     waiting: int
@@ -101,9 +100,9 @@ def scan(
         start, line = start + end, line + content.count(b"\n")
     replaced = _replaced(delivery, known, checkpoint) if delivery.can_grow else None
     if checkpoint and blank:  # nothing that needs a load of its own
-        return Scan(checkpoint["sha256"], [], 0, checkpoint, begin.end, begin, len(rest), replaced)
+        return Scan(checkpoint["sha256"], [], 0, checkpoint, begin, len(rest), replaced)
     reached = Position.at(delivery, start, line, digest)
-    return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, begin.end, reached, len(rest), replaced)
+    return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, reached, len(rest), replaced)
 
 
 def _find_checkpoint(

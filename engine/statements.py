@@ -29,7 +29,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     "schema": ("tables", "applied_migrations", "lock", "count_rows"),
     "report": ("newest_days",),
     "ledger": (
-        *("find_load", "find_checkpoints", "draw_load_id", "add_load", "share_load", "lock_load", "lock_dataset"),
+        *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_stream", "share_load", "lock_load", "lock_dataset"),
         *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "finish_chunk"),
         *("forget_lost_chunks", "forget_chunks", "forget_rejects", "restart_load", "renumber_load"),
         *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),

@@ -609,7 +609,7 @@ def test_an_unreachable_server_is_worth_a_retry() -> None:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Do not sleep between attempts; returns the pauses."""
     pauses: list[float] = []
-    monkeypatch.setattr("dbsvc.engine.database.time.sleep", pauses.append)
+    monkeypatch.setattr(Database, "pause", lambda _db, seconds: pauses.append(seconds))
     return pauses
 
 

@@ -17,7 +17,20 @@ from dbsvc import ConfigurationError, Database, Transaction, connect, migrate
 from dbsvc.engine import migrations
 from dbsvc.engine.migrations import ensure_schema, read_schema, reset, rollback
 
-TABLES = {"bills", "bills_history", "currencies", "datasets", "load_chunks", "load_sequence", "loads", "rejects"}
+MIGRATIONS = ["0001_ledger", "0002_usage", "0003_streams", "0004_registries", "0005_telemetry"]
+TABLES = {
+    "bills",
+    "bills_history",
+    "currencies",
+    "datasets",
+    "load_chunks",
+    "load_sequence",
+    "load_streams",
+    "loads",
+    "rejects",
+}
+TABLES |= {"plants", "plants_history", "inverters", "inverters_history", "power_units", "inverter_daily_summary"}
+TABLES |= {"inverter_telemetry_raw", "inverter_telemetry_raw_history", "inverter_telemetry_clean"}
 
 SCHEMA = {
     "sqlite": ["SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"],
@@ -52,11 +65,11 @@ def dump(db: Database, dialect: str) -> list[Any]:
 
 def test_migrate(empty: Database) -> None:
     assert tables(empty) == set()
-    assert migrate(empty) == ["0001_ledger", "0002_usage"]
+    assert migrate(empty) == MIGRATIONS
     assert tables(empty) == TABLES
     assert migrate(empty) == []
     schema = read_schema(empty)
-    assert (schema.applied, schema.pending) == (["0001_ledger", "0002_usage"], [])
+    assert (schema.applied, schema.pending) == (MIGRATIONS, [])
 
 
 def test_the_first_command_migrates(empty: Database) -> None:
@@ -130,7 +143,7 @@ def apply_one(db: Database) -> None:
     """Die after the first migration."""
     with migrations._yoyo(db) as (backend, known):
         backend.apply_one(known[0])
-    assert read_schema(db).pending == ["0002_usage"]
+    assert read_schema(db).pending == MIGRATIONS[1:]
 
 
 def test_a_first_command_that_was_killed_half_way(empty: Database) -> None:
@@ -146,7 +159,8 @@ def test_a_first_command_while_another_one_migrates(empty: Database, empty_url: 
             backend.apply_one(known[0])
             future = pool.submit(ensure_schema, empty)
             time.sleep(0.2)
-            backend.apply_one(known[1])
+            for migration in known[1:]:
+                backend.apply_one(migration)
         future.result(10)
     assert tables(empty) == TABLES
 
@@ -156,9 +170,9 @@ def test_an_older_schema_with_data_is_for_the_operator(empty: Database) -> None:
     with empty.transaction() as tx:
         tx.execute("INSERT INTO datasets (dataset) VALUES ('usage')")
         add_load(tx)
-    with pytest.raises(ConfigurationError, match=r"lacks 1 migration.*dbsvc db migrate"):
+    with pytest.raises(ConfigurationError, match=r"lacks 4 migration.*dbsvc db migrate"):
         ensure_schema(empty)
-    assert migrate(empty) == ["0002_usage"]
+    assert migrate(empty) == MIGRATIONS[1:]
 
 
 def test_a_newer_schema(db: Database) -> None:
@@ -201,8 +215,8 @@ def test_reset(db: Database, dialect: str) -> None:
     with db.transaction() as tx:
         for _ in range(2):
             load_id = add_load(tx)
-            for _ in tx.run_phase("usage/open", staged=f"staged_usage_{load_id}"):
-                pass
+            staged, columns = f"staged_usage_{load_id}", ["bill_date", "bill_id"]
+            assert len(list(tx.run_phase("merge/open", staged=staged, table="bills", columns=columns))) == 1
     assert tables(db) == TABLES | {"staged_usage_1", "staged_usage_2"}
     reset(db)
     assert tables(db) == TABLES

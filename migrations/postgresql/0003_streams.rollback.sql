@@ -1,2 +1,1 @@
-ALTER TABLE loads DROP COLUMN byte_start;
-ALTER TABLE loads DROP COLUMN stream;
+DROP TABLE IF EXISTS load_streams;

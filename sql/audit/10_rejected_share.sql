@@ -8,4 +8,4 @@ FROM loads
 WHERE
     load_id = :load_id
     AND rejected > read * CASE WHEN read < :small_file THEN 0.5 ELSE :max_rejected_share END
-    AND (stream IS NULL OR read >= :small_file)
+    AND (read >= :small_file OR load_id NOT IN (SELECT load_streams.load_id FROM load_streams))

@@ -1,3 +1,3 @@
 -- Registers a delivery.
-INSERT INTO loads (load_id, dataset, source, sha256, stream, byte_start, bytes, header, rules)
-VALUES (:load_id, :dataset, :source, :sha256, :stream, :byte_start, :bytes, :header, :rules)
+INSERT INTO loads (load_id, dataset, source, sha256, bytes, header, rules)
+VALUES (:load_id, :dataset, :source, :sha256, :bytes, :header, :rules)
