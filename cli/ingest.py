@@ -146,9 +146,30 @@ def _conclude(reports: list[dict[str, Any]], *, retries: int, seconds: float) ->
     loads = [report for report in reports if report["outcome"] != "failed"]
     if loads:
         output.ledger("", loads, BUCKETS, "outcome")
-    for report in reports:
-        for hint in _hints(report):
-            output.say(hint)
+    for hint in [hint for report in reports for hint in _hints(report)] + _closing_hints(reports):
+        output.say(hint)
+
+
+def _closing_hints(reports: list[dict[str, Any]]) -> list[str]:
+    hints = []
+    known = [report for report in reports if report["outcome"] == "already published"]
+    if len(known) > 1:
+        hints.append(f"{len(known)} files were published already; nothing changed.")
+    elif known:
+        hints.append(
+            f"{known[0]['source']}: these bytes were already published as load {known[0]['load_id']}; nothing changed."
+        )
+    rejected = [report for report in reports if report["outcome"] == "published" and report["rejected"]]
+    if rejected:
+        records = sum(report["rejected"] for report in rejected)
+        load_id, source = rejected[0]["load_id"], rejected[0]["source"]
+        mend = f"mend{PurePath(source.removesuffix('.gz')).suffix or '.csv'}"
+        hints.append(
+            f"{records:,} {'record is' if records == 1 else 'records are'} in quarantine: `dbsvc rejects` says why. "
+            f"Mend: `dbsvc rejects export {load_id} > {mend}`, an editor, `dbsvc ingest {mend}`. "
+            "When rules or registries have changed: `dbsvc rejects retry`."
+        )
+    return hints
 
 
 def _hints(report: dict[str, Any]) -> list[str]:
@@ -157,14 +178,6 @@ def _hints(report: dict[str, Any]) -> list[str]:
     if report.get("replaced_load_id"):
         hints.append(f"{source} was replaced or truncated since load {report['replaced_load_id']}, and read from its start.")
     match report["outcome"]:
-        case "published" if report["rejected"]:
-            mend = f"mend{PurePath(source.removesuffix('.gz')).suffix or '.csv'}"
-            hints.append(
-                f"{report['rejected']:,} records are in quarantine: `dbsvc rejects show {load_id}` says why; "
-                f"`dbsvc rejects export {load_id} > {mend}`, mend, `dbsvc ingest {mend}` brings them in."
-            )
-        case "already published":
-            hints.append(f"{source}: these bytes were already published as load {load_id}; nothing changed.")
         case "held":
             hints += [
                 f"Load {load_id} is held, nothing of it is published: {finding}."

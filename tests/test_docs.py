@@ -50,8 +50,8 @@ def test_readme_example(tmp_path: Path) -> None:
 
 
 def test_readme_shows_what_the_sample_gives(tmp_path: Path) -> None:
-    ran = run("dbsvc ingest samples/usage.csv --output table", ROOT, DATABASE_URL=f"sqlite:///{tmp_path}/a.db", COLUMNS="100")
-    shown = re.search(r"\$ dbsvc ingest samples/usage.csv\n(.*?)```", README, re.DOTALL)
+    ran = run("dbsvc ingest samples --output table", ROOT, DATABASE_URL=f"sqlite:///{tmp_path}/a.db", COLUMNS="100")
+    shown = re.search(r"\$ dbsvc ingest samples\n(.*?)```", README, re.DOTALL)
     assert shown
     assert " ".join(ran.stdout.replace("─", "").split()) == " ".join(shown[1].replace("─", "").split())
 
@@ -137,6 +137,7 @@ def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> No
     mend.write_text(mend.read_text().replace(",x,", ",2,").replace("never", "2021-10-01"))
     assert run(ingest_mended, bad.parent, DATABASE_URL=url).returncode == 0
     assert after(url) == ["published", "held", "published"]
+    follow(url, "published", bad, lambda blocks: blocks[1:])
 
 
 @pytest.mark.parametrize("code", EXIT_CODES)
