@@ -14,7 +14,7 @@ setup:
 
 # Test on every dialect, without the long chaos tests.
 test *arguments:
-    pytest -m "not slow" {{arguments}}
+    pytest -n auto -m "not slow" {{arguments}}
 
 # All tests.
 test-all *arguments:

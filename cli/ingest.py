@@ -28,19 +28,34 @@ def ingest(
     jobs: Annotated[
         int | None, typer.Option(min=1, max=_MOST_JOBS, help="Staging workers; by default what suits the database.")
     ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep reading one file while it grows, until stopped.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="With --follow: publish at most every so many seconds.")] = 10.0,
+    idle: Annotated[
+        float | None,
+        typer.Option(min=0, help="With --follow: end when nothing came for so many seconds.", show_default=False),
+    ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
     from dbsvc.engine import connect
     from dbsvc.engine.settings import read_settings
 
+    if follow and (len(files) > 1 or files == ["-"]):
+        raise typer.BadParameter("--follow reads one file.")
+    if idle is not None and not follow:
+        raise typer.BadParameter("--idle goes with --follow.")
     settings = read_settings()
     started = time.perf_counter()
     with connect(settings.database_url) as db:
-        reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, jobs or db.dialect.jobs))
-        seconds = round(time.perf_counter() - started, 3)
-        _conclude(reports, retries=db.retries, seconds=seconds)
-    if failed := [report["exit_code"] for report in reports if report["exit_code"]]:
-        raise typer.Exit(failed[0])
+        workers = jobs or db.dialect.jobs
+        reports: list[dict[str, Any]] = []
+        if follow:
+            tally = output.interruptible(db, lambda: _follow(db, files[0], settings, workers, every, idle))
+        else:
+            reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, workers))
+            tally = sum(map(_count, reports), Counter[str]())
+        _conclude(tally, reports, retries=db.retries, seconds=round(time.perf_counter() - started, 3))
+    if codes := [report["exit_code"] for report in reports if report["exit_code"]] or [_HELD] * tally["held"]:
+        raise typer.Exit(codes[0])
 
 
 def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int) -> list[dict[str, Any]]:
@@ -83,19 +98,21 @@ def _ingest_one(db: Database, source: str, settings: Settings, jobs: int) -> lis
     return reports
 
 
-def _follow(db: Database, source: str, settings: Settings, jobs: int, every: float, idle: float | None) -> list[dict[str, Any]]:
+def _follow(db: Database, source: str, settings: Settings, jobs: int, every: float, idle: float | None) -> Counter[str]:
     from dbsvc.engine.follow import follow
     from dbsvc.engine.ingest import BUCKETS
     from dbsvc.engine.migrations import ensure_schema
 
     ensure_schema(db)
-    reports = []
+    tally = Counter[str]()
     for outcome in follow(db, source, settings, jobs=jobs, every=every, idle=idle):
         report = _report(source, outcome)
-        reports.append(report)
+        tally += _count(report)
         _show(report)
         output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")
-    return reports
+        for hint in _hints(report):
+            output.say(hint)
+    return tally
 
 
 def _report(source: str, outcome: Outcome) -> dict[str, Any]:
@@ -123,22 +140,21 @@ def _show(report: dict[str, Any]) -> None:
         output.objects([report])
 
 
-def _conclude(reports: list[dict[str, Any]], *, retries: int, seconds: float) -> None:
+def _count(report: dict[str, Any]) -> Counter[str]:
+    """Count a file, what became of it, and the records that were published now."""
+    from dbsvc.engine.ingest import BUCKETS
+
+    buckets = ("read", *BUCKETS) if report["outcome"] == "published" else ()
+    return Counter({"files": 1, report["outcome"].replace(" ", "_"): 1, **{bucket: report[bucket] for bucket in buckets}})
+
+
+def _conclude(tally: Counter[str], reports: list[dict[str, Any]], *, retries: int, seconds: float) -> None:
     """End with the buckets and where to look next; for programs with one line that has every counter."""
     from dbsvc.engine.ingest import BUCKETS
     from dbsvc.engine.log import event
 
-    outcomes = Counter(report["outcome"].replace(" ", "_") for report in reports)
-    fresh = [report for report in reports if report["outcome"] == "published"]
-    counters = {bucket: sum(report[bucket] for report in fresh) for bucket in ("read", *BUCKETS)}
-    words = ("published", "already_published", "held", "discarded", "skipped", "failed")
-    line = {
-        "files": len(reports),
-        **{word: outcomes[word] for word in words},
-        **counters,
-        "retries": retries,
-        "seconds": seconds,
-    }
+    words = ("files", "published", "already_published", "held", "discarded", "skipped", "failed", "read", *BUCKETS)
+    line: dict[str, Any] = {**{word: tally[word] for word in words}, "retries": retries, "seconds": seconds}
     event("ingested", **line)
     if output.results_are_json():
         output.objects([{"event": "ingested", **line}])

@@ -35,8 +35,8 @@ class Delivery:
         except OSError as error:
             raise InputMissingError(f"{source}: {(error.strerror or str(error)).lower()}.") from error
         self.size = os.fstat(self._file.fileno()).st_size
-        #: whether somebody may still be writing it
-        self.can_grow = self._file.name == source
+        #: whether somebody may still be writing it: what was spooled is whole
+        self.can_grow = isinstance(self._file.name, str)
 
     def __enter__(self) -> Delivery:
         return self

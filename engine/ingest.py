@@ -110,7 +110,7 @@ def ingest(
     load = None
     while load is None:
         with _timed(seconds, "scan"):
-            known = db.run_transaction(lambda tx: _find_checkpoints(tx, delivery, header))
+            known = db.run_transaction(lambda tx: _find_checkpoints(tx, delivery, header)) if header.stream else []
             scanned = scan(delivery, header, settings.chunk_bytes, known, since)
         load = db.run_transaction(partial(_register, delivery=delivery, header=header, scanned=scanned, known=known))
     event("registered", load_id=load["load_id"], dataset=load["dataset"], source=delivery.source, status=load["status"])
