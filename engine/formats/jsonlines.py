@@ -7,6 +7,7 @@ number arrives as the replacement character, which no rule accepts.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from dbsvc.engine.formats.record import Record
 
 _NO_TEXT = "\ufffd"
+#: what JSON can express and a database's text cannot hold: half a character, and NUL
+_UNSTORABLE = {"invalid_utf8": re.compile("[\ud800-\udfff]"), "nul_byte": re.compile("\0")}
 _LARGEST_EXPONENT = 30  # beyond, a number stays as it is written, which no rule accepts
 
 
@@ -40,27 +43,34 @@ def tidy(_data: bytes) -> bytes | None:
 
 
 def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the faults of one line, and the values of these names; none if it is no object, or has a name twice."""
-    nothing = [""] * len(names)
+    """Return the faults of one line, and the values of these names; none if it is no object, or has a name twice.
+
+    What a database's text cannot hold is replaced in the values, and named as a fault.
+    """
+    faults, nothing = [], [""] * len(names)
     try:
         text = raw.decode()
     except UnicodeDecodeError:
-        return "invalid_utf8", nothing
+        faults.append("invalid_utf8")
+        text = raw.decode(errors="replace")
     try:
         value = _read(text)
     except (ValueError, RecursionError):
-        return "invalid_json", nothing
+        return " ".join([*faults, "invalid_json"]), nothing
     if not isinstance(value, tuple):
-        return "not_an_object", nothing
+        return " ".join([*faults, "not_an_object"]), nothing
     found: dict[str, Any] = dict(value)
     if len(found) != len(value):
-        return "duplicate_key", nothing
+        return " ".join([*faults, "duplicate_key"]), nothing
     values = [found.get(name, "") for name in names]
     if set(map(type, values)) != {str}:
         values = [value if isinstance(value, str) else "" if value is None else _NO_TEXT for value in values]
-    if "\\u" in text and (fault := _unstorable("".join(values))):
-        return fault, nothing
-    return "", values
+    if "\\u" in text:
+        for fault, characters in _UNSTORABLE.items():
+            if any(characters.search(value) for value in values):
+                faults.append(fault)
+                values = [characters.sub(_NO_TEXT, value) for value in values]
+    return " ".join(faults), values
 
 
 def read_object(raw: bytes) -> dict[str, Any] | None:
@@ -70,13 +80,6 @@ def read_object(raw: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return dict(value) if isinstance(value, tuple) else None
-
-
-def _unstorable(text: str) -> str:
-    """Name what a JSON text can express and a database's text cannot hold."""
-    if "\0" in text:
-        return "nul_byte"
-    return "" if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text) else "invalid_utf8"
 
 
 def _plain(number: str) -> str:
@@ -92,5 +95,5 @@ def _plain(number: str) -> str:
 
 # objects become tuples of pairs, which tells them from arrays and keeps every key
 _read: Callable[[str], Any] = json.JSONDecoder(
-    object_pairs_hook=tuple, parse_float=_plain, parse_int=str, parse_constant=str
+    object_pairs_hook=tuple, parse_float=_plain, parse_int=str, parse_constant=float
 ).decode

@@ -68,13 +68,26 @@ RETURN CASE
         > extract(DAY FROM (substr(written, 1, 8) || '01')::date + interval '1 month' - interval '1 day')
         THEN NULL
     WHEN
-        substr(written, 18, 2) = '60' AND to_char(written::timestamptz AT TIME ZONE 'UTC', 'MM-DD HH24:MI:SS')
-        NOT IN ('01-01 00:00:00', '07-01 00:00:00')
+        substr(written, 18, 2) = '60' AND to_char(
+            regexp_replace(written, '[.][0-9]+', '')::timestamptz AT TIME ZONE 'UTC', 'MM-DD HH24:MI:SS'
+        ) NOT IN ('01-01 00:00:00', '07-01 00:00:00')
         THEN NULL
+    -- a cast takes no fraction of a leap second
+    WHEN substr(written, 18, 2) = '60'
+        THEN regexp_replace(written, '[.][0-9]+', '')::timestamptz
+            + (concat('0', substring(written FROM '[.][0-9]{1,6}'), ' seconds'))::interval
     WHEN length(written) <= 26 THEN written::timestamptz
     ELSE regexp_replace(written, '([.][0-9]{6})[0-9]+', '\1')::timestamptz
 END;
 
--- The day of a time by the clock of an IANA zone.
+-- The day of a time by the clock of an IANA zone. Four old names are abbreviations to PostgreSQL, which knows no summer time for
+-- them; IANA has made them links to these cities.
 CREATE OR REPLACE FUNCTION local_day(utc timestamptz, zone text) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (utc AT TIME ZONE zone)::date;
+RETURN (
+    utc AT TIME ZONE CASE
+        WHEN zone IN ('CET', 'MET') THEN 'Europe/Brussels'
+        WHEN zone = 'EET' THEN 'Europe/Athens'
+        WHEN zone = 'WET' THEN 'Europe/Lisbon'
+        ELSE zone
+    END
+)::date;

@@ -10,6 +10,7 @@ WITH judged AS (
                 || CASE
                     WHEN inverter_id = '' THEN ' inverter_id_missing'
                     WHEN length(inverter_id) > 200 THEN ' inverter_id_too_long'
+                    WHEN inverter_id = '�' THEN ' inverter_id_invalid'
                     ELSE ''
                 END
                 || CASE

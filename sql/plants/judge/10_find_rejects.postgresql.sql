@@ -14,7 +14,11 @@ judged AS (
             ELSE concat_ws(
                 ' ',
                 nullif(fault, ''),
-                CASE WHEN plant_id = '' THEN 'plant_id_missing' WHEN length(plant_id) > 200 THEN 'plant_id_too_long' END,
+                CASE
+                    WHEN plant_id = '' THEN 'plant_id_missing'
+                    WHEN length(plant_id) > 200 THEN 'plant_id_too_long'
+                    WHEN plant_id = '�' THEN 'plant_id_invalid'
+                END,
                 CASE WHEN name = '' THEN 'name_missing' WHEN length(name) > 1000 THEN 'name_too_long' END,
                 CASE WHEN length(location) > 1000 THEN 'location_too_long' END,
                 CASE

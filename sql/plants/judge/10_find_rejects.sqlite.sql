@@ -11,6 +11,7 @@ WITH judged AS (
                 || CASE
                     WHEN plant_id = '' THEN ' plant_id_missing'
                     WHEN length(plant_id) > 200 THEN ' plant_id_too_long'
+                    WHEN plant_id = '�' THEN ' plant_id_invalid'
                     ELSE ''
                 END
                 || CASE WHEN name = '' THEN ' name_missing' WHEN length(name) > 1000 THEN ' name_too_long' ELSE '' END

@@ -35,12 +35,14 @@ judged AS (
     SELECT
         read.line_in_chunk,
         CASE
-            WHEN read.fault <> '' THEN read.fault
+            -- nothing could be read of it
+            WHEN read.fault LIKE '%json' OR read.fault LIKE '%object' OR read.fault LIKE '%key' THEN read.fault
             ELSE trim(
-                CASE
+                read.fault
+                || CASE
                     WHEN read.event_id = '' THEN ' event_id_missing'
                     WHEN length(read.event_id) > 200 THEN ' event_id_too_long'
-                    WHEN read.event_id LIKE '%�%' THEN ' event_id_invalid'
+                    WHEN read.event_id = '�' THEN ' event_id_invalid'
                     ELSE ''
                 END
                 || CASE
@@ -66,7 +68,7 @@ judged AS (
                 END
                 || CASE
                     WHEN length(read.source) > 200 THEN ' source_too_long'
-                    WHEN read.source LIKE '%�%' THEN ' source_invalid'
+                    WHEN read.source = '�' THEN ' source_invalid'
                     ELSE ''
                 END
                 || CASE
@@ -110,7 +112,7 @@ judged AS (
                 END
                 || CASE
                     WHEN length(read.status) > 200 THEN ' status_too_long'
-                    WHEN read.status LIKE '%�%' THEN ' status_invalid'
+                    WHEN read.status = '�' THEN ' status_invalid'
                     ELSE ''
                 END
             )
