@@ -74,7 +74,8 @@ RETURN CASE
         THEN NULL
     -- a cast takes no fraction of a leap second
     WHEN substr(written, 18, 2) = '60'
-        THEN regexp_replace(written, '[.][0-9]+', '')::timestamptz
+        THEN
+            regexp_replace(written, '[.][0-9]+', '')::timestamptz
             + (concat('0', substring(written FROM '[.][0-9]{1,6}'), ' seconds'))::interval
     WHEN length(written) <= 26 THEN written::timestamptz
     ELSE regexp_replace(written, '([.][0-9]{6})[0-9]+', '\1')::timestamptz
