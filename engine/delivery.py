@@ -34,7 +34,7 @@ class Delivery:
             raise InputError(f"{source}: the gzip data is damaged or cut off ({error}).") from error
         except OSError as error:
             raise InputMissingError(f"{source}: {(error.strerror or str(error)).lower()}.") from error
-        self.size = os.fstat(self._file.fileno()).st_size
+        self.look()
         #: whether somebody may still be writing it: what was spooled is whole
         self.can_grow = isinstance(self._file.name, str)
 
@@ -42,7 +42,24 @@ class Delivery:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
+
+    def look(self) -> tuple[int, int]:
+        """Look how large the file is by now. Returns what changes when it does: size and time of the last change."""
+        found = os.fstat(self._file.fileno())
+        self.size = found.st_size
+        return found.st_size, found.st_mtime_ns
+
+    def was_replaced(self) -> bool:
+        """Whether another file has the name by now."""
+        try:
+            return not os.path.samestat(os.stat(self.source), os.fstat(self._file.fileno()))
+        except OSError:
+            return False
 
     def read(self, start: int, size: int) -> bytes:
         """Return up to ``size`` bytes from position ``start``; from any thread. Fewer only at the end."""

@@ -111,6 +111,8 @@ def ingest(
     while load is None:
         with _timed(seconds, "scan"):
             known = db.run_transaction(lambda tx: _find_checkpoints(tx, delivery, header)) if header.stream else []
+            if header.stream:
+                delivery.look()  # all that others have read of it must be in sight
             scanned = scan(delivery, header, settings.chunk_bytes, known, since)
         load = db.run_transaction(partial(_register, delivery=delivery, header=header, scanned=scanned, known=known))
     event("registered", load_id=load["load_id"], dataset=load["dataset"], source=delivery.source, status=load["status"])
@@ -207,8 +209,7 @@ def _register(tx: Transaction, delivery: Delivery, header: Header, scanned: Scan
     """Return the load to work on; None when the ledger has come to know more of the file than the scan did."""
     dataset = header.dataset.name
     rules = tx.statements.fingerprint(dataset)
-    unfinished = scanned.checkpoint is not None and scanned.checkpoint["status"] in ("staging", "staged")
-    sha256 = scanned.checkpoint["sha256"] if scanned.checkpoint and unfinished else scanned.sha256
+    sha256 = scanned.unfinished["sha256"] if scanned.unfinished else scanned.sha256
     found = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
     if not found:
         load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]

@@ -61,6 +61,8 @@ class Scan:
     checkpoint: Row | None
     #: where the chunks end
     end: Position
+    #: a load that this file begins with as well, and that is not brought to its end yet
+    unfinished: Row | None
     #: bytes of an incomplete last line, which waits for the rest of it
     waiting: int
     #: the newest load of this name, if the file does not begin with it any more
@@ -75,7 +77,9 @@ def scan(
     ``known`` are the loads that this file, as it was, may have been; a file that grows is cut from the last one that it was.
     ``since`` is where the last scan of this file ended.
     """
-    checkpoint, begin = _find_checkpoint(delivery, header, known, since)
+    known_here, begin = _find_checkpoints(delivery, header, known, since)
+    checkpoint = known_here[-1] if known_here else None
+    unfinished = next((load for load in known_here if load["status"] in ("staging", "staged")), None)
     start, line, digest = begin.end, begin.next_line, begin.digest.copy()
     chunks: list[Chunk] = []
     rest, blank = b"", True
@@ -85,13 +89,13 @@ def scan(
         final = start + len(data) >= delivery.size or not block
         end = len(data) if final and not delivery.can_grow else header.dataset.format.cut(data, final)
         if end == 0:
+            rest = data
             if len(data) > LONGEST_RECORD:
                 raise InputError(
                     f"{delivery.source}: line {line} goes on for more than {LONGEST_RECORD // 2**20} MiB, which no record does."
                 )
             if final:
                 break
-            rest = data
             continue
         content, rest = data[:end], data[end:]
         blank = blank and content.isspace()
@@ -100,30 +104,33 @@ def scan(
         start, line = start + end, line + content.count(b"\n")
     replaced = _replaced(delivery, known, checkpoint) if delivery.can_grow else None
     if checkpoint and blank:  # nothing that needs a load of its own
-        return Scan(checkpoint["sha256"], [], 0, checkpoint, begin, len(rest), replaced)
+        return Scan(checkpoint["sha256"], [], 0, checkpoint, begin, unfinished, len(rest), replaced)
     reached = Position.at(delivery, start, line, digest)
-    return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, reached, len(rest), replaced)
+    return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, reached, unfinished, len(rest), replaced)
 
 
-def _find_checkpoint(
+def _find_checkpoints(
     delivery: Delivery, header: Header, known: Sequence[Row], since: Position | None
-) -> tuple[Row | None, Position]:
-    """Return the longest known load that the file begins with, and where it ends."""
+) -> tuple[list[Row], Position]:
+    """Return the known loads that the file begins with, the longest last, and where that ends."""
     beginning = Position(header.end, header.next_line, hashlib.sha256(delivery.read(0, header.end)), b"")
     for position in [since, beginning] if since and since.is_in(delivery) else [beginning]:
         digest, end, line = position.digest.copy(), position.end, position.next_line
-        found: tuple[Row, Position] | None = None
+        found: list[Row] = []
         for load in sorted(known, key=lambda load: int(load["bytes"])):
             if not end <= load["bytes"] <= delivery.size:
                 continue
             while end < load["bytes"] and (block := delivery.read(end, min(_BLOCK, load["bytes"] - end))):
                 digest.update(block)
                 end, line = end + len(block), line + block.count(b"\n")
-            if digest.hexdigest() == load["sha256"]:
-                found = load, Position.at(delivery, end, line, digest)
+            # a load may have ended within a line of this file: a packed copy of its beginning
+            around = delivery.read(end - 1, 2)
+            if digest.hexdigest() == load["sha256"] and (around[:1] == b"\n" or around[1:] in (b"", b"\r", b"\n")):
+                found.append(load)
+                reached = Position.at(delivery, end, line, digest)
         if found:
-            return found
-    return None, beginning
+            return found, reached
+    return [], beginning
 
 
 def _replaced(delivery: Delivery, known: Sequence[Row], checkpoint: Row | None) -> Row | None:
