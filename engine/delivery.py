@@ -29,6 +29,7 @@ class Delivery:
     def __init__(self, source: str) -> None:
         self.source = source
         try:
+            self._origin = None if source == "-" else os.stat(source)
             self._file = _spool(sys.stdin.buffer) if source == "-" else _open(Path(source))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"{source}: the gzip data is damaged or cut off ({error}).") from error
@@ -57,7 +58,7 @@ class Delivery:
     def was_replaced(self) -> bool:
         """Whether another file has the name by now."""
         try:
-            return not os.path.samestat(os.stat(self.source), os.fstat(self._file.fileno()))
+            return self._origin is not None and not os.path.samestat(os.stat(self.source), self._origin)
         except OSError:
             return False
 

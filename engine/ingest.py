@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -186,8 +186,6 @@ def retry(db: Database, load_id: int, settings: Settings) -> Retried:
     """
     retried = db.run_transaction(lambda tx: _retry(tx, load_id, settings))
     event("retried", load_id=load_id, tried=retried.tried, passed=retried.passed, status=retried.load["status"])
-    if retried.load["status"] == "staged":
-        return replace(retried, load=publish(db, retried.load))
     return retried
 
 
@@ -415,7 +413,8 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
         _run(tx, load, "merge/close")
     elif passed:
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
-        _audit(tx, load, settings)
+        if _audit(tx, load, settings)["status"] == "staged":
+            _publish(tx, load)
     return Retried(find_load(tx, load_id), tried, passed)
 
 
