@@ -36,6 +36,10 @@ chaos *arguments:
 bench *arguments:
     python bench/load.py {{arguments}}
 
+# Compare telemetry with the plain copy of its lines, and late events with computing everything anew.
+bench-telemetry *arguments:
+    python bench/telemetry.py {{arguments}}
+
 # Pin the requirements anew.
 pin:
     uv export -q --format requirements-txt --no-emit-project --no-hashes --no-annotate --no-header --no-dev > requirements.txt

@@ -1,6 +1,6 @@
-"""Make a usage file of any size: `python bench/generate.py ROWS OUT.csv`. Same options, same bytes.
+"""Make files of any size: `python bench/generate.py usage ROWS OUT.csv`, `… telemetry ROWS FOLDER`. Same options, same bytes.
 
-With the same seed, a file with `--changed` is the file without it, but for the amounts of so many bills.
+With the same seed, a usage file with `--changed` is the file without it, but for the amounts of so many bills.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import argparse
 import datetime
 import random
 from collections import Counter, deque
-from collections.abc import Iterator
-from itertools import islice, product
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, cycle, islice, product
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 HEADER = "Date_,Bill_ID,Currency,Name,Product1 revenue,Product2 revenue\n"
 
@@ -23,6 +24,18 @@ _NAMES = [f"{first} {second} {number}" for first, second, number in product(_FIR
 #: how far back a repeated record lies, in records: some are in another chunk
 _APART = 150_000
 
+_FIRST_EVENT = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+_EVERY = datetime.timedelta(minutes=5)  # an inverter reports; 10 million events are a year
+_AFTER = datetime.timedelta(seconds=3)  # the next inverter does
+_EVENTS_A_DAY = datetime.timedelta(1) // _EVERY
+_ZONES = (
+    *("UTC", "Asia/Jerusalem", "Europe/London", "Europe/Athens", "Asia/Kolkata"),
+    *("America/New_York", "America/Los_Angeles", "America/Sao_Paulo", "Australia/Adelaide", "Africa/Johannesburg"),
+)
+_MODELS = (("Sungrow", "SG33CX", 33), ("Huawei", "SUN2000-50KTL", 50), ("SMA", "Core1", 50), ("Fronius", "Tauro", 100))
+_INVERTERS = 100  # ten a plant
+_LATEST = datetime.timedelta(hours=1) // _EVERY
+
 
 def write_usage(
     path: Path, rows: int, *, seed: int = 1, bad: float = 0, duplicates: float = 0, changed: float = 0
@@ -30,10 +43,7 @@ def write_usage(
     """Write a usage file of ``rows`` records, so many percent of them odd. Returns the count of each kind."""
     counts = Counter[str]()
     lines = _records(rows, seed, bad, duplicates, changed, counts)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(HEADER)
-        while batch := "".join(islice(lines, 10_000)):
-            file.write(batch)
+    _write(path, [HEADER], lines)
     counts["good"] = rows - counts["bad"] - counts["duplicate"]
     return counts
 
@@ -79,19 +89,97 @@ def _records(rows: int, seed: int, bad: float, duplicates: float, changed: float
             yield line
 
 
+def write_telemetry(folder: Path, rows: int, *, seed: int = 1) -> Counter[str]:
+    """Write plants.csv, inverters.csv, and telemetry.jsonl of so many events. Returns the count of each kind.
+
+    Events come in the order of their times, but for 1 % that are written up to an hour late; 1 % are written twice. Numbers
+    come as numbers or as texts, power in kW or W. Two more files hold what telemetry.jsonl lacks, 1 % each: scattered.jsonl
+    events from everywhere in it, outage.jsonl whole days of inverters whose loggers were out.
+    """
+    plants = [f"p_{n:02},Plant {n},{zone.partition('/')[2]},{zone}\n" for n, zone in enumerate(_ZONES)]
+    _write(folder / "plants.csv", ["plant_id,name,location,timezone\n"], plants)
+    inverters = [
+        f"inv_{n:03},p_{n % len(_ZONES):02},{vendor},{model},{capacity},2023-06-01\n"
+        for n, (vendor, model, capacity) in zip(range(_INVERTERS), cycle(_MODELS), strict=False)
+    ]
+    _write(folder / "inverters.csv", ["inverter_id,plant_id,vendor,model,capacity_kw,commissioned_at\n"], inverters)
+    counts = Counter[str]()
+    with (folder / "scattered.jsonl").open("w") as scattered, (folder / "outage.jsonl").open("w") as outage:
+        aside = {"scattered": scattered, "outage": outage}
+
+        def written() -> Iterator[str]:
+            for kind, line in _events(seed):
+                counts[kind] += 1
+                if kind in aside:
+                    aside[kind].write(line)
+                else:
+                    yield line
+
+        _write(folder / "telemetry.jsonl", [], islice(written(), rows))
+    return counts
+
+
+def _events(seed: int) -> Iterator[tuple[str, str]]:
+    """Yield events without end, in the order they are written, each with what kind it is."""
+    draw, dirt = random.Random(seed).getrandbits, random.Random(seed + 1)
+    zones = [ZoneInfo(zone) for zone in _ZONES]
+    counters = [1000 * n for n in range(_INVERTERS)]
+    waiting = deque[list[tuple[str, str]]]([] for _ in range(_LATEST + 1))
+    for tick in count():
+        out = tick // _EVENTS_A_DAY % _INVERTERS
+        for n in range(_INVERTERS):
+            plant, bits, kind = n % len(_ZONES), draw(96), dirt.random() * 100
+            time = (_FIRST_EVENT + tick * _EVERY + n * _AFTER).astimezone(zones[plant])
+            # the sun's power is a parabola from 6 to 18 o'clock
+            sun = max(0, 360**2 - (time.hour * 60 + time.minute - 720) ** 2)
+            watts = _MODELS[n % len(_MODELS)][2] * 1000 * sun * (128 + (bits & 127)) // (256 * 360**2)
+            counters[n] += watts * _EVERY.seconds // 3600
+            ac, dc, unit = (watts, watts * 33 // 32, "W") if n // 10 % 2 else (watts / 1000, watts * 33 / 32000, "kW")
+            mark = '"' if n // 20 % 2 else ""
+            line = (
+                f'{{"event_id":"{bits >> 32:016x}","plant_id":"p_{plant:02}","inverter_id":"inv_{n:03}",'
+                f'"event_time":"{time.isoformat()}","source":"mqtt","ac_power":{mark}{ac}{mark},"ac_power_unit":"{unit}",'
+                f'"dc_power":{mark}{dc}{mark},"dc_power_unit":"{unit}","energy_wh_total":{mark}{counters[n]}{mark},'
+                f'"temperature_c":{(bits >> 7 & 255) / 10},"status":"ok"}}\n'
+            )
+            if n == out:
+                yield "outage", line
+            elif kind < 1:
+                yield "scattered", line
+            elif kind < 2:
+                waiting[1 + (bits >> 15) % _LATEST].append(("late", line))
+            else:
+                yield "on time", line
+                if kind < 3:
+                    waiting[1 + (bits >> 15) % _LATEST].append(("resent", line))
+        yield from waiting.popleft()
+        waiting.append([])
+
+
+def _write(path: Path, head: Iterable[str], lines: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(head)
+        file.writelines(lines)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write a usage file, the same one for the same options.")
-    parser.add_argument("rows", type=int)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = argparse.ArgumentParser(description="Write files, the same ones for the same options.")
+    datasets = parser.add_subparsers(dest="dataset", required=True)
+    usage = datasets.add_parser("usage", help="a usage file")
+    telemetry = datasets.add_parser("telemetry", help="plants, inverters and telemetry, and two files of late events")
+    for one, out in ((usage, "out.csv"), (telemetry, "folder")):
+        one.add_argument("rows", type=int)
+        one.add_argument("out", type=Path, metavar=out)
+        one.add_argument("--seed", type=int, default=1)
     for kind, what in (
         ("bad", "break the contract"),
         ("duplicates", "repeat another record"),
         ("changed", "have other amounts than the same file without this option"),
     ):
-        parser.add_argument(f"--{kind}", type=float, default=0, metavar="PERCENT", help=f"share of records that {what}")
-    options = parser.parse_args()
-    counts = write_usage(options.out, **{k: v for k, v in vars(options).items() if k != "out"})
+        usage.add_argument(f"--{kind}", type=float, default=0, metavar="PERCENT", help=f"share of records that {what}")
+    options = vars(parser.parse_args())
+    write: Callable[..., Counter[str]] = write_usage if options.pop("dataset") == "usage" else write_telemetry
+    counts = write(options.pop("out"), **options)
     print(", ".join(f"{number} {kind}" for kind, number in sorted(counts.items())))
 
 

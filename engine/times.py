@@ -6,8 +6,7 @@ Zones come from the system, else from the package tzdata.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _WRITTEN = re.compile(
@@ -43,11 +42,10 @@ def utc_time(written: str) -> str | None:
     return str(time)
 
 
-@lru_cache(maxsize=100_000)
 def local_day(utc: str, zone: str) -> str | None:
     """Return the day of a UTC time by the clock of an IANA zone, or None if there is no such zone."""
     try:
         known = ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
         return None
-    return datetime.fromisoformat(utc).replace(tzinfo=UTC).astimezone(known).date().isoformat()
+    return known.fromutc(datetime.fromisoformat(utc).replace(tzinfo=known)).date().isoformat()

@@ -1501,8 +1501,9 @@ def test_follow_killed_again_and_again(solar_url: str, tmp_path: Path) -> None:
     draw = random.Random(5)
     with writer(content, file, 0.005) as appending:
         while appending.poll() is None:
-            with Instance(solar_url, "ingest", "--follow", file, "--every", "0.1", DBSVC_CHUNK_BYTES=1000) as instance:
-                instance.await_event("registered", draw.randrange(1, 4))
+            command = ("ingest", "--follow", file, "--every", "0.1", "--idle", "0.5")
+            with Instance(solar_url, *command, DBSVC_CHUNK_BYTES=1000) as instance:
+                instance.await_event("registered", draw.randrange(1, 4))  # or the end
                 time.sleep(draw.uniform(0, 0.05))
                 instance.kill()
     succeed(solar_url, "ingest", file)

@@ -1,6 +1,7 @@
 -- One reading for each moment of an inverter: of the events that carry it, the one with the greatest id counts. That does not
 -- depend on the order they came in. Power in watts, everything to three places, the day by the clock of the plant.
--- Rounds with floor, as SQLite can too, so that both give the same.
+-- Rounds with floor, as SQLite can too, so that both give the same. LATERAL, so that the events of the touched readings are
+-- looked up, never all events read.
 INSERT INTO inverter_telemetry_clean (
     inverter_id, event_time, plant_id, day, event_id, source,
     ac_power_w, dc_power_w, energy_wh_total, temperature_c, status
@@ -18,17 +19,14 @@ SELECT
     (floor((events.temperature_c + 300) * 1000 + 0.5) - 300000) / 1000,
     events.status
 FROM touched
-INNER JOIN inverter_telemetry_raw AS events
-    ON touched.inverter_id = events.inverter_id AND touched.event_time = events.event_time
+CROSS JOIN
+    LATERAL ( -- noqa: LT02
+        SELECT *
+        FROM inverter_telemetry_raw AS known
+        WHERE known.inverter_id = touched.inverter_id AND known.event_time = touched.event_time -- noqa: RF03
+        ORDER BY known.event_id DESC
+        LIMIT 1
+    ) AS events
 INNER JOIN plants ON events.plant_id = plants.plant_id
 INNER JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
 LEFT JOIN power_units AS dc_unit ON events.dc_power_unit = dc_unit.unit
-WHERE
-    NOT EXISTS (
-        SELECT 1
-        FROM inverter_telemetry_raw AS greater
-        WHERE
-            greater.inverter_id = events.inverter_id
-            AND greater.event_time = events.event_time
-            AND greater.event_id > events.event_id
-    )

@@ -1,6 +1,7 @@
 -- One reading for each moment of an inverter: of the events that carry it, the one with the greatest id counts. That does not
 -- depend on the order they came in. Power in watts, everything to three places, the day by the clock of the plant.
--- SQLite may have no floor, but a cast to integer is one for what is not negative.
+-- SQLite may have no floor, but a cast to integer is one for what is not negative. CROSS JOIN keeps it from reading all events
+-- first: those of the touched readings are looked up.
 INSERT INTO inverter_telemetry_clean (
     inverter_id, event_time, plant_id, day, event_id, source,
     ac_power_w, dc_power_w, energy_wh_total, temperature_c, status
@@ -18,7 +19,7 @@ SELECT
     (cast((events.temperature_c + 300) * 1000 + 0.5 AS integer) - 300000) / 1000.0,
     events.status
 FROM touched
-INNER JOIN inverter_telemetry_raw AS events
+CROSS JOIN inverter_telemetry_raw AS events
     ON touched.inverter_id = events.inverter_id AND touched.event_time = events.event_time
 INNER JOIN plants ON events.plant_id = plants.plant_id
 INNER JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit

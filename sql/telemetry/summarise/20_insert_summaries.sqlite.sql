@@ -29,52 +29,24 @@ readings AS (
             AND clean.event_time < date(days.day, '+2 days')
 ),
 
-counted AS (
+stepped AS (
     SELECT
-        plant_id,
-        inverter_id,
-        day,
-        counter,
-        lag(counter) OVER (PARTITION BY plant_id, inverter_id, day ORDER BY event_time) AS counter_before
+        *,
+        lag(counter) OVER (PARTITION BY inverter_id, day, plant_id, counter IS NULL ORDER BY event_time) AS counter_before
     FROM readings
-    WHERE counter IS NOT NULL
-),
-
-energy AS (
-    SELECT
-        plant_id,
-        inverter_id,
-        day,
-        sum(CASE WHEN counter >= counter_before THEN counter - counter_before WHEN counter_before IS NOT NULL THEN counter END)
-            AS milliwatt_hours
-    FROM counted
-    GROUP BY plant_id, inverter_id, day
-),
-
-power AS (
-    SELECT
-        plant_id,
-        inverter_id,
-        day,
-        (2 * sum(milliwatts) + count(*)) / (2 * count(*)) AS average,
-        max(milliwatts) AS maximum,
-        count(*) AS points,
-        min(event_time) AS first_event_time,
-        max(event_time) AS last_event_time
-    FROM readings
-    GROUP BY plant_id, inverter_id, day
 )
 
 SELECT
-    power.plant_id,
-    power.inverter_id,
-    power.day,
-    power.average / 1000.0,
-    power.maximum / 1000.0,
-    power.points,
-    energy.milliwatt_hours / 1000.0,
-    power.first_event_time,
-    power.last_event_time
-FROM power
-LEFT JOIN energy
-    ON power.plant_id = energy.plant_id AND power.inverter_id = energy.inverter_id AND power.day = energy.day
+    plant_id,
+    inverter_id,
+    day,
+    ((2 * sum(milliwatts) + count(*)) / (2 * count(*))) / 1000.0,
+    max(milliwatts) / 1000.0,
+    count(*),
+    sum(CASE WHEN counter >= counter_before THEN counter - counter_before WHEN counter_before IS NOT NULL THEN counter END)
+    / 1000.0,
+    min(event_time),
+    max(event_time)
+FROM stepped
+-- sorted already: steps were counted in this order
+GROUP BY inverter_id, day, plant_id
