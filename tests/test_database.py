@@ -277,6 +277,12 @@ def test_bytes_decimals_and_times(db: Database) -> None:
     assert load["released"] is False
 
 
+def test_a_sqlite_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 38, 5))
+    with pytest.raises(ConfigurationError, match=r"3\.39 or newer is needed"):
+        connect("sqlite:///x.db")
+
+
 def add_load(tx: Transaction) -> None:
     """Register load 1."""
     tx.run("ledger/draw_load_id")

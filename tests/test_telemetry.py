@@ -494,7 +494,7 @@ def streams(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
 # The same, whatever comes in which order ------------------------------------------------------------------------------
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(streams(), st.booleans())
 def test_order_repetition_and_files_do_not_matter(world: World, stream: tuple[list[Event], list[int]], grows: bool) -> None:
     scene = world.scene()
@@ -528,6 +528,17 @@ def test_databases_agree(make_world: Callable[[str], World], events: list[Event]
         assert row["inserted"] == len(newest(events))
         found.append([[tuple(unnamed(scene, value) for value in row) for row in table] for table in scene.tables()])
     assert found[0] == found[1]
+
+
+def test_numbers_are_the_nearest_floats(world: World, dialect: str, request: pytest.FixtureRequest) -> None:
+    if dialect == "sqlite":
+        request.applymarker(pytest.mark.xfail(reason="SQLite's cast of a text misses some numbers by their last bit"))
+    scene = world.scene()
+    powers = [("170.384957", "W"), ("4373.498867654685", "W"), ("0.875222", "kW"), ("0.0160465", "kW"), ("0.1250555", "kW")]
+    events = scene.own(Event(f"{n}", "K", "K1", at(f"2024-01-0{n} 12:00"), power) for n, power in enumerate(powers, 1))
+    scene.load(events)
+    assert [(row[5], row[6]) for row in scene.raw()] == [(float(written), unit) for written, unit in powers]
+    assert [row[6] for row in scene.tables()[1]] == [170.385, 4373.499, 875.222, 16.047, 125.056]
 
 
 def unnamed(scene: Scene, value: object) -> object:
@@ -568,6 +579,15 @@ def check_order(scene: Scene, published: Iterable[Sequence[Visible]]) -> None:
     check_tables(scene, current)
 
 
+def check_publish(scene: Scene, row: Row, events: Sequence[Event], published: list[list[Visible]]) -> None:
+    """Publish a staged load of these events; it does to the published ones what it should."""
+    records = as_visible(events, row["load_id"])
+    expected = expected_buckets([record for before in published for record in winners(before)], records)
+    assert buckets(publish(scene.db, row)) == +(expected + Counter(rejected=len(events) - len(records)))
+    published.append(records)
+    check_order(scene, published)
+
+
 def check_tables(scene: Scene, current: Mapping[str, Visible]) -> None:
     """The tables hold these records."""
     assert scene.raw() == [(*raw_row(record.event), *record[1:]) for _, record in sorted(current.items())]
@@ -581,7 +601,7 @@ def schedules(draw: st.DrawFn) -> tuple[list[list[Record]], list[int]]:
     return files, draw(st.permutations([n for n in range(len(files)) for _ in range(3)]))
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(schedules())
 def test_the_last_delivery_wins_whenever_it_is_published(world: World, schedule: tuple[list[list[Record]], list[int]]) -> None:
     scene, (files, steps) = world.scene(), schedule
@@ -595,12 +615,23 @@ def test_the_last_delivery_wins_whenever_it_is_published(world: World, schedule:
         elif rows[step]["status"] == "staging":
             rows[step] = stage(world.db, paths[step], rows[step])
         else:
-            row = publish(world.db, rows[step])
-            records = as_visible(events[step], row["load_id"])
-            expected = expected_buckets([record for before in published for record in winners(before)], records)
-            assert buckets(row) == +(expected + Counter(rejected=len(events[step]) - len(records)))
-            published.append(records)
-            check_order(scene, published)
+            check_publish(scene, rows[step], events[step], published)
+    assert all(row[3] for row in scene.history())
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_every_order_of_publishing_three_loads(world: World, order: Sequence[int]) -> None:
+    # one event for every way in which three loads can bring one: not at all, with one value, with another, or a newer one
+    scene = world.scene()
+    files: list[list[Event]] = [[], [], []]
+    for n, ways in enumerate(itertools.product([None, (0, "1"), (0, "2"), (1, "1")], repeat=3)):
+        for file, way in zip(files, ways, strict=True):
+            file += scene.own([as_event((f"{n:02}", *way, f"L{n % 2 + 1}"))]) if way else []
+    paths = [scene.file(events, unique=True) for events in files]
+    rows = [stage(world.db, path, registered) for path, registered in [(path, register(world.db, path)) for path in paths]]
+    published: list[list[Visible]] = []
+    for n in order:
+        check_publish(scene, rows[n], files[n], published)
     assert all(row[3] for row in scene.history())
 
 
@@ -657,7 +688,7 @@ def check_untouched(before: Mapping[tuple[Any, ...], Any], after: Mapping[tuple[
     }
 
 
-@settings(max_examples=8)
+@settings(max_examples=7)
 @given(versions(), versions(max_size=4), st.data())
 def test_an_event_changes_its_days_alone(world: World, base: list[Event], more: list[Event], data: st.DataObject) -> None:
     scene = world.scene()
@@ -857,17 +888,24 @@ def test_an_inverter_moves_to_another_plant(world: World) -> None:
     assert buckets(scene.load([corrected])) == {"updated": 1}
     everything = newest([old[0], old[2], corrected, *new])
     assert scene.tables() == derive(everything, scene.zones)
+    # one that another covered comes back, at its old plant
+    gone = new[1]._replace(time=at("2024-01-04 20:00"))
+    assert days(scene)[-1][:2] == ("K1", 2)
+    scene.load([gone])
+    everything = newest([*everything.values(), gone])
+    assert scene.tables() == derive(everything, scene.zones)
+    assert [(row[1].day, row[2].removeprefix(scene.name)) for row in scene.days()] == [(2, "K"), (2, "L"), (3, "K"), (4, "L")]
     # each plant's zone moves what it has
-    for plant in "LK":
-        scene.zones[scene.name + plant] = "Pacific/Apia"
-        load(world.db, world.plants({scene.name + plant: "Pacific/Apia"}))
+    for plant, zone in (("L", "Pacific/Apia"), ("K", "America/New_York")):
+        scene.zones[scene.name + plant] = zone
+        load(world.db, world.plants({scene.name + plant: zone}))
         assert scene.tables() == derive(everything, scene.zones)
 
 
 # The buckets ----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=6)
+@settings(max_examples=5)
 @given(FILES)
 def test_every_record_is_in_its_bucket(world: World, files: list[list[Record]]) -> None:
     scene = world.scene()

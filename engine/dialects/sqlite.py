@@ -31,6 +31,7 @@ from dbsvc.engine.errors import (
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements import Statement, Statements
 
+_OLDEST = (3, 39, 0)  # compares rows by IS NOT DISTINCT FROM
 _SETTINGS = {
     "journal_mode": "wal",  # readers never wait for a writer, nor a writer for them
     "synchronous": "full",  # what was reported as published survives a power cut
@@ -63,6 +64,8 @@ class Driver:
     jobs = 1
 
     def __init__(self, url: str, settings: Settings) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise ConfigurationError(f"This Python has SQLite {sqlite3.sqlite_version}: 3.39 or newer is needed.")
         path = unquote(url.removeprefix("sqlite://")).removeprefix("/")
         if not path or path.endswith("/") or path.startswith(":") or "?" in url or "#" in url:
             raise ConfigurationError("DATABASE_URL must name a file and no more, such as sqlite:///var/data.db.")
