@@ -192,7 +192,9 @@ def _hints(report: dict[str, Any]) -> list[str]:
     load_id, source = report.get("load_id"), report["source"]
     hints = []
     if report.get("replaced_load_id"):
-        hints.append(f"{source} was replaced or truncated since load {report['replaced_load_id']}, and read from its start.")
+        hints.append(
+            f"{source} was replaced or truncated since load {report['replaced_load_id']}; all that is not known of it was read."
+        )
     match report["outcome"]:
         case "held":
             hints += [

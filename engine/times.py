@@ -1,6 +1,6 @@
-"""Times and zones, for a database that has no functions for them. The others must give the same answers: a test compares.
+"""Times, zones and numbers, for a database that has no functions for them.
 
-Zones come from the system, else from the package tzdata.
+The other databases must give the same answers, which a test compares. Zones come from the system, else from the package tzdata.
 """
 
 from __future__ import annotations
@@ -49,3 +49,8 @@ def local_day(utc: str, zone: str) -> str | None:
     except (KeyError, ValueError, OSError):
         return None
     return known.fromutc(datetime.fromisoformat(utc).replace(tzinfo=known)).date().isoformat()
+
+
+def nearest_float(written: str | None) -> float | None:
+    """Return the binary float nearest to a decimal, which SQLite's own cast misses by a digit now and then."""
+    return None if written is None else float(written)

@@ -530,9 +530,7 @@ def test_databases_agree(make_world: Callable[[str], World], events: list[Event]
     assert found[0] == found[1]
 
 
-def test_numbers_are_the_nearest_floats(world: World, dialect: str, request: pytest.FixtureRequest) -> None:
-    if dialect == "sqlite":
-        request.applymarker(pytest.mark.xfail(reason="SQLite's cast of a text misses some numbers by their last bit"))
+def test_numbers_are_the_nearest_floats(world: World) -> None:
     scene = world.scene()
     powers = [("170.384957", "W"), ("4373.498867654685", "W"), ("0.875222", "kW"), ("0.0160465", "kW"), ("0.1250555", "kW")]
     events = scene.own(Event(f"{n}", "K", "K1", at(f"2024-01-0{n} 12:00"), power) for n, power in enumerate(powers, 1))
@@ -648,7 +646,7 @@ def late_inverters(draw: st.DrawFn) -> tuple[list[list[Record]], list[int], int]
     return distinct, steps, draw(st.integers(0, first_retry))
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(late_inverters())
 def test_rejects_that_pass_later_fall_into_their_place(world: World, drawn: tuple[list[list[Record]], list[int], int]) -> None:
     scene, (files, steps, known_before) = world.scene(), drawn
@@ -689,7 +687,7 @@ def check_untouched(before: Mapping[tuple[Any, ...], Any], after: Mapping[tuple[
 
 
 @settings(max_examples=7)
-@given(versions(), versions(max_size=4), st.data())
+@given(versions(), versions(max_size=3), st.data())
 def test_an_event_changes_its_days_alone(world: World, base: list[Event], more: list[Event], data: st.DataObject) -> None:
     scene = world.scene()
     ever = scene.own(base)
@@ -703,8 +701,7 @@ def test_an_event_changes_its_days_alone(world: World, base: list[Event], more: 
         before, state = scene.days(), scene.tables()
         row = scene.load([event])
         stored[event.event_id] = event
-        expected = derive(stored, scene.zones)
-        assert scene.tables() == expected
+        assert scene.tables() == derive(stored, scene.zones)
         ever.append(event)
         # the days of its former versions too are summed up anew, to the same
         former = [version for version in ever if version.event_id == event.event_id]
@@ -715,8 +712,7 @@ def test_an_event_changes_its_days_alone(world: World, base: list[Event], more: 
         if row["updated"] and event.time == old.time:  # correct it back
             scene.load([old])
             assert scene.tables() == state
-            scene.load([event])
-            assert scene.tables() == expected
+            stored[event.event_id] = old
 
 
 def reading(event_id: str, time: str, watts: object, energy: object = None, *, inverter: str = "K1") -> Event:
@@ -803,7 +799,7 @@ def test_days_around_changes_of_the_clock(world: World) -> None:
 # What the registries change -------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=6)
+@settings(max_examples=5)
 @given(
     versions(),
     st.lists(

@@ -88,9 +88,9 @@ class Driver:
             detect_types=sqlite3.PARSE_DECLTYPES,
         )
         try:
-            for function in (times.utc_time, times.local_day):
-                arity = 1 if function is times.utc_time else 2
-                connection.create_function(function.__name__, arity, function, deterministic=True)
+            connection.create_function("utc_time", 1, times.utc_time, deterministic=True)
+            connection.create_function("local_day", 2, times.local_day, deterministic=True)
+            connection.create_function("nearest_float", 1, times.nearest_float, deterministic=True)
             configure = statements["session/configure"]
             for setting, value in _SETTINGS.items():
                 self._patiently(connection, _render(configure, {"setting": setting, "value": value}), {})

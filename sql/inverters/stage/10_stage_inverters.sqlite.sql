@@ -9,7 +9,7 @@ SELECT
     plant_id,
     vendor,
     model,
-    cast(capacity_kw AS real),
+    nearest_float(capacity_kw),
     commissioned_utc
 FROM :"raw"
 WHERE

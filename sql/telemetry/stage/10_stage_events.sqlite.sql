@@ -1,6 +1,6 @@
 -- Good events, typed. Adding zero makes zero of minus zero.
 -- count: staged
--- SQLite has read the time already.
+-- SQLite has read the time already; its own cast misses the nearest float by a digit now and then.
 INSERT INTO :"staged" (
     chunk_no, line_no,
     event_id, plant_id, inverter_id, event_time, source, ac_power, ac_power_unit, dc_power, dc_power_unit, energy_wh_total,
@@ -14,12 +14,12 @@ SELECT
     inverter_id,
     event_utc,
     nullif(source, ''),
-    cast(ac_power AS real) + 0.0,
+    nearest_float(ac_power) + 0.0,
     ac_power_unit,
-    cast(nullif(dc_power, '') AS real) + 0.0,
+    nearest_float(nullif(dc_power, '')) + 0.0,
     nullif(dc_power_unit, ''),
-    cast(nullif(energy_wh_total, '') AS real) + 0.0,
-    cast(nullif(temperature_c, '') AS real) + 0.0,
+    nearest_float(nullif(energy_wh_total, '')) + 0.0,
+    nearest_float(nullif(temperature_c, '')) + 0.0,
     nullif(status, '')
 FROM :"raw"
 WHERE
