@@ -1,0 +1,53 @@
+"""Exact decimals, for a database that has none: there they are texts.
+
+The other databases must give the same answers, which a test compares.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow
+
+#: what does not fit raises, and is never rounded
+_EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation, Overflow])
+_ROUNDING = Context(prec=1000, rounding=ROUND_HALF_UP)
+
+
+def multiply(left: str | None, right: str | None) -> str | None:
+    """Return the exact product; None if a factor is."""
+    if left is None or right is None:
+        return None
+    return format(_EXACT.multiply(Decimal(left), Decimal(right)), "f")
+
+
+def add(left: str | None, right: str | None) -> str | None:
+    """Return the exact sum; None if a summand is."""
+    if left is None or right is None:
+        return None
+    return format(_EXACT.add(Decimal(left), Decimal(right)), "f")
+
+
+def divide(dividend: str, divisor: str, places: int) -> str:
+    """Return the quotient to so many places, half away from zero, without zeros at the end."""
+    quotient = _ROUNDING.divide(Decimal(dividend), Decimal(divisor))
+    return plain(quotient.quantize(Decimal(1).scaleb(-places), context=_ROUNDING))
+
+
+def plain(number: Decimal) -> str:
+    """Return a number's digits without an exponent and without zeros at the end: equal numbers give equal texts."""
+    return format(_EXACT.normalize(number), "f")
+
+
+class Sum:
+    """An exact sum, taken row by row; None if there was nothing to add."""
+
+    def __init__(self) -> None:
+        self._sum: Decimal | None = None
+
+    def step(self, number: str | None) -> None:
+        """Add one, unless it is None."""
+        if number is not None:
+            self._sum = Decimal(number) if self._sum is None else _EXACT.add(self._sum, Decimal(number))
+
+    def finalize(self) -> str | None:
+        """Return the sum."""
+        return None if self._sum is None else format(self._sum, "f")

@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS fx_rates_history;
+DROP TABLE IF EXISTS fx_rates;

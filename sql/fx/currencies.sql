@@ -1,0 +1,2 @@
+-- Which currencies there are.
+SELECT code FROM currencies

@@ -1,0 +1,2 @@
+-- Judged.
+DROP TABLE quotes

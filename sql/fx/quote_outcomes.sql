@@ -1,0 +1,14 @@
+-- What became of each quote, beside the rate that is used.
+SELECT
+    quotes.rate_date,
+    quotes.currency,
+    quotes.outcome,
+    quotes.rate AS quoted_rate,
+    fx_rates.rate,
+    fx_rates.provisional,
+    fx_rates.provider,
+    fx_rates.quoted_at,
+    fx_rates.fetched_at
+FROM quotes
+LEFT JOIN fx_rates ON quotes.rate_date = fx_rates.rate_date AND quotes.currency = fx_rates.currency
+ORDER BY quotes.rate_date, quotes.currency
