@@ -23,7 +23,8 @@ Most = Annotated[int, typer.Option("--limit", min=1, help="How many rows to show
 
 
 @contextlib.contextmanager
-def _database() -> Iterator[Database]:
+def open_database() -> Iterator[Database]:
+    """Open the database that the settings name, and see to its schema."""
     from dbsvc.engine import connect
     from dbsvc.engine.migrations import ensure_schema
 
@@ -41,7 +42,7 @@ def _loads(context: typer.Context) -> None:
 @loads.command("list")
 def list_loads(limit: Most = 20) -> None:
     """List the newest loads."""
-    with _database() as db, db.snapshot() as tx:
+    with open_database() as db, db.snapshot() as tx:
         rows = tx.run("ledger/list_loads", most=limit).rows
     _show_loads("", rows)
 
@@ -51,7 +52,7 @@ def show_load(load_id: LoadId) -> None:
     """Show one load: its state, its buckets, why it is held, which rules its rejects broke."""
     from dbsvc.engine.ingest import find_load
 
-    with _database() as db, db.snapshot() as tx:
+    with open_database() as db, db.snapshot() as tx:
         load = _plain(find_load(tx, load_id))
         chunks = tx.run("ledger/count_chunks", load_id=load_id).rows[0]
         reasons = tx.run("ledger/count_reasons", load_id=load_id).rows
@@ -79,7 +80,7 @@ def release(load_id: LoadId) -> None:
     """Publish a held load as it is; or allow a discarded one to be loaded after all."""
     from dbsvc.engine import ingest
 
-    with _database() as db:
+    with open_database() as db:
         load = output.interruptible(db, lambda: ingest.release(db, load_id))
     _show_loads("", [load])
     if load["status"] == "staging":
@@ -91,7 +92,7 @@ def discard(load_id: LoadId) -> None:
     """Give up a load that is not published."""
     from dbsvc.engine import ingest
 
-    with _database() as db:
+    with open_database() as db:
         _show_loads("", [ingest.discard(db, load_id)])
 
 
@@ -124,7 +125,7 @@ def show_rejects(
     """Show rejected records: file, line, every broken rule, the record."""
     from dbsvc.engine.ingest import find_load
 
-    with _database() as db, db.snapshot() as tx:
+    with open_database() as db, db.snapshot() as tx:
         if load_id:
             find_load(tx, load_id)
         rows = tx.run("ledger/list_rejects", load_id=load_id, most=limit).rows
@@ -146,7 +147,7 @@ def export_rejects(
     """Write a load's rejected records byte for byte as they came, under the file's header: to mend and ingest again."""
     from dbsvc.engine.ingest import find_load
 
-    with _database() as db, db.snapshot() as tx:
+    with open_database() as db, db.snapshot() as tx:
         header = find_load(tx, load_id)["header"]
         with to.open("wb") if to else contextlib.nullcontext(sys.stdout.buffer) as file:
             if header:
@@ -165,7 +166,7 @@ def retry_rejects(
     from dbsvc.engine.settings import read_settings
 
     settings = read_settings()
-    with _database() as db:
+    with open_database() as db:
         if load_id:
             with db.snapshot() as tx:
                 ingest.find_load(tx, load_id)
@@ -182,7 +183,7 @@ def retry_rejects(
 
 def status() -> None:
     """Show what is in the database: its tables, its newest loads, the newest days of inverters."""
-    with _database() as db, db.snapshot() as tx:
+    with open_database() as db, db.snapshot() as tx:
         tables = [row["table_name"] for row in tx.run("schema/tables").rows]
         counts = [
             {"table": table, "rows": tx.run("schema/count_rows", table=table).rows[0]["row_count"]}

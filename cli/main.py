@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from dbsvc.cli import data, db, ingest, output
+from dbsvc.cli import data, db, fx, ingest, output, revenue
 
 
 class Results(StrEnum):
@@ -19,6 +19,7 @@ class Results(StrEnum):
 
     table = "table"
     json = "json"
+    csv = "csv"
 
 
 class Logs(StrEnum):
@@ -30,6 +31,8 @@ class Logs(StrEnum):
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command()(ingest.ingest)
+app.command()(fx.fx)
+app.command()(revenue.revenue)
 app.add_typer(data.loads, name="loads")
 app.add_typer(data.rejects, name="rejects")
 app.command()(data.status)
@@ -46,9 +49,12 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _shared(
+    context: typer.Context,
     results: Annotated[
         Results | None,
-        typer.Option("--output", help="Results as tables or JSON lines. By default tables on a terminal, JSON elsewhere."),
+        typer.Option(
+            "--output", help="Results as tables, JSON lines or (revenue) CSV. By default tables on a terminal, JSON elsewhere."
+        ),
     ] = None,
     logs: Annotated[
         Logs | None,
@@ -63,6 +69,8 @@ def _shared(
 
     The database is named by DATABASE_URL, by default sqlite:///var/data.db. Options may stand before or after a command.
     """
+    if results is Results.csv and context.invoked_subcommand != "revenue":
+        raise typer.BadParameter("--output csv goes with `dbsvc revenue`.")
     output.choose(results, logs, debug)
 
 

@@ -6,20 +6,20 @@ import contextlib
 import functools
 import json
 import logging
-import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
 from dbsvc.engine import log, settings
 from dbsvc.engine.database import Database
-from dbsvc.engine.errors import DbsvcError
 
 T = TypeVar("T")
 
+_SHORT = 10  # characters: a date; what is no longer is not folded
 _STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
 
 
@@ -61,22 +61,22 @@ def results_are_json() -> bool:
     return options.results == "json" or (options.results is None and not sys.stdout.isatty())
 
 
+def results_are_csv() -> bool:
+    """Whether results go out as CSV, which is asked for."""
+    return options.results == "csv"
+
+
 def logs_are_json() -> bool:
     """Whether logs and errors go out as JSON lines."""
     return options.logs == "json" or (options.logs is None and not sys.stderr.isatty())
 
 
-@functools.cache
-def _database_url() -> str:
-    try:
-        return settings.read_settings().database_url
-    except DbsvcError:
-        return os.environ.get("DATABASE_URL", "")
+_secrets = functools.cache(settings.read_secrets)
 
 
 def redact(text: str) -> str:
-    """Return the text without the database's password."""
-    return settings.redact(text, _database_url())
+    """Return the text without passwords and access keys."""
+    return settings.redact(text, _secrets())
 
 
 def error(sentence: str, code: int) -> None:
@@ -96,20 +96,23 @@ def say(sentence: str) -> None:
 def objects(rows: Iterable[Mapping[str, Any]]) -> None:
     """Print JSON lines."""
     for row in rows:
-        print(json.dumps(row, default=_plain, ensure_ascii=False))
+        print(json.dumps(row, default=plain, ensure_ascii=False))
 
 
-def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Show rows as a table for people: these columns, whole numbers to the right, long texts folded."""
+def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str] = ()) -> None:
+    """Show rows as a table for people: these columns; integers, and those of ``right``, to the right; long texts folded."""
     from rich import box
     from rich.table import Table
 
     shown = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         cells = [row.get(column) for row in rows]
-        number = any(isinstance(cell, int) for cell in cells) and not any(isinstance(cell, str) for cell in cells)
+        number = column in right or (
+            any(isinstance(cell, int) for cell in cells) and not any(isinstance(cell, str) for cell in cells)
+        )
         justify: Literal["right", "left"] = "right" if number else "left"
-        shown.add_column(column.replace("_", " "), justify=justify, no_wrap=number, overflow="fold")
+        whole = number or all(len(plain(cell)) <= _SHORT for cell in cells)
+        shown.add_column(column.replace("_", " "), justify=justify, no_wrap=whole, overflow="fold")
     for row in rows:
         shown.add_row(*(_cell(row.get(column)) for column in columns))
     _console().print(shown, markup=False)
@@ -136,8 +139,8 @@ def show(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) 
 
 
 @contextlib.contextmanager
-def progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on a terminal; yields the function to call with records done and in all."""
+def progress(name: str, unit: str = "rows") -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on a terminal; yields the function to call with the units done and in all."""
     if not sys.stderr.isatty() or logs_are_json():
         yield lambda done, total: None
         return
@@ -147,7 +150,7 @@ def progress(name: str) -> Iterator[Callable[[int, int], None]]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"),
+        TextColumn(f"{{task.completed:,.0f}} of {{task.total:,.0f}} {unit}"),
         TextColumn("{task.fields[pace]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
@@ -158,7 +161,7 @@ def progress(name: str) -> Iterator[Callable[[int, int], None]]:
 
         def update(done: int, total: int) -> None:
             speed = bar.tasks[0].speed
-            pace = f"{speed:,.0f} rows/s" if speed else ""
+            pace = f"{speed:,.0f} {unit}/s" if speed else ""
             bar.update(task, completed=done, total=max(done, total), pace=pace, visible=True)
 
         yield update
@@ -196,17 +199,27 @@ def _console() -> Any:
     return Console()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Any:
     if value is None:
         return ""
+    if hasattr(value, "__rich_console__"):
+        return value
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     if hasattr(value, "strftime") and hasattr(value, "hour"):
         return str(value.strftime("%Y-%m-%d %H:%M:%S"))
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(_plain(value)))
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in plain(value))
 
 
-def _plain(value: Any) -> Any:
-    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+def plain(value: Any) -> str:
+    """Return a value as text: nothing for None, all digits of a decimal, bytes as far as they are UTF-8."""
+    match value:
+        case None:
+            return ""
+        case bytes():
+            return value.decode(errors="backslashreplace")
+        case Decimal():
+            return format(value, "f")
+    return str(value)

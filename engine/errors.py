@@ -4,7 +4,10 @@
     ├── ConfigurationError     a setting, or the program and the database's schema, do not fit       exit 78
     ├── InputMissingError      no such file                                                           exit 66
     ├── InputError             the file, or what was asked for, cannot be accepted                   exit 65
-    │   └── UnrecognisedError  ... because it is of no dataset we know
+    │   ├── UnrecognisedError  ... because it is of no dataset we know
+    │   └── NoRatesError       ... because the provider has no exchange rates for it
+    ├── ProviderError          the provider of exchange rates cannot be asked, or answered wrongly   exit 69
+    │   └── ProviderBusyError  ... or asks us to slow down                              retryable    exit 75
     ├── StatementError         a SQL file is missing, unused or unreadable (file:line)               exit 1
     └── DatabaseError          the database refused; the driver's own error is ``__cause__``         exit 1
         ├── IntegrityError     a constraint of the schema said no
@@ -44,6 +47,31 @@ class InputError(DbsvcError):
 
 class UnrecognisedError(InputError):
     """The file is of no dataset we know."""
+
+
+class NoRatesError(InputError):
+    """The provider has no exchange rates for what was asked."""
+
+
+class ProviderError(DbsvcError):
+    """A provider of exchange rates cannot be reached, refuses, or answered something that cannot be used."""
+
+    exit_code = 69
+
+    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        #: how long the provider wants us to wait, in seconds
+        self.retry_after = retry_after
+
+
+class ProviderBusyError(ProviderError):
+    """A provider asks us to slow down."""
+
+    exit_code = 75
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, retryable=True, retry_after=retry_after)
 
 
 class StatementError(DbsvcError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, quote_plus, unquote
 
 from decouple import Config, RepositoryEmpty, RepositoryEnv, UndefinedValueError
 
@@ -29,12 +30,36 @@ class Settings:
     chunk_bytes: int = 8 * 2**20
     #: how long a try to get at an embedded database waits for another process's transaction, in seconds
     lock_seconds: int = 30
+    #: CurrencyLayer: the access key, or else a file that holds it; where to ask, and through which proxy
+    currencylayer_access_key: str = field(default="", repr=False)
+    currencylayer_access_key_file: str = ""
+    currencylayer_base_url: str = "https://api.currencylayer.com"
+    currencylayer_proxy: str = field(default="", repr=False)
+    #: how long one request may take, and all tries of it with the pauses in between, in seconds
+    currencylayer_timeout: float = 10
+    currencylayer_deadline: float = 60
+
+    def read_access_key(self) -> str:
+        """Return CurrencyLayer's access key. Raises ConfigurationError if there is none."""
+        key, origin, path = self.currencylayer_access_key, _KEY, self.currencylayer_access_key_file
+        if not key and not path:
+            raise ConfigurationError(f"There is no access key: set {_KEY}, or {_KEY}_FILE to the path of a file that holds it.")
+        if not key:
+            origin = f"{_KEY}_FILE: {path}"
+            try:
+                key = Path(path).read_text(encoding="ascii").strip()
+            except OSError as error:
+                raise ConfigurationError(f"{origin} cannot be read: {error.strerror}.") from error
+            except ValueError:
+                key = "\0"
+        if not (key.isascii() and key.isprintable() and key and " " not in key):
+            raise ConfigurationError(f"{origin} must hold an access key and no more: letters and digits, no blanks.")
+        return key
 
 
 def read_settings() -> Settings:
     """Read the settings. Raises ConfigurationError for a value that cannot be."""
-    env_file = Path.cwd() / ".env"
-    config = Config(RepositoryEnv(env_file) if env_file.is_file() else RepositoryEmpty())
+    config = _configuration()
     found: dict[str, Any] = {}
     for name, (variable, cast) in _VARIABLES.items():
         try:
@@ -44,6 +69,11 @@ def read_settings() -> Settings:
         except ValueError as error:
             raise ConfigurationError(f"The setting {variable} must be {error}.") from None
     return replace(Settings(), **found)
+
+
+def _configuration() -> Config:
+    env_file = Path.cwd() / ".env"
+    return Config(RepositoryEnv(env_file) if env_file.is_file() else RepositoryEmpty())
 
 
 def _text(value: str) -> str:
@@ -68,6 +98,31 @@ def _positive(value: str) -> int:
     return int(value)
 
 
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 3600:
+        raise ValueError("a number of seconds, such as 10")
+    return seconds
+
+
+def _api_url(value: str) -> str:
+    if not _API_URL.fullmatch(value.strip()):
+        raise ValueError("the URL of an API, such as https://api.currencylayer.com")
+    return value.strip().rstrip("/")
+
+
+def _proxy(value: str) -> str:
+    if value.strip() and not re.fullmatch(r"https?://(\S*@)?[^/?#@\s]+/?", value.strip()):
+        raise ValueError("the URL of a proxy, such as http://user:password@proxy:3128")
+    return value.strip()
+
+
+_KEY = "CURRENCYLAYER_ACCESS_KEY"
+_API_URL = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[^?#\s]*)?")
+
 _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "database_url": ("DATABASE_URL", _text),
     "max_rejected_share": ("DBSVC_MAX_REJECTED_SHARE", _share),
@@ -75,17 +130,39 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "total_min_loads": ("DBSVC_TOTAL_MIN_LOADS", _positive),
     "chunk_bytes": ("DBSVC_CHUNK_BYTES", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
+    "currencylayer_access_key": (_KEY, str.strip),
+    "currencylayer_access_key_file": (f"{_KEY}_FILE", str.strip),
+    "currencylayer_base_url": ("CURRENCYLAYER_BASE_URL", _api_url),
+    "currencylayer_proxy": ("CURRENCYLAYER_PROXY", _proxy),
+    "currencylayer_timeout": ("CURRENCYLAYER_TIMEOUT", _seconds),
+    "currencylayer_deadline": ("CURRENCYLAYER_DEADLINE", _seconds),
 }
 
 
-def secrets_in(url: str) -> set[str]:
-    """Return the passwords a database URL carries, as written and decoded, also when the URL is malformed."""
+def read_secrets() -> set[str]:
+    """Return what must appear in no output: passwords and access keys, as written and encoded, also of malformed settings."""
+    config = _configuration()
+    found = set()
+    for variable in ("DATABASE_URL", "CURRENCYLAYER_BASE_URL", "CURRENCYLAYER_PROXY"):
+        found |= _passwords_in(config(variable, default=""))
+    keys = [config(_KEY, default="").strip()]
+    if path := config(f"{_KEY}_FILE", default="").strip():
+        with suppress(OSError):
+            keys.append(Path(path).read_text(errors="replace").strip())
+    return found | {form for key in keys for form in (key, quote(key, safe=""), quote_plus(key)) if key}
+
+
+def _passwords_in(url: str) -> set[str]:
     found = re.findall(r"://[^:@]*:(.*)@", url) + re.findall(r"[?&]password=([^&#]*)", url)
     return {secret for raw in found for secret in (raw, unquote(raw)) if secret}
 
 
-def redact(text: str, url: str) -> str:
-    """Return ``text`` without the password that ``url`` carries."""
-    for secret in sorted(secrets_in(url), key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Return ``text`` without the secrets. A short one is taken for itself only where it is a word."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        pattern = re.escape(secret) if len(secret) >= _LONG else rf"(?<!\w){re.escape(secret)}(?!\w)"
+        text = re.sub(pattern, "***", text)
     return text
+
+
+_LONG = 8  # characters: nothing else will look like a secret by chance

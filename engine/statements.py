@@ -28,6 +28,8 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     "rows": ("copy", "insert", "create_incoming", "upsert_incoming", "drop_incoming"),
     "schema": ("tables", "applied_migrations", "lock", "count_rows"),
     "report": ("newest_days",),
+    "fx": ("needed_rates", "stored_rates", "currencies", "create_quotes", "quote_outcomes", "drop_quotes"),
+    "revenue": ("by", "by_product", "missing_rates", "used_rates"),
     "ledger": (
         *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_stream", "share_load", "lock_load", "lock_dataset"),
         *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "finish_chunk"),
@@ -56,6 +58,9 @@ MERGED: frozenset[str] = frozenset(
         *("staged_values", "stored_values", "staged_key", "stored_key", "newest_key", "assignments"),
     }
 )
+
+#: How what a provider of exchange rates answered is stored, and the parameters of every statement.
+STORE_RATES: frozenset[str] = frozenset({"allow_provisional", "accept"})
 
 #: The audits of every load, and the parameters they may use.
 AUDIT: frozenset[str] = frozenset({"load_id", "max_rejected_share", "small_file", "total_factor", "total_min_loads"})
@@ -216,6 +221,7 @@ class Statements:
         phases = {f"merge/{phase}": MERGED for phase in MERGE}
         phases |= {f"{dataset}/{phase}": allowed for dataset in self.datasets for phase, allowed in PHASES.items()}
         phases |= {folder: MERGED for dataset in self.datasets for folder in self.derivations(dataset)}
+        phases["fx/store"] = STORE_RATES
         for folder in phases:
             if not self.phase(folder) and not folder.endswith("/measure"):
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")

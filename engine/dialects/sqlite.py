@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from dbsvc.engine import times
+from dbsvc.engine import decimals, times
 from dbsvc.engine.database import Result, Row
 from dbsvc.engine.errors import (
     ConfigurationError,
@@ -91,6 +91,10 @@ class Driver:
             connection.create_function("utc_time", 1, times.utc_time, deterministic=True)
             connection.create_function("local_day", 2, times.local_day, deterministic=True)
             connection.create_function("nearest_float", 1, times.nearest_float, deterministic=True)
+            connection.create_function("decimal_mul", 2, decimals.multiply, deterministic=True)
+            connection.create_function("decimal_add", 2, decimals.add, deterministic=True)
+            connection.create_function("decimal_div", 3, decimals.divide, deterministic=True)
+            connection.create_aggregate("decimal_sum", 1, decimals.Sum)  # type: ignore[arg-type]  # a sum may be null
             configure = statements["session/configure"]
             for setting, value in _SETTINGS.items():
                 self._patiently(connection, _render(configure, {"setting": setting, "value": value}), {})

@@ -1,0 +1,135 @@
+"""``dbsvc revenue``: what was earned, in USD."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import sys
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from dbsvc.cli import output
+from dbsvc.cli.data import open_database
+
+
+class By(StrEnum):
+    """What revenue is grouped by."""
+
+    day = "day"
+    customer = "customer"
+    product = "product"
+    currency = "currency"
+
+
+_COLUMNS = {By.day: "bill_date", By.customer: "customer_name", By.currency: "currency"}
+_BAR = 20  # characters
+
+
+def revenue(
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day; by default all.", show_default=False)
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day; by default all.", show_default=False)
+    ] = None,
+    by: Annotated[By, typer.Option(help="What to group by.")] = By.day,
+    explain: Annotated[bool, typer.Option("--explain", help="Show which rates were used, and where they come from.")] = False,
+) -> None:
+    """Show revenue in USD, exactly. Bills whose rate is missing are listed apart, and never counted as zero."""
+    if first and last and first > last:
+        raise typer.BadParameter("--from is after --to.")
+    if explain and output.results_are_csv():
+        raise typer.BadParameter("--explain goes with --output table or json.")
+    span = {"first": first.date() if first else date.min, "last": last.date() if last else date.max}
+    with open_database() as db, db.snapshot() as tx:
+        if by is By.product:
+            rows = tx.run("revenue/by_product", **span).rows
+        else:
+            rows = tx.run("revenue/by", by=_COLUMNS[by], **span).rows
+        missing = tx.run("revenue/missing_rates", **span).rows
+        used = tx.run("revenue/used_rates", **span).rows if explain else []
+    groups = [_without(row, "is_total") for row in rows if not row["is_total"]]
+    (total,) = [_without(row, "is_total", "label") for row in rows if row["is_total"]]
+    if by in (By.customer, By.currency):
+        groups.sort(key=lambda row: Decimal(row["revenue_usd"] or -1), reverse=True)
+    if output.results_are_csv():
+        _write_csv(by, groups, [*total], missing)
+    elif output.results_are_json():
+        output.objects({"kind": "revenue", by.value: row["label"], **_without(row, "label")} for row in groups)
+        output.objects({"kind": "missing_rate", **row} for row in missing)
+        output.objects({"kind": "used_rate", **row} for row in used)
+        output.objects([{"event": "revenue", "by": by.value, **total, "missing_rates": len(missing)}])
+    else:
+        _show(by, groups, total, missing, used)
+
+
+def _write_csv(by: By, groups: list[dict[str, Any]], columns: list[str], missing: list[dict[str, Any]]) -> None:
+    from dbsvc.engine.log import event
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([by.value, *columns])
+    writer.writerows([output.plain(row[column]) for column in ("label", *columns)] for row in groups)
+    for row in missing:
+        event("missing_rate", logging.WARNING, **row)
+
+
+def _show(
+    by: By, groups: list[dict[str, Any]], total: dict[str, Any], missing: list[dict[str, Any]], used: list[dict[str, Any]]
+) -> None:
+    from rich.bar import Bar
+
+    if not groups:
+        output.say("There are no bills in these days.")
+        return
+    amounts = [column for column in total if column.endswith("_usd")]
+    counts = ["bills"] if by is By.product or not missing else ["bills", "bills_without_rate"]
+    largest = max(_cents(row["revenue_usd"]) for row in groups) or 1
+    rows = [
+        {
+            by.value: row["label"],
+            **{column: row[column] for column in counts},
+            **{column: "missing" if row[column] is None else f"{Decimal(row[column]):,.2f}" for column in amounts},
+            "": Bar(largest, 0, _cents(row["revenue_usd"]), width=_BAR),
+        }
+        for row in groups
+    ]
+    output.table("", rows, [by.value, *counts, *amounts, ""], right=amounts)
+    if total["revenue_usd"] is not None:
+        exact = Decimal(total["revenue_usd"])
+        output.say(f"{exact:,.2f} USD in all; exactly {exact:f}.")
+    if missing:
+        output.table("without a rate, in no sum above", missing, ["rate_date", "currency", "bills", "amount"], right=["amount"])
+        output.say(f"{total['bills_without_rate']:,} bills lack a rate: `dbsvc fx --missing` fetches what is missing.")
+    if used:
+        rates = [
+            {
+                **row,
+                "revenue_usd": f"{Decimal(row['revenue_usd']):,.2f}",
+                "quoted_by": _quoted_by(row),
+                "state": _state(row),
+            }
+            for row in used
+        ]
+        columns = ["rate_date", "currency", "amount", "rate", "revenue_usd", "quoted_by", "state"]
+        output.table("rates used, in units for 1 USD", rates, columns, right=["amount", "rate", "revenue_usd"])
+
+
+def _quoted_by(rate: dict[str, Any]) -> str:
+    return f"{rate['provider']}, {rate['quoted_at']:%Y-%m-%d %H:%M:%S}" if rate["quoted_at"] else str(rate["provider"])
+
+
+def _state(rate: dict[str, Any]) -> str:
+    words = ["provisional" if rate["provisional"] else "final", *(["disputed"] if rate["disputes"] else [])]
+    return ", ".join(words)
+
+
+def _cents(amount: Any) -> int:
+    return int(Decimal(amount or 0) * 100)
+
+
+def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}

@@ -1,0 +1,51 @@
+"""Providers of exchange rates, one module each: a date and currencies in, quotes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from dbsvc.engine.settings import Settings
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What 1 USD was on a day, in units of a currency."""
+
+    rate_date: date
+    currency: str
+    rate: Decimal
+    #: the provider's timestamp, if it gives one
+    quoted_at: datetime | None
+    #: the day was not over yet when this was quoted
+    provisional: bool
+
+
+class Provider(Protocol):
+    """Who knows exchange rates."""
+
+    name: str
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far, retries included: each may cost quota."""
+
+    def quotes(self, first: date, last: date, currencies: Sequence[str]) -> list[Quote]:
+        """Return a quote for every day and currency, by one call.
+
+        Raises InputError, NoRatesError, ConfigurationError, ProviderError or ProviderBusyError: a sentence without secrets.
+        """
+
+
+def provider_for(settings: Settings, pause: Callable[[float], None]) -> Provider:
+    """Return the provider that the settings name; ``pause`` waits for so many seconds between tries. Nothing is contacted yet.
+
+    Raises ConfigurationError when there is no access key.
+    """
+    from dbsvc.engine.providers.currencylayer import CurrencyLayer
+
+    return CurrencyLayer(settings, pause)
