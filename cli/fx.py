@@ -122,7 +122,7 @@ def _carry_out(db: Database, plan: Plan, started: float, **choices: bool) -> int
                 output.interruptible(db, lambda: work(progress))
     finally:
         requests = provider.requests if provider else 0
-        _show(rows, plan, requests, failed=len(without), retries=db.retries, seconds=round(time.perf_counter() - started, 3))
+        _show(rows, plan, requests, no_rates=len(without), retries=db.retries, seconds=round(time.perf_counter() - started, 3))
     for error in without:
         output.error(str(error), error.exit_code)
     if without:

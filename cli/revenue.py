@@ -99,32 +99,21 @@ def _show(
     ]
     output.table("", rows, [by.value, *counts, *amounts, ""], right=amounts)
     if total["revenue_usd"] is not None:
-        exact = Decimal(total["revenue_usd"])
-        output.say(f"{exact:,.2f} USD in all; exactly {exact:f}.")
+        exact, lacking = Decimal(total["revenue_usd"]), total["bills_without_rate"]
+        extent = f"without {lacking:,} of {total['bills']:,} bills" if lacking else "in all"
+        output.say(f"{exact:,.2f} USD {extent}; exactly {exact:f}.")
     if missing:
         output.table("without a rate, in no sum above", missing, ["rate_date", "currency", "bills", "amount"], right=["amount"])
-        output.say(f"{total['bills_without_rate']:,} bills lack a rate: `dbsvc fx --missing` fetches what is missing.")
+        output.say("`dbsvc fx --missing` fetches these rates, and `--dry-run` says in how many calls.")
     if used:
-        rates = [
-            {
-                **row,
-                "revenue_usd": f"{Decimal(row['revenue_usd']):,.2f}",
-                "quoted_by": _quoted_by(row),
-                "state": _state(row),
-            }
-            for row in used
-        ]
-        columns = ["rate_date", "currency", "amount", "rate", "revenue_usd", "quoted_by", "state"]
+        rates = [{**row, "revenue_usd": f"{Decimal(row['revenue_usd']):,.2f}", "state": _state(row)} for row in used]
+        columns = ["rate_date", "currency", "amount", "rate", "revenue_usd", "provider", "state"]
         output.table("rates used, in units for 1 USD", rates, columns, right=["amount", "rate", "revenue_usd"])
 
 
-def _quoted_by(rate: dict[str, Any]) -> str:
-    return f"{rate['provider']}, {rate['quoted_at']:%Y-%m-%d %H:%M:%S}" if rate["quoted_at"] else str(rate["provider"])
-
-
 def _state(rate: dict[str, Any]) -> str:
-    words = ["provisional" if rate["provisional"] else "final", *(["disputed"] if rate["disputes"] else [])]
-    return ", ".join(words)
+    words = [f"provisional, of {rate['quoted_at']:%Y-%m-%d %H:%M:%S}" if rate["provisional"] else "final"]
+    return "; ".join([*words, *(["disputed"] if rate["disputes"] else [])])
 
 
 def _cents(amount: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -109,7 +110,8 @@ def fetch(db: Database, provider: Provider, call: Call, *, allow_provisional: bo
         lambda tx: _store(tx, provider.name, fetched_at, wanted, allow_provisional=allow_provisional, accept=accept)
     )
     for row in rows:
-        event("rate", **{name: row[name] for name in ("rate_date", "currency", "quoted_rate", "outcome")})
+        level = logging.WARNING if row["outcome"] == "disputed" else logging.INFO
+        event("rate", level, **{name: row[name] for name in ("rate_date", "currency", "quoted_rate", "outcome")})
     return rows
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,8 @@ from dbsvc.cli import data, main
 from dbsvc.cli import db as schema
 from dbsvc.engine import Database, ingest
 from dbsvc.engine.settings import _VARIABLES
-from tests.helpers import load, register, stage, statuses, usage_csv, write
+from tests.currencylayer import changed, quoting, serving
+from tests.helpers import load, query, register, stage, statuses, usage_csv, write
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -56,6 +58,15 @@ def test_readme_shows_what_the_sample_gives(tmp_path: Path) -> None:
     assert " ".join(ran.stdout.replace("─", "").split()) == " ".join(shown[1].replace("─", "").split())
 
 
+def test_readme_shows_what_the_sample_earns(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/a.db"
+    run("dbsvc ingest samples", ROOT, DATABASE_URL=database)
+    ran = run("dbsvc revenue --output table", ROOT, DATABASE_URL=database, COLUMNS="100")
+    shown = re.search(r"\$ dbsvc revenue\n(.*?)```", README, re.DOTALL)
+    assert shown
+    assert ran.stdout.replace("─", "").split() == shown[1].replace("─", "").split()
+
+
 def test_readme_names_every_command_and_setting() -> None:
     for group, commands in {"": main.app, "loads ": data.loads, "rejects ": data.rejects, "db ": schema.app}.items():
         for command in commands.registered_commands:
@@ -84,10 +95,10 @@ def bad(tmp_path: Path) -> Path:
     return write(tmp_path / "bad.csv", usage_csv(rows))
 
 
-def follow(url: str, title: str, path: Path, blocks: Callable[[list[str]], list[str]]) -> None:
+def follow(url: str, title: str, path: Path, blocks: Callable[[list[str]], list[str]], **env: str) -> None:
     """Run blocks of a RUNBOOK section, each of which must succeed."""
     for block in blocks(section(title)):
-        ran = run(f"set -e\n{block}", path.parent, DATABASE_URL=url, LOAD="1", FILE=str(path))
+        ran = run(f"set -e\n{block}", path.parent, DATABASE_URL=url, LOAD="1", FILE=str(path), DAY="2021-10-01", **env)
         assert ran.returncode == 0, (block, ran.stdout, ran.stderr)
 
 
@@ -143,3 +154,44 @@ def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> No
 @pytest.mark.parametrize("code", EXIT_CODES)
 def test_runbook_exit_code_commands_work(url: str, good: Path, code: str) -> None:
     follow(url, code, good, lambda blocks: blocks)
+
+
+@pytest.fixture
+def foreign(db: Database, good: Path) -> Path:
+    """A published file of bills in three currencies."""
+    rows = [("2021-10-01", n, currency, "A", 1, 2) for n, currency in enumerate(("EUR", "GBP", "ILS"))]
+    load(db, write(good, usage_csv(rows)))
+    return good
+
+
+def stored(db: Database) -> list[tuple[Any, ...]]:
+    return query(db, "SELECT currency, CAST(rate AS text), provisional FROM fx_rates ORDER BY currency")
+
+
+def test_runbook_missing_rates(url: str, db: Database, foreign: Path) -> None:
+    with serving() as server:
+        follow(url, "Rates are missing", foreign, lambda blocks: blocks, **server.env())
+        assert len(server.requests) == 1
+    assert stored(db) == [("EUR", "0.8625", False), ("GBP", "0.742611", False), ("ILS", "3.2", False)]
+
+
+def test_runbook_rates_that_are_not_final(url: str, db: Database, foreign: Path) -> None:
+    with serving(changed(timestamp=1633100000)) as server:
+        assert run("dbsvc fx --missing", foreign.parent, DATABASE_URL=url, **server.env()).returncode == 75
+        assert stored(db) == []
+        follow(url, "Rates are not final", foreign, lambda blocks: blocks, **server.env())
+        assert {provisional for _, _, provisional in stored(db)} == {True}
+        server.answer = quoting(ILS="3.25")
+        assert run("dbsvc fx --missing", foreign.parent, DATABASE_URL=url, **server.env()).returncode == 0
+    assert stored(db)[2] == ("ILS", "3.25", False)
+
+
+def test_runbook_disputed_rates(url: str, db: Database, foreign: Path) -> None:
+    with serving() as server:
+        assert run("dbsvc fx --missing", foreign.parent, DATABASE_URL=url, **server.env()).returncode == 0
+        server.answer = quoting(ILS="3.25")
+        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[:1], **server.env())
+        assert stored(db)[2] == ("ILS", "3.2", False)
+        assert '"disputes": 1' in run("dbsvc revenue --explain", foreign.parent, DATABASE_URL=url).stdout
+        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[1:], **server.env())
+    assert stored(db)[2] == ("ILS", "3.25", False)
