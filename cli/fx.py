@@ -147,9 +147,8 @@ def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, **more: Any) ->
     if shown:
         output.table("", [{**row, "outcome": _outcome(row)} for row in shown], ["rate_date", "currency", "rate", "outcome"])
     parts = [f"{_count(tally[outcome], 'rate')} {outcome.replace('_', ' ')}" for outcome in tally]
-    output.say(
-        f"{', '.join(parts) or 'No rate is missing'}; {_count(requests, 'request') if requests else 'no request was made'}."
-    )
+    nothing = "No rate was stored" if plan.calls else "No rate is missing"
+    output.say(f"{', '.join(parts) or nothing}; {_count(requests, 'request') if requests else 'no request was made'}.")
     for hint in _hints(tally, plan, sum(bool(row["provisional"]) for row in rows)):
         output.say(hint)
 
@@ -174,7 +173,7 @@ def _hints(tally: Counter[str], plan: Plan, provisional: int) -> list[str]:
         hints.append("Provisional rates are replaced when `dbsvc fx` is asked for them again, as `dbsvc fx --missing` does.")
     if plan.too_early:
         days = len({day for day, _ in plan.too_early})
-        hints.append(f"Bills of {_count(days, 'day')} wait for their rates until it is over, by UTC.")
+        hints.append(f"Bills of {_count(days, 'day')} not over yet, by UTC, wait for their rates.")
     return hints
 
 

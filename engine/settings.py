@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from decouple import Config, RepositoryEmpty, RepositoryEnv, UndefinedValueError
 
@@ -109,9 +109,11 @@ def _seconds(value: str) -> float:
 
 
 def _api_url(value: str) -> str:
-    if not _API_URL.fullmatch(value.strip()):
-        raise ValueError("the URL of an API, such as https://api.currencylayer.com")
-    return value.strip().rstrip("/")
+    url = value.strip().rstrip("/")
+    with suppress(ValueError):  # a port beyond all ports
+        if _API_URL.fullmatch(url) and urlsplit(url).port != 0:
+            return url
+    raise ValueError("the URL of an API, such as https://api.currencylayer.com")
 
 
 def _proxy(value: str) -> str:

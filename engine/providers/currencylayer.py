@@ -38,16 +38,17 @@ _ERRORS: Mapping[str, tuple[type[DbsvcError], str]] = {
     ),
     "106": (
         NoRatesError,
-        "has no rates for {what}: one currency without history fails the whole call, so ask for fewer with --currency",
+        "has no rates of {currencies} for {days}: one currency without history fails the whole call, so ask for fewer with "
+        "--currency",
     ),
     "201": (ConfigurationError, f"does not give rates against {_SOURCE}: check what the plan includes"),
-    "202": (InputError, "does not know all currencies of {what}: choose others with --currency"),
-    "301": (InputError, "sees no date in the question for {what}: choose another one"),
-    "302": (InputError, "does not accept the date of {what}: choose another one"),
+    "202": (InputError, "does not know all of the currencies {currencies}: choose others with --currency"),
+    "301": (InputError, "sees no date in our question for {days}: choose another one"),
+    "302": (InputError, "does not accept the date {days}: choose another one"),
     "404": (ConfigurationError, f"has no such function: {_HINT}"),
     **dict.fromkeys(
         ("501", "502", "503", "504", "505"),
-        (InputError, "does not accept the time frame of {what}: choose other dates, or leave out --timeframe"),
+        (InputError, "does not accept the time frame {days}: choose other dates, or leave out --timeframe"),
     ),
 }
 
@@ -87,7 +88,7 @@ class CurrencyLayer:
         )
 
     def _read_day(self, answer: Answer, day: date, currencies: Sequence[str]) -> list[Quote]:
-        content = self._accept(answer, f"{day} and {', '.join(currencies)}")
+        content = self._accept(answer, str(day), currencies)
         _expect(content.get("date") == day.isoformat(), f"it is for {_shown(content.get('date'))}, not {day}")
         stamp = content.get("timestamp")
         if not isinstance(stamp, int) or not 0 < stamp < _LATEST_STAMP:
@@ -97,7 +98,7 @@ class CurrencyLayer:
         return _read_quotes(content.get("quotes"), day, currencies, quoted_at, provisional)
 
     def _read_days(self, answer: Answer, first: date, last: date, currencies: Sequence[str]) -> list[Quote]:
-        content = self._accept(answer, f"{first} to {last} and {', '.join(currencies)}")
+        content = self._accept(answer, f"{first} to {last}", currencies)
         dates = (content.get("start_date"), content.get("end_date"))
         _expect(
             dates == (first.isoformat(), last.isoformat()),
@@ -113,11 +114,11 @@ class CurrencyLayer:
             quotes += _read_quotes(by_day.get(day.isoformat()), day, currencies, None, provisional)
         return quotes
 
-    def _accept(self, answer: Answer, what: str) -> dict[str, Any]:
+    def _accept(self, answer: Answer, days: str, currencies: Sequence[str]) -> dict[str, Any]:
         """Return the content of a good answer; raise what any other one means."""
         content = answer.content
         if isinstance(content, dict) and content.get("success") is not True and isinstance(content.get("error"), dict):
-            self._explain(content["error"], answer, what)
+            self._explain(content["error"], answer, days, currencies)
         if answer.status != 200 or content is None:
             self._client.refuse(answer, _HINT)
         content = _dict(content, "it is no JSON object")
@@ -125,14 +126,15 @@ class CurrencyLayer:
         _expect(content.get("source") == _SOURCE, f"its rates are against {_shown(content.get('source'))}, not {_SOURCE}")
         return content
 
-    def _explain(self, error: Mapping[str, Any], answer: Answer, what: str) -> NoReturn:
+    def _explain(self, error: Mapping[str, Any], answer: Answer, days: str, currencies: Sequence[str]) -> NoReturn:
         code = str(error.get("code"))
         said = f"{error.get('type', '')} {error.get('info', '')}".strip()
         if code == "106" and _RATE_LIMIT.search(said):
             raise ProviderBusyError(busy("CurrencyLayer", "106", answer.retry_after), retry_after=answer.retry_after)
         if code in _ERRORS:
             kind, sentence = _ERRORS[code]
-            raise kind(f"CurrencyLayer {sentence.format(what=what)} ({code}).")
+            told = sentence.format(days=days, currencies=", ".join(currencies))
+            raise kind(f"CurrencyLayer {told} ({code}).")
         if answer.status != 200:
             self._client.refuse(answer, _HINT)
         raise ProviderError(f"CurrencyLayer refused: {_shown(redact(said, [self._key]))} ({_shown(code)}).")

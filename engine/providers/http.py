@@ -24,8 +24,7 @@ from dbsvc.engine.log import event
 T = TypeVar("T")
 
 _ATTEMPTS = 3  # every one may cost quota
-_FIRST_PAUSE = 0.5  # seconds; doubled each time, plus up to as much at random
-_LONGEST_PAUSE = 10.0
+_BACKOFF = tenacity.wait_exponential(multiplier=0.5) + tenacity.wait_random(0, 0.5)  # seconds
 _CONNECT_TIMEOUT = 5.0  # seconds
 _LARGEST = 16 * 2**20  # bytes: a year of all currencies is a quarter of that
 
@@ -167,7 +166,7 @@ def _wait(state: tenacity.RetryCallState) -> float:
     asked: float | None = getattr(error, "retry_after", None)
     if asked is not None:
         return asked
-    return tenacity.wait_exponential_jitter(_FIRST_PAUSE, _LONGEST_PAUSE, jitter=_FIRST_PAUSE)(state)
+    return _BACKOFF(state)
 
 
 def _log(state: tenacity.RetryCallState) -> None:

@@ -1,0 +1,592 @@
+"""Exchange rates in the database: asked for once, stored once, whatever happens, on every dialect."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from dbsvc import Database, IntegrityError, connect
+from dbsvc.engine import fx
+from dbsvc.engine.errors import InputError
+from dbsvc.engine.providers import Quote
+from tests import currencylayer as fake
+from tests.currencylayer import CurrencyLayer, serving
+from tests.helpers import query, usage_csv, write
+from tests.test_cli import Cli
+
+DAY = datetime.date(2021, 10, 1)
+NEXT = datetime.date(2021, 10, 2)
+TODAY = datetime.datetime.now(datetime.UTC).date()
+NOON = datetime.datetime(2021, 10, 1, 12, tzinfo=datetime.UTC)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, url: str) -> Cli:
+    return Cli(tmp_path, url)
+
+
+@pytest.fixture
+def api() -> Iterator[CurrencyLayer]:
+    with serving() as started:
+        yield started
+
+
+def rates(db: Database) -> dict[tuple[str, str], str]:
+    found = query(db, "SELECT CAST(rate_date AS text), currency, CAST(rate AS text) FROM fx_rates")
+    return {(day, currency): rate for day, currency, rate in found}
+
+
+def past(db: Database) -> list[tuple[Any, ...]]:
+    return query(db, "SELECT currency, status, CAST(rate AS text), provisional FROM fx_rates_history ORDER BY 1, 2, 3")
+
+
+ALL = {("2021-10-01", "EUR"): "0.8625", ("2021-10-01", "GBP"): "0.742611", ("2021-10-01", "ILS"): "3.2"}
+
+
+@dataclass
+class Told:
+    """A provider that quotes what it is told."""
+
+    quoted: list[Quote]
+    name: str = "told"
+    requests: int = 0
+    asked: list[tuple[datetime.date, datetime.date, tuple[str, ...]]] = field(default_factory=list)
+
+    def quotes(self, first: datetime.date, last: datetime.date, currencies: Sequence[str]) -> list[Quote]:
+        self.requests += 1
+        self.asked.append((first, last, tuple(currencies)))
+        return self.quoted
+
+
+def quote(rate: str, *, currency: str = "ILS", day: datetime.date = DAY, at: datetime.datetime | None = NOON) -> Quote:
+    """A final rate; a provisional one with ``at``."""
+    return Quote(day, currency, Decimal(rate), at, at is not None and at == NOON)
+
+
+def final(rate: str, *, currency: str = "ILS", day: datetime.date = DAY) -> Quote:
+    at = datetime.datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=datetime.UTC)
+    return Quote(day, currency, Decimal(rate), at, False)
+
+
+def provisional(rate: str, hour: int = 12) -> Quote:
+    return Quote(DAY, "ILS", Decimal(rate), NOON.replace(hour=hour), True)
+
+
+def tell(db: Database, *quoted: Quote, **choices: bool) -> list[str]:
+    """Store what is told; returns the outcomes."""
+    wanted = frozenset((one.rate_date, one.currency) for one in quoted)
+    call = fx.Call(DAY, DAY, tuple(one.currency for one in quoted), wanted)
+    return [row["outcome"] for row in fx.fetch(db, Told(list(quoted)), call, **choices)]
+
+
+# --- what becomes of a quote
+
+
+def test_a_final_rate_is_stored_once(db: Database) -> None:
+    assert tell(db, final("3.2"), final("0.86", currency="EUR")) == ["stored", "stored"]
+    before = query(db, "SELECT * FROM fx_rates ORDER BY currency")
+    assert tell(db, final("3.200"), final("0.86", currency="EUR")) == ["unchanged", "unchanged"]
+    assert query(db, "SELECT * FROM fx_rates ORDER BY currency") == before
+    assert past(db) == []
+
+
+def test_all_that_is_known_of_a_rate_is_stored_as_the_same_values_everywhere(db: Database) -> None:
+    before = datetime.datetime.now(datetime.UTC)
+    tell(db, final("3.2"))
+    with db.transaction() as tx:
+        (row,) = tx.execute("SELECT * FROM fx_rates").rows
+    assert before <= row.pop("fetched_at") <= datetime.datetime.now(datetime.UTC)
+    assert row == {
+        "rate_date": DAY,
+        "currency": "ILS",
+        "rate": Decimal("3.2"),
+        "inverse_rate": Decimal("0.3125"),
+        "provider": "told",
+        "quoted_at": datetime.datetime(2021, 10, 1, 23, 59, 59, tzinfo=datetime.UTC),
+        "provisional": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rate", "inverse"),
+    [
+        ("3", "0.33333333333333333333"),
+        ("0.6", "1.66666666666666666667"),
+        ("1.5E-5", "66666.66666666666666666667"),
+        ("9999999.999999", "0.00000010000000000001"),
+        ("0.0000001", "10000000"),
+        ("1", "1"),
+        ("1000", "0.001"),
+        ("3.2040000", "0.31210986267166042447"),
+        ("0.00000015", "6666666.66666666666666666667"),
+        ("40000000000000000000E-20", "2.5"),
+        ("1.99999999999999999999", "0.500000000000000000000"),
+    ],
+)
+def test_the_inverse_of_a_rate(db: Database, rate: str, inverse: str) -> None:
+    tell(db, final(rate))
+    with db.transaction() as tx:
+        (row,) = tx.execute("SELECT inverse_rate, CAST(inverse_rate AS text) AS written FROM fx_rates").rows
+    assert row["inverse_rate"] == Decimal(inverse)
+    assert row["written"] == format(Decimal(inverse).normalize(), "f")
+
+
+def test_a_final_rate_that_is_quoted_otherwise_is_disputed_and_not_used(db: Database) -> None:
+    tell(db, final("3.2"), final("0.86", currency="EUR"))
+    for _ in range(2):  # recorded once
+        assert tell(db, final("3.3"), final("0.86", currency="EUR")) == ["unchanged", "disputed"]
+    assert tell(db, final("3.4")) == ["disputed"]
+    assert rates(db)["2021-10-01", "ILS"] == "3.2"
+    assert past(db) == [("ILS", "disputed", "3.3", False), ("ILS", "disputed", "3.4", False)]
+
+
+def test_a_disputed_rate_is_accepted_by_order_only(db: Database) -> None:
+    tell(db, final("3.2"))
+    tell(db, final("3.3"))
+    assert tell(db, final("3.3"), accept=True) == ["replaced"]
+    assert rates(db) == {("2021-10-01", "ILS"): "3.3"}
+    assert past(db) == [("ILS", "disputed", "3.3", False), ("ILS", "replaced", "3.2", False)]
+    assert tell(db, final("3.3"), accept=True) == ["unchanged"]
+    assert tell(db, final("3.2")) == ["disputed"]  # and back
+    assert tell(db, final("3.2"), accept=True) == ["replaced"]
+    assert tell(db, final("3.3")) == ["disputed"]  # a new dispute, of the new rate
+    assert [(status, rate) for _, status, rate, _ in past(db)].count(("disputed", "3.3")) == 2
+
+
+def test_a_provisional_rate_is_stored_only_if_allowed_and_gives_way(db: Database) -> None:
+    assert tell(db, provisional("3.1")) == ["not_final"]
+    assert rates(db) == {}
+    assert tell(db, provisional("3.1"), allow_provisional=True) == ["stored"]
+    assert tell(db, provisional("3.15", 13)) == ["not_final"]
+    assert rates(db) == {("2021-10-01", "ILS"): "3.1"}
+    assert tell(db, provisional("3.05", 11), allow_provisional=True) == ["unchanged"]  # an older one
+    assert tell(db, provisional("3.15", 13), allow_provisional=True) == ["replaced"]
+    assert tell(db, final("3.15")) == ["replaced"]  # the same rate, and final now
+    assert query(db, "SELECT CAST(rate AS text), provisional FROM fx_rates") == [("3.15", False)]
+    assert past(db) == [("ILS", "replaced", "3.1", True), ("ILS", "replaced", "3.15", True)]
+    assert tell(db, provisional("9", 14), allow_provisional=True, accept=True) == ["unchanged"]
+    assert tell(db, final("3.2")) == ["disputed"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "rate = '0'",
+        "rate = '-1'",
+        "rate = 'NaN'",
+        "rate = '10000000'",
+        "currency = 'USD'",
+        "currency = 'XXQ'",
+        "inverse_rate = '0'",
+        "provider = ''",
+        "rate = NULL",
+        "fetched_at = NULL",
+        "provisional = NULL",
+    ],
+)
+def test_the_database_refuses_what_is_no_rate(db: Database, change: str) -> None:
+    tell(db, final("3.2"))
+    with pytest.raises(IntegrityError), db.transaction() as tx:
+        tx.execute(f"UPDATE fx_rates SET {change}")
+
+
+# --- which calls are made
+
+
+def pairs(*days: datetime.date, currencies: str = "ILS EUR") -> list[fx.Pair]:
+    return [(day, currency) for day in days for currency in currencies.split()]
+
+
+def test_a_plan_asks_for_what_is_not_stored(db: Database) -> None:
+    tell(db, final("3.2"))
+    plan = fx.plan(db, pairs(DAY, NEXT))
+    assert [(call.first, call.last, call.currencies) for call in plan.calls] == [
+        (DAY, DAY, ("EUR",)),
+        (NEXT, NEXT, ("EUR", "ILS")),
+    ]
+    assert [row["currency"] for row in plan.stored] == ["ILS"]
+    assert fx.plan(db, pairs(DAY, currencies="ILS")).calls == []
+    assert [call.currencies for call in fx.plan(db, pairs(DAY), refresh=True).calls] == [("EUR", "ILS")]
+    assert fx.plan(db, []).calls == []
+
+
+def test_a_plan_asks_again_for_what_is_provisional(db: Database) -> None:
+    tell(db, provisional("3.2"), allow_provisional=True)
+    plan = fx.plan(db, pairs(DAY, currencies="ILS"))
+    assert ([call.currencies for call in plan.calls], plan.stored) == ([("ILS",)], [])
+
+
+def test_time_frames_span_at_most_365_days(db: Database) -> None:
+    days = [DAY + datetime.timedelta(n) for n in (0, 1, 364, 365, 366, 800)]
+    calls = fx.plan(db, pairs(*days), time_frames=True).calls
+    assert [(call.first, call.last) for call in calls] == [(days[0], days[2]), (days[3], days[4]), (days[5], days[5])]
+    assert all((call.last - call.first).days + 1 <= 365 for call in calls)
+    assert sorted(pair for call in calls for pair in call.wanted) == sorted(pairs(*days))
+
+
+def test_a_time_frame_stores_only_what_was_wanted(db: Database) -> None:
+    tell(db, final("3.2"))
+    day_after = NEXT + datetime.timedelta(1)
+    (call,) = fx.plan(db, [(DAY, "EUR"), (day_after, "ILS")], time_frames=True).calls
+    told = [final("7", currency=c, day=day) for day in (DAY, NEXT, day_after) for c in ("EUR", "ILS")]
+    fx.fetch(db, Told(told), call)
+    assert rates(db) == {("2021-10-01", "ILS"): "3.2", ("2021-10-01", "EUR"): "7", ("2021-10-03", "ILS"): "7"}
+
+
+def test_what_bills_need_and_lack(cli: Cli, db: Database) -> None:
+    rows = [(day, n, c, "A", 1, 2) for day in ("2021-10-01", "2021-10-02") for n, c in enumerate(("USD", "ILS", "JPY", "ILS"))]
+    cli("ingest", cli.write("usage.csv", usage_csv(rows)))
+    assert fx.find_needed(db) == [(DAY, "ILS"), (DAY, "JPY"), (NEXT, "ILS"), (NEXT, "JPY")]
+    tell(db, final("3.2"), final("110", currency="JPY", day=NEXT))
+    assert fx.find_needed(db) == [(DAY, "JPY"), (NEXT, "ILS")]
+    tell(db, Quote(NEXT, "ILS", Decimal(3), NOON, True), allow_provisional=True)
+    assert fx.find_needed(db) == [(DAY, "JPY"), (NEXT, "ILS")]
+
+
+@pytest.mark.parametrize("day", [TODAY, TODAY + datetime.timedelta(1), datetime.date(9999, 12, 31)])
+def test_a_day_that_is_not_over_is_refused(db: Database, day: datetime.date) -> None:
+    with pytest.raises(InputError, match=f"{day} is not over yet"):
+        fx.days(DAY, day)
+    plan = fx.plan(db, pairs(day, DAY, currencies="ILS"))
+    assert ([call.first for call in plan.calls], plan.too_early) == ([DAY], [(day, "ILS")])
+
+
+def test_currencies_that_need_no_rate_or_do_not_exist(db: Database) -> None:
+    fx.check_currencies(db, ["ILS", "JPY"])
+    with pytest.raises(InputError, match="USD needs no rate"):
+        fx.check_currencies(db, ["ILS", "USD"])
+    with pytest.raises(InputError, match=r"Not a currency of ISO 4217: QQQ, XYZ\."):
+        fx.check_currencies(db, ["XYZ", "ILS", "QQQ"])
+
+
+# --- the command
+
+
+def test_a_day_is_asked_for_once(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    ran = cli("fx", "--date", "2021-10-01", env=api.env())
+    assert (ran.code, len(api.requests), rates(db)) == (0, 1, ALL)
+    assert {(row["rate_date"], row["currency"]): row["rate"] for row in ran.objects[:-1]} == ALL
+    assert ran.objects[-1].items() >= {"event": "fx", "requests": 1, "stored": 3, "already_stored": 0}.items()
+    # no request, hence no key and no server needed
+    ran = cli("fx", "--date", "2021-10-01", env={"CURRENCYLAYER_BASE_URL": "http://127.0.0.1:9"})
+    assert (ran.code, len(api.requests)) == (0, 1)
+    assert ran.objects[-1].items() >= {"event": "fx", "requests": 0, "stored": 0, "already_stored": 3}.items()
+    cli("fx", "--date", "2021-10-01", "--currency", "jpy, eur", env=api.env())
+    assert (len(api.requests), api.requests[-1]["currencies"]) == (2, "JPY")
+
+
+def test_several_days(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    arguments = ["fx", "--from", "2021-09-30", "--to", "2021-10-02"]
+    ran = cli(*arguments, "--dry-run")
+    assert ran.objects[-1] == {"event": "fx", "dry_run": True, "calls": 3, "rates": 9, "already_stored": 0}
+    cli("fx", "--date", "2021-10-01", env=api.env())
+    ran = cli(*arguments, env=api.env())
+    assert [request["date"] for request in api.requests] == ["2021-10-01", "2021-09-30", "2021-10-02"]
+    assert (ran.code, len(rates(db))) == (0, 9)
+    assert cli(*arguments, env=api.env()).objects[-1]["requests"] == 0
+
+
+def test_a_time_frame(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    ran = cli("fx", "--from", "2021-01-01", "--to", "2021-12-31", "--timeframe", env=api.env())
+    assert (ran.code, len(api.requests), len(rates(db))) == (0, 1, 365 * 3)
+    arguments = ["fx", "--from", "2020-12-30", "--to", "2022-01-02", "--timeframe"]
+    assert cli(*arguments, "--dry-run").objects[-1]["calls"] == 2
+    assert cli(*arguments, env=api.env()).objects[-1]["stored"] == 4 * 3
+    assert [request["path"] for request in api.requests] == ["/timeframe"] * 3
+
+
+def test_missing_rates(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    tomorrow = TODAY + datetime.timedelta(1)
+    rows = [(day, 1, c, "A", 1, 2) for day, c in (("2021-10-01", "ILS"), ("2021-10-02", "JPY"), ("2021-10-03", "USD"))]
+    cli("ingest", cli.write("usage.csv", usage_csv([*rows, (tomorrow, 1, "EUR", "A", 1, 2)])))
+    ran = cli("fx", "--missing", env=api.env())
+    assert (ran.code, ran.objects[-1]["too_early"]) == (0, 1)
+    assert rates(db) == {("2021-10-01", "ILS"): "3.2", ("2021-10-02", "JPY"): "111.2695"}
+    ran = cli("fx", "--missing", env=api.env())
+    assert (ran.code, len(api.requests), ran.objects[-1]["requests"]) == (0, 2, 0)
+
+
+def test_a_day_without_rates_does_not_keep_out_the_others(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    rows = [(f"2021-10-0{n}", n, c, "A", 1, 2) for n, c in ((1, "ILS"), (2, "XPF"), (3, "EUR"))]
+    cli("ingest", cli.write("usage.csv", usage_csv(rows)))
+    ran = cli("fx", "--missing", env=api.env())
+    assert (ran.code, len(api.requests), ran.objects[-1]["no_rates"]) == (65, 3, 1)
+    assert "no rates of XPF for 2021-10-02" in ran.error
+    assert sorted(rates(db)) == [("2021-10-01", "ILS"), ("2021-10-03", "EUR")]
+
+
+def test_what_is_final_for_all_stops_at_once_and_keeps_what_came(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    api.script, api.answer = [fake.good], fake.error(104)
+    ran = cli("fx", "--from", "2021-10-01", "--to", "2021-10-05", env=api.env())
+    assert (ran.code, len(api.requests), rates(db)) == (69, 2, ALL)
+    assert "quota is used up" in ran.error
+    assert ran.objects[-1]["stored"] == 3
+
+
+def test_rates_that_are_not_final(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    api.answer = fake.changed(timestamp=int(NOON.timestamp()))
+    ran = cli("fx", "--date", "2021-10-01", env=api.env())
+    assert (ran.code, ran.objects[-1]["not_final"], rates(db)) == (75, 3, {})
+    ran = cli("fx", "--date", "2021-10-01", "--allow-provisional", env=api.env())
+    assert (ran.code, {row["provisional"] for row in ran.objects[:-1]}, rates(db)) == (0, {True}, ALL)
+    api.answer = fake.good
+    assert cli("fx", "--date", "2021-10-01", env=api.env()).objects[-1]["replaced"] == 3
+    assert cli("fx", "--date", "2021-10-01", env=api.env()).objects[-1]["already_stored"] == 3
+
+
+def test_refresh_records_what_changed(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    cli("fx", "--date", "2021-10-01", env=api.env())
+    api.answer = fake.quoting(ILS="3.3")
+    ran = cli("fx", "--date", "2021-10-01", "--refresh", env=api.env())
+    assert (ran.code, rates(db), past(db)) == (0, ALL, [("ILS", "disputed", "3.3", False)])
+    assert ran.objects[-1].items() >= {"disputed": 1, "unchanged": 2, "requests": 1}.items()
+    assert [line["level"] for line in ran.logs if line["event"] == "rate"] == ["info", "info", "warning"]
+    ran = cli("fx", "--date", "2021-10-01", "--refresh", "--accept", env=api.env())
+    assert (ran.objects[-1]["replaced"], rates(db)["2021-10-01", "ILS"]) == (1, "3.3")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(
+            [],
+            ["--date", "01/10/2021"],
+            ["--date", "2021-02-30"],
+            ["--date", "2021-10-01", "--missing"],
+            ["--from", "2021-10-01"],
+        ),
+        *(["--to", "2021-10-01"], ["--date", "2021-10-01", "--timeframe"], ["--date", "2021-10-01", "--accept"]),
+        *(["--missing", "--refresh"], ["--date", "2021-10-01", "--from", "2021-10-01", "--to", "2021-10-01"]),
+    ],
+)
+def test_a_command_line_that_is_not_understood(tmp_path: Path, arguments: list[str]) -> None:
+    assert Cli(tmp_path)("fx", *arguments).code == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--date", str(TODAY)], "not over yet"),
+        (["--date", str(TODAY), "--allow-provisional"], "not over yet"),
+        (["--from", "2021-10-01", "--to", "2999-01-01"], "not over yet"),
+        (["--from", "2021-10-02", "--to", "2021-10-01"], "2021-10-02 is after 2021-10-01"),
+        (["--date", "2021-10-01", "--currency", "USD"], "USD needs no rate"),
+        (["--date", "2021-10-01", "--currency", "EUR,DOGE"], "Not a currency of ISO 4217: DOGE"),
+    ],
+)
+def test_what_cannot_be_asked(cli: Cli, api: CurrencyLayer, arguments: list[str], says: str) -> None:
+    ran = cli("fx", *arguments, env=api.env())
+    assert (ran.code, api.requests) == (65, [])
+    assert says in ran.error
+
+
+FAILURES: list[tuple[fake.Answer | None, dict[str, str], int, int, str]] = [
+    (fake.good, {"CURRENCYLAYER_ACCESS_KEY": ""}, 78, 0, "There is no access key"),
+    (fake.good, {"CURRENCYLAYER_ACCESS_KEY": "wrong-key-of-mine"}, 78, 1, "does not know our access key"),
+    (None, {}, 69, 0, "could not be asked"),
+    (fake.error(104), {}, 69, 1, "quota is used up"),
+    (fake.error(102), {}, 78, 1, "not active"),
+    (fake.error(105, 403), {}, 78, 1, "http://api.currencylayer.com"),
+    (fake.error(202), {}, 65, 1, "does not know all of the currencies EUR, GBP, ILS"),
+    (fake.html, {}, 69, 1, "something else than JSON"),
+    (fake.quoting(ILS="-1"), {}, 69, 1, "cannot be"),
+    (fake.rate_limited(429, Retry_After="600"), {}, 75, 1, "slow down (106): run the same command again in 600 seconds"),
+    (fake.status(500), {"CURRENCYLAYER_DEADLINE": "0.4"}, 69, 1, "out of order (HTTP 500)"),
+]
+
+
+@pytest.mark.parametrize(("answer", "env", "code", "requests", "says"), FAILURES)
+@pytest.mark.parametrize("logs", ["text", "json"])
+def test_a_failure_is_one_sentence_and_stores_nothing(
+    cli: Cli, db: Database, api: CurrencyLayer, answer: fake.Answer | None, env: dict[str, str], code: int, requests: int,
+    says: str, logs: str,
+) -> None:  # fmt: skip
+    if answer:
+        api.answer = answer
+    else:
+        api.close()
+    settings = api.env(**env)
+    ran = cli("fx", "--date", "2021-10-01", "--debug", "--log-format", logs, env=settings)
+    assert (ran.code, len(api.requests), rates(db), past(db)) == (code, requests, {}, [])
+    said = [line for line in ran.err.decode().splitlines() if says in line]
+    assert said
+    assert "Traceback" not in cli("fx", "--date", "2021-10-01", "--dry-run", env=settings).err.decode()
+    for secret in {fake.KEY, "wrong-key-of-mine"}:
+        assert secret not in (ran.out + ran.err).decode()
+
+
+def test_no_key_of_a_settings_file_or_a_secret_file_in_any_output(cli: Cli, api: CurrencyLayer) -> None:
+    cli.write("secret", b"an-odd%key+of/mine\n")
+    cli.write(".env", f"CURRENCYLAYER_ACCESS_KEY_FILE=secret\nCURRENCYLAYER_BASE_URL={api.url}\n".encode())
+    echo = "?access_key=an-odd%25key%2Bof%2Fmine an-odd%key+of/mine"
+    api.answer = lambda _: fake.as_json({"success": False, "error": {"code": 999, "info": echo}})
+    ran = cli("fx", "--date", "2021-10-01", "--debug")
+    assert (ran.code, api.requests[0]["access_key"]) == (69, "an-odd%key+of/mine")
+    assert "of/mine" not in (ran.out + ran.err).decode()
+    assert "odd%25key" not in (ran.out + ran.err).decode()
+
+
+# --- several at once, and killed
+
+
+def test_two_instances_that_ask_at_once_store_once(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def together(request: dict[str, str]) -> fake.Reply:
+        both.wait()
+        return fake.good(request)
+
+    api.answer = together
+    with ThreadPoolExecutor(2) as pool:
+        env = api.env(CURRENCYLAYER_TIMEOUT="30")
+        ran = list(pool.map(lambda _: cli("fx", "--date", "2021-10-01", env=env), range(2)))
+    assert [one.code for one in ran] == [0, 0]
+    assert sorted(one.objects[-1]["stored"] for one in ran) == [0, 3]
+    assert sorted(one.objects[-1]["unchanged"] for one in ran) == [0, 3]
+    assert (rates(db), past(db), len(api.requests)) == (ALL, [], 2)
+
+
+def test_many_threads_that_store_the_same(db: Database, url: str) -> None:
+    def store(_: int) -> list[str]:
+        with connect(url) as own:
+            return tell(own, final("3.2"), final("0.86", currency="EUR"))
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(store, range(12)))
+    assert sorted(outcomes) == [["stored", "stored"]] + [["unchanged", "unchanged"]] * 11
+    assert past(db) == []
+
+
+KILLED = """
+import os, signal, sys
+from dbsvc.engine.database import Transaction
+from dbsvc.cli.main import main
+
+moment, fatal = sys.argv[1:3]
+del sys.argv[1:3]
+execute = Transaction._execute
+
+def until_killed(self, statement, parameters):
+    kill = statement.name == fatal and (fatal != "session/commit" or stored)
+    if kill and moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = execute(self, statement, parameters)
+    stored.extend([1] * (statement.name == "fx/drop_quotes"))
+    if kill:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+stored = []
+Transaction._execute = until_killed
+main()
+"""
+
+#: between fetch and commit, and inside the insert
+MOMENTS = [("before", "ledger/lock_dataset"), ("after", "fx/create_quotes"), ("before", "fx/store/30_keep_replaced")]
+MOMENTS += [
+    ("after", "fx/store/30_keep_replaced"),
+    ("after", "fx/store/50_replace_rates"),
+    ("after", "fx/store/60_insert_rates"),
+]
+MOMENTS += [("after", "fx/drop_quotes"), ("before", "session/commit")]
+
+
+@pytest.mark.parametrize(("moment", "fatal"), [*MOMENTS, ("after", "session/commit")])
+def test_killed(cli: Cli, db: Database, api: CurrencyLayer, moment: str, fatal: str) -> None:
+    """One rate is to be replaced, two are to be inserted: all of it happens, or nothing."""
+    tell(db, provisional("3.1"), allow_provisional=True)
+    before = query(db, "SELECT * FROM fx_rates")
+    arguments = ["fx", "--date", "2021-10-01"]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, moment, fatal, *arguments], cwd=cli.folder, env=cli.env(api.env()), check=False
+    )
+    assert (killed.returncode, len(api.requests)) == (-signal.SIGKILL, 1)
+    committed = (moment, fatal) == ("after", "session/commit")
+    if not committed:
+        assert (query(db, "SELECT * FROM fx_rates"), past(db)) == (before, [])
+    assert cli(*arguments, env=api.env()).code == 0
+    assert len(api.requests) == 1 if committed else 2
+    assert (rates(db), past(db)) == (ALL, [("ILS", "replaced", "3.1", True)])
+
+
+def test_stopped_while_waiting(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    api.answer = fake.silence
+    with subprocess.Popen(
+        [sys.executable, "-m", "dbsvc", "fx", "--date", "2021-10-01"],
+        cwd=cli.folder,
+        env=cli.env(api.env(CURRENCYLAYER_TIMEOUT="30")),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while not api.requests:
+            assert process.poll() is None
+        process.terminate()
+        assert process.wait(timeout=10) == 143
+    assert rates(db) == {}
+
+
+# --- what people read
+
+
+def test_what_people_read(tmp_path: Path, api: CurrencyLayer, snapshot: SnapshotAssertion) -> None:
+    cli = Cli(tmp_path)
+
+    def run(*arguments: str, answer: fake.Answer = fake.good) -> None:
+        api.answer = answer
+        ran = cli("fx", *arguments, "--output", "table", "--log-format", "text", env=api.env(CURRENCYLAYER_DEADLINE="0.4"))
+        said = [line for line in ran.err.decode().splitlines() if line.startswith("dbsvc:")]
+        shown = "\n".join(line.rstrip() for line in [*said, *ran.out.decode().splitlines()])
+        assert f"$ dbsvc fx {' '.join(arguments)}\nexit code {ran.code}\n{shown}" == snapshot
+
+    rows = [("2021-10-01", 1, "ILS", "A", 1, 2), ("2021-10-04", 2, "EUR", "B", 1, 2), ("2999-10-04", 3, "EUR", "B", 1, 2)]
+    cli("ingest", cli.write("usage.csv", usage_csv(rows)))
+    run("--missing", "--dry-run")
+    run("--missing", answer=fake.changed(timestamp=int(NOON.timestamp())))
+    run("--date", "2021-10-01", "--allow-provisional", answer=fake.changed(timestamp=int(NOON.timestamp())))
+    run("--missing")
+    run("--missing")
+    run("--date", "2021-10-01", "--dry-run")
+    run("--date", "2021-10-01", "--refresh", answer=fake.quoting(ILS="3.3"))
+    run("--date", "2021-10-01", "--refresh", "--accept", answer=fake.quoting(ILS="3.3"))
+    run("--from", "2021-01-01", "--to", "2021-03-31", "--timeframe")
+    for code in fake.ERRORS:
+        run("--date", "2021-10-02", "--currency", "EUR,XPF", answer=fake.error(code))
+    run("--date", "2021-10-02", answer=fake.rate_limited())
+    run("--date", "2021-10-02", answer=fake.status(502))
+    run("--date", "2021-10-02", answer=fake.html)
+    run("--date", "2021-10-02", answer=fake.changed(date="2021-10-03"))
+
+
+@pytest.mark.parametrize("command", ["fx", "revenue"])
+def test_help(tmp_path: Path, snapshot: SnapshotAssertion, command: str) -> None:
+    assert Cli(tmp_path)(command, "--help").out.decode() == snapshot
+
+
+def test_a_sample_of_the_field(cli: Cli, api: CurrencyLayer) -> None:
+    """The real usage file, if it is there: put the folder of real files beside the project's to enable this."""
+    source = Path(__file__).parent.parent.parent / "shared" / "data" / "usage_data.csv"
+    if not source.is_file():
+        pytest.skip(f"there is no {source}")
+    assert cli("ingest", write(cli.folder / "usage.csv", source.read_bytes()).name).code == 0
+    assert cli("fx", "--date", "2021-10-01", env=api.env()).code == 0
+    total = Decimal(0)
+    for row in csv.DictReader(filter(None, source.read_text().splitlines())):
+        currency, amount = row["Currency"], Decimal(row["Product1 revenue"]) + Decimal(row["Product2 revenue"])
+        total += amount if currency == "USD" else amount / Decimal(fake.RATES[currency])
+    assert Decimal(cli("revenue").objects[-1]["revenue_usd"]) == total == Decimal("67313.752021918125")
+    assert cli("fx", "--date", "2021-10-01", env=api.env()).code == 0
+    assert len(api.requests) == 1
