@@ -2,8 +2,9 @@
 SELECT
     bill_date AS rate_date,
     currency,
-    bills,
-    amount
-FROM revenue_daily
+    count(*) AS bills,
+    sum(product1_revenue) + sum(product2_revenue) AS amount
+FROM bills_in_usd
 WHERE rate IS NULL AND bill_date BETWEEN :first AND :last
-ORDER BY rate_date, currency
+GROUP BY bill_date, currency
+ORDER BY bill_date, currency
