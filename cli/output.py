@@ -185,8 +185,8 @@ def interruptible(db: Database, work: Callable[[], T]) -> T:
     try:
         done.wait()
     except Stopped:
-        db.interrupt()
-        done.wait(_STOP_WITHIN)
+        if db.interrupt():
+            done.wait(_STOP_WITHIN)
         raise
     if failures:
         raise failures[0]

@@ -301,14 +301,15 @@ class Database:
                 raise translated from error
             raise
 
-    def interrupt(self) -> None:
-        """Cancel every running statement and start no more. For signal handlers."""
+    def interrupt(self) -> bool:
+        """Cancel every running statement and start no more; returns whether a transaction was open. For signal handlers."""
         self._stopping.set()
         with self._lock:
             busy = list(self._busy)
         for connection in busy:
             with suppress(Exception):
                 self.dialect.interrupt(connection)
+        return bool(busy)
 
     def pause(self, seconds: float) -> None:
         """Wait. Raises CancelledError after interrupt()."""

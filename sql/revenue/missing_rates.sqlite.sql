@@ -1,4 +1,4 @@
--- Bills without a rate: what they come to in their own currency, which is in no sum in USD. Sums are exact, for which SQLite needs
+-- Bills without a rate: what they come to in their own currency, which is in no sum in USD. Sums are exact: SQLite needs
 -- functions of the engine.
 SELECT
     bill_date AS rate_date,
