@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from dbsvc.cli import data, db, fx, ingest, output, revenue
+from dbsvc.cli import check, data, db, fx, ingest, output, revenue
 
 
 class Results(StrEnum):
@@ -20,6 +20,7 @@ class Results(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
+    junit = "junit"
 
 
 class Logs(StrEnum):
@@ -33,6 +34,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 app.command()(ingest.ingest)
 app.command()(fx.fx)
 app.command()(revenue.revenue)
+app.command(cls=check.Plugin)(check.check)
 app.add_typer(data.loads, name="loads")
 app.add_typer(data.rejects, name="rejects")
 app.command()(data.status)
@@ -53,7 +55,8 @@ def _shared(
     results: Annotated[
         Results | None,
         typer.Option(
-            "--output", help="Results as tables, JSON lines or (revenue) CSV. By default tables on a terminal, JSON elsewhere."
+            "--output",
+            help="Results as tables or JSON lines, revenue also as csv, check as junit. By default tables on a terminal.",
         ),
     ] = None,
     logs: Annotated[
@@ -69,8 +72,9 @@ def _shared(
 
     The database is named by DATABASE_URL, by default sqlite:///var/data.db. Options may stand before or after a command.
     """
-    if results is Results.csv and context.invoked_subcommand != "revenue":
-        raise typer.BadParameter("--output csv goes with `dbsvc revenue`.")
+    only = {Results.csv: "revenue", Results.junit: "check"}
+    if results in only and context.invoked_subcommand != only[results]:
+        raise typer.BadParameter(f"--output {results} goes with `dbsvc {only[results]}`.")
     output.choose(results, logs, debug)
 
 

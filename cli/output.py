@@ -56,9 +56,14 @@ def choose(results: str | None, logs: str | None, debug: bool) -> None:
     logger.propagate = False
 
 
+def stdout_is_terminal() -> bool:
+    """Whether a person may be looking."""
+    return sys.stdout.isatty()
+
+
 def results_are_json() -> bool:
     """Whether results go out as JSON lines."""
-    return options.results == "json" or (options.results is None and not sys.stdout.isatty())
+    return options.results == "json" or (options.results is None and not stdout_is_terminal())
 
 
 def results_are_csv() -> bool:
@@ -210,7 +215,12 @@ def _cell(value: Any) -> Any:
         return f"{value:,}"
     if hasattr(value, "strftime") and hasattr(value, "hour"):
         return str(value.strftime("%Y-%m-%d %H:%M:%S"))
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in plain(value))
+    return printable(plain(value))
+
+
+def printable(text: str) -> str:
+    """Return the text without what would move the cursor, or break a document."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def plain(value: Any) -> str:

@@ -38,6 +38,8 @@ class Settings:
     #: how long one request may take, and all tries of it with the pauses in between, in seconds
     currencylayer_timeout: float = 10
     currencylayer_deadline: float = 60
+    #: how far back the checks look, in days
+    check_days: int = 35
 
     def read_access_key(self) -> str:
         """Return CurrencyLayer's access key. Raises ConfigurationError if there is none."""
@@ -69,6 +71,14 @@ def read_settings() -> Settings:
         except ValueError as error:
             raise ConfigurationError(f"The setting {variable} must be {error}.") from None
     return replace(Settings(), **found)
+
+
+def read_number(variable: str, default: str) -> int | float:
+    """Read a threshold. Raises ConfigurationError for what is no number."""
+    written = str(_configuration()(variable, default=default)).strip()
+    if not re.fullmatch(r"\d{1,12}(\.\d{1,6})?", written):
+        raise ConfigurationError(f"The setting {variable} must be a number, such as {default}.")
+    return float(written) if "." in written else int(written)
 
 
 def _configuration() -> Config:
@@ -132,6 +142,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "total_min_loads": ("DBSVC_TOTAL_MIN_LOADS", _positive),
     "chunk_bytes": ("DBSVC_CHUNK_BYTES", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
+    "check_days": ("DBSVC_CHECK_DAYS", _positive),
     "currencylayer_access_key": (_KEY, str.strip),
     "currencylayer_access_key_file": (f"{_KEY}_FILE", str.strip),
     "currencylayer_base_url": ("CURRENCYLAYER_BASE_URL", _api_url),

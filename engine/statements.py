@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import takewhile
 from typing import Any
 
 from dbsvc.engine.errors import StatementError
@@ -29,6 +30,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     "schema": ("tables", "applied_migrations", "lock", "count_rows"),
     "report": ("newest_days",),
     "fx": ("needed_rates", "stored_rates", "currencies", "create_quotes", "quote_outcomes", "drop_quotes"),
+    "monitoring": ("newest_days", "failing_since"),
     "revenue": ("by", "by_product", "missing_rates", "used_rates"),
     "ledger": (
         *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_stream", "share_load", "lock_load", "lock_dataset"),
@@ -62,6 +64,10 @@ MERGED: frozenset[str] = frozenset(
 #: How what a provider of exchange rates answered is stored, and the parameters of every statement.
 STORE_RATES: frozenset[str] = frozenset({"allow_provisional", "accept"})
 
+#: What a check may use besides its own thresholds, and what its leading comment must say.
+CHECK: frozenset[str] = frozenset({"since", "today"})
+CHECK_HEADER = ("title", "severity", "do", "runbook")
+
 #: The audits of every load, and the parameters they may use.
 AUDIT: frozenset[str] = frozenset({"load_id", "max_rejected_share", "small_file", "total_factor", "total_min_loads"})
 
@@ -72,6 +78,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _HEADER = re.compile(r"^-- (\w+): (.+)$")
+#: A check's threshold: its name, its default, and what it means.
+THRESHOLD = re.compile(r"^-- :(\w+) = ([\d.]+): (.+)$")
 
 Identifier = str | tuple[str, ...] | list[str] | dict[str, tuple[str, ...]]
 
@@ -93,13 +101,12 @@ class Statement:
     @cached_property
     def header(self) -> dict[str, str]:
         """The ``-- key: value`` lines of the leading comment."""
-        found = {}
-        for line in self.text.splitlines():
-            if not line.startswith("--"):
-                break
-            if match := _HEADER.match(line):
-                found[match[1]] = match[2].strip()
-        return found
+        return {match[1]: match[2].strip() for line in self.comment if (match := _HEADER.match(line))}
+
+    @property
+    def comment(self) -> list[str]:
+        """The lines of the leading comment."""
+        return list(takewhile(lambda line: line.startswith("--"), self.text.splitlines()))
 
     @cached_property
     def parameters(self) -> dict[str, int]:
@@ -229,11 +236,22 @@ class Statements:
         phases |= dict.fromkeys(audits, AUDIT)
         for name in sorted(self._by_name.keys() - used):
             statement, allowed = self._by_name[name], phases.get(name.rpartition("/")[0])
+            if name.startswith("checks/"):
+                allowed = _allowed_in_check(statement)
             if allowed is None:
                 raise StatementError(f"{statement.origin}:1: nothing uses this statement")
             for parameter, line in statement.parameters.items():
                 if parameter not in allowed:
                     raise StatementError(f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}")
+
+
+def _allowed_in_check(check: Statement) -> frozenset[str]:
+    """Return the parameters a check may use. Raises StatementError when its leading comment lacks something."""
+    if lacking := [name for name in CHECK_HEADER if name not in check.header]:
+        raise StatementError(f"{check.origin}:1: a check must say its {', '.join(lacking)}")
+    if check.header["severity"] not in ("warning", "critical"):
+        raise StatementError(f"{check.origin}:1: the severity of a check is warning or critical")
+    return CHECK | {found[1] for line in check.comment if (found := THRESHOLD.match(line))}
 
 
 def _read(file: Traversable) -> str:

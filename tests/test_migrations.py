@@ -17,7 +17,7 @@ from dbsvc import ConfigurationError, Database, Transaction, connect, migrate
 from dbsvc.engine import migrations
 from dbsvc.engine.migrations import ensure_schema, read_schema, reset, rollback
 
-MIGRATIONS = ["0001_ledger", "0002_usage", "0003_streams", "0004_registries", "0005_telemetry", "0006_fx", "0007_revenue"]
+MIGRATIONS = ["0001_ledger", "0002_usage", "0003_streams", "0004_registries", "0005_telemetry", "0006_fx", "0007_revenue", "0008_checks"]
 TABLES = {
     "bills",
     "bills_history",
@@ -30,7 +30,7 @@ TABLES = {
     "rejects",
 }
 TABLES |= {"plants", "plants_history", "inverters", "inverters_history", "power_units", "inverter_daily_summary"}
-TABLES |= {"fx_rates", "fx_rates_history"}
+TABLES |= {"fx_rates", "fx_rates_history", "check_results"}
 TABLES |= {"inverter_telemetry_raw", "inverter_telemetry_raw_history", "inverter_telemetry_clean"}
 
 SCHEMA = {

@@ -1,0 +1,210 @@
+"""``dbsvc check``: a Nagios plugin that says what is wrong with the data, since when, and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from dbsvc.cli import output
+from dbsvc.cli.data import open_database
+
+if TYPE_CHECKING:
+    from dbsvc.engine.checks import Check, Result
+
+_CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
+_WORST = ("critical", "unknown", "warning", "ok")
+
+
+class FailOn(StrEnum):
+    """What counts as a failure."""
+
+    warning = "warning"
+    critical = "critical"
+
+
+class Plugin(TyperCommand):
+    """A command whose mistaken use is UNKNOWN to Nagios, too: its 2 would be CRITICAL."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if getattr(error, "exit_code", None) == 2:
+                error.exit_code = _CODES["unknown"]  # type: ignore[attr-defined]
+            raise
+
+
+def check(
+    only: Annotated[list[str] | None, typer.Option(help="Only these checks, by name.", show_default=False)] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Only the checks of these datasets.", show_default=False)] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="The first day to look at; by default DBSVC_CHECK_DAYS back.", show_default=False
+        ),
+    ] = None,
+    fail_on: Annotated[FailOn, typer.Option(help="From which state on the exit code is not 0.")] = FailOn.warning,
+    explain: Annotated[
+        str | None, typer.Option(help="Say what one check means, its thresholds, its query, what to do.", show_default=False)
+    ] = None,
+) -> None:
+    """Find what is missing, duplicate, changed or damaged. A Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
+    try:
+        code = _explain(explain) if explain else _check(only or [], dataset or [], since, fail_on)
+    except Exception as error:
+        if output.options.debug:
+            raise
+        text = str(error) if hasattr(error, "exit_code") else f"Unexpected {type(error).__name__}: {error} (see --debug)."
+        print(output.redact(f"UNKNOWN: {text}"))
+        code = _CODES["unknown"]
+    raise typer.Exit(code)
+
+
+def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on: FailOn) -> int:
+    from dbsvc.engine import checks
+    from dbsvc.engine.settings import read_settings
+
+    days = read_settings().check_days
+    with open_database() as db:
+        chosen = checks.choose(checks.load_checks(db.statements), _split(only), _split(datasets))
+        first = since.date() if since else None
+        results = output.interruptible(db, lambda: checks.run(db, chosen, days, first))
+    tally = Counter(result.state for result in results)
+    worst = next((state for state in _WORST if tally[state]), "ok")
+    if output.options.results == "json":
+        _show_json(results, worst, tally)
+    elif output.options.results == "junit":
+        _show_junit(results, worst)
+    else:
+        print(_first_line(results, worst, tally))
+        _show(results)
+    return 0 if worst == "warning" and fail_on is FailOn.critical else _CODES[worst]
+
+
+def _split(names: list[str]) -> list[str]:
+    return [name.strip() for given in names for name in given.split(",") if name.strip()]
+
+
+def _first_line(results: list[Result], worst: str, tally: Counter[str]) -> str:
+    """Return what Nagios shows and records; a person on a terminal is spared the numbers behind the bar."""
+    found = [f"{result.check.name} ({_count(result)})" for result in _by_state(results) if result.state != "ok"]
+    summary = f"{len(found)} of {len(results)} checks: {', '.join(found)}" if found else f"{tally['ok']} checks are fine"
+    perfdata = " ".join(f"{result.check.name}={_perfdata(result)}" for result in results)
+    return f"{worst.upper()}: {summary}" + ("" if output.stdout_is_terminal() else f" | {perfdata}")
+
+
+def _count(result: Result) -> str:
+    return "cannot run" if result.findings is None else f"{result.findings:,}"
+
+
+def _perfdata(result: Result) -> str:
+    value = "U" if result.findings is None else result.findings
+    return f"{value};0;;0" if result.check.severity == "warning" else f"{value};;0;0"
+
+
+def _by_state(results: list[Result]) -> list[Result]:
+    return sorted(results, key=lambda result: _WORST.index(result.state))
+
+
+def _show(results: list[Result]) -> None:
+    found = [result for result in _by_state(results) if result.state != "ok"]
+    if not found:
+        return
+    rows = [
+        {
+            "state": result.state,
+            "check": result.check.name,
+            "found": _count(result),
+            "since": f"{result.since:%Y-%m-%d %H:%M}" if result.since else "",
+            "what": result.check.title,
+        }
+        for result in found
+    ]
+    output.table("", rows, ["state", "check", "found", "since", "what"], right=["found"])
+    for result in found:
+        title = f"{result.check.name}: {result.check.title}"
+        if result.error:
+            print(f"{title}\n{output.redact(result.error)}")
+            continue
+        more = (result.findings or 0) - len(result.sample)
+        output.table(title, result.sample, list(result.sample[0]))
+        if more:
+            print(f"... and {more:,} more.")
+        print(f"{result.check.meaning}\nDo: {result.check.todo}")
+        print(f"More: RUNBOOK.md, section {result.check.runbook}; dbsvc check --explain {result.check.name}\n")
+
+
+def _show_json(results: list[Result], worst: str, tally: Counter[str]) -> None:
+    output.objects(
+        {
+            **_facts(result.check),
+            "state": result.state,
+            "findings": result.findings,
+            "since": result.since,
+            "sample": result.sample,
+            "error": result.error,
+            "seconds": result.seconds,
+        }
+        for result in results
+    )
+    output.objects([{"event": "checked", "state": worst, "checks": len(results), **{state: tally[state] for state in _CODES}}])
+
+
+def _facts(check: Check) -> dict[str, Any]:
+    facts = {"check": check.name, "title": check.title, "severity": check.severity, "dataset": check.dataset}
+    return {**facts, "meaning": check.meaning, "do": check.todo, "runbook": check.runbook, "query": check.statement.text}
+
+
+def _show_junit(results: list[Result], worst: str) -> None:
+    from xml.etree import ElementTree
+
+    failures = sum(result.state in ("warning", "critical") for result in results)
+    errors = sum(result.state == "unknown" for result in results)
+    suite = ElementTree.Element(
+        "testsuite", name="dbsvc check", tests=str(len(results)), failures=str(failures), errors=str(errors), skipped="0"
+    )
+    for result in results:
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=f"dbsvc.{result.check.dataset or 'all'}",
+            name=result.check.name,
+            time=str(result.seconds),
+        )
+        if result.state != "ok":
+            kind = "error" if result.error else "failure"
+            message = result.error or f"{result.findings} found: {result.check.title}"
+            problem = ElementTree.SubElement(case, kind, type=result.state, message=output.redact(message))
+            rows = [json.dumps(row, default=output.plain, ensure_ascii=False) for row in result.sample]
+            text = [*rows, result.check.meaning, f"Do: {result.check.todo}", result.check.statement.text]
+            problem.text = output.printable("\n".join(text))
+    print(ElementTree.tostring(suite, encoding="unicode"))
+
+
+def _explain(name: str) -> int:
+    from dbsvc.engine import checks
+    from dbsvc.engine.database import connect
+
+    with connect() as db:
+        (check,) = checks.choose(checks.load_checks(db.statements), [name], [])
+    thresholds = [
+        {"threshold": threshold, "value": value, "setting": check.setting(threshold), "meaning": check.thresholds[threshold][1]}
+        for threshold, value in check.read_thresholds().items()
+    ]
+    if output.options.results == "json":
+        output.objects([{**_facts(check), "thresholds": thresholds}])
+        return 0
+    print(f"{check.name}: {check.title} ({check.severity})\n\n{check.meaning}")
+    print(f"Do: {check.todo}\nMore: RUNBOOK.md, section {check.runbook}")
+    if thresholds:
+        output.table("", thresholds, ["threshold", "value", "setting", "meaning"])
+    query = check.statement.text.split("\n")[len(check.statement.comment) :]
+    print("\n" + "\n".join(query))
+    return 0

@@ -1,0 +1,170 @@
+"""Checks of what is published: each is a query in ``sql/checks`` that returns what is wrong, and says what it means.
+
+The leading comment of a check has a title, a severity, what to do, a RUNBOOK section, thresholds with their defaults, and what
+a finding means. A check is given its thresholds, and ``since`` and ``today`` if it asks for them. One that cannot run is
+unknown, never ok.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from dbsvc.engine.database import Database, Row, Transaction
+from dbsvc.engine.errors import DbsvcError, InputError
+from dbsvc.engine.log import event
+from dbsvc.engine.settings import read_number
+from dbsvc.engine.statements import THRESHOLD, Statement, Statements
+
+SAMPLE = 10  # rows of a finding that are kept to be shown
+
+#: The states of a check, from good to bad to worse; also Nagios's exit codes.
+STATES = ("ok", "warning", "critical", "unknown")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One file of ``sql/checks``."""
+
+    statement: Statement
+
+    @property
+    def name(self) -> str:
+        """Its file's name."""
+        return self.statement.name.rpartition("/")[2]
+
+    @property
+    def title(self) -> str:
+        """What it looks for, in a few words."""
+        return self.statement.header["title"]
+
+    @property
+    def severity(self) -> str:
+        """How bad a finding is: warning or critical."""
+        return self.statement.header["severity"]
+
+    @property
+    def dataset(self) -> str | None:
+        """Whose data it looks at; None if it is all of them."""
+        return self.statement.header.get("dataset")
+
+    @property
+    def todo(self) -> str:
+        """What to do about a finding."""
+        return self.statement.header["do"]
+
+    @property
+    def runbook(self) -> str:
+        """The section of the RUNBOOK that says more."""
+        return self.statement.header["runbook"]
+
+    @cached_property
+    def meaning(self) -> str:
+        """What a finding means."""
+        lines = [line.removeprefix("-- ") for line in self.statement.comment]
+        return " ".join(line for line in lines if not re.match(r"\w+: |:\w+ = ", line))
+
+    @cached_property
+    def thresholds(self) -> dict[str, tuple[str, str]]:
+        """Its thresholds: the default, and what it means."""
+        return {found[1]: (found[2], found[3]) for line in self.statement.comment if (found := THRESHOLD.match(line))}
+
+    def read_thresholds(self) -> dict[str, int | float]:
+        """Return the thresholds as they are set."""
+        return {name: read_number(self.setting(name), default) for name, (default, _) in self.thresholds.items()}
+
+    def setting(self, threshold: str) -> str:
+        """Return the name of the setting that changes a threshold."""
+        return f"DBSVC_CHECK_{self.name}_{threshold}".upper()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found: how many rows, the first of them, and since when it finds something."""
+
+    check: Check
+    state: str
+    findings: int | None = None
+    sample: list[Row] = field(default_factory=list)
+    seconds: float = 0.0
+    error: str | None = None
+    since: datetime | None = None
+
+
+def load_checks(statements: Statements) -> list[Check]:
+    """Return all checks, in the order of their names."""
+    return [Check(statement) for statement in statements.phase("checks")]
+
+
+def choose(checks: list[Check], only: Collection[str], datasets: Collection[str]) -> list[Check]:
+    """Return the checks of these names and datasets; all if none are given. Raises InputError for what is unknown."""
+    for kind, asked, known in (
+        ("check", only, {check.name for check in checks}),
+        ("dataset with checks", datasets, {check.dataset for check in checks if check.dataset}),
+    ):
+        if unknown := sorted(set(asked) - known):
+            raise InputError(f"There is no {kind} {', '.join(unknown)}; there is: {', '.join(sorted(known))}.")
+    return [check for check in checks if (not only or check.name in only) and (not datasets or check.dataset in datasets)]
+
+
+def run(db: Database, checks: list[Check], days: int, since: date | None = None) -> list[Result]:
+    """Run checks, each in a snapshot of its own, and keep their results. ``since`` is the first day they look at.
+
+    By default they look so many days back from the newest day of their data. Raises ConfigurationError for a threshold that
+    cannot be.
+    """
+    thresholds = {check.name: check.read_thresholds() for check in checks}
+    checked_at = datetime.now(UTC)
+    with db.snapshot() as tx:
+        newest = {row["dataset"]: row["newest"] for row in tx.run("monitoring/newest_days").rows}
+    results = []
+    for check in checks:
+        start = since or _look_back(newest.get(check.dataset or ""), days)
+        results.append(_run(db, check, {**thresholds[check.name], "since": start, "today": checked_at.date()}))
+        event("checked", **{name: getattr(results[-1], name) for name in ("state", "findings", "seconds")}, check=check.name)
+    return _keep(db, results, checked_at)
+
+
+def _run(db: Database, check: Check, parameters: Mapping[str, Any]) -> Result:
+    started = time.perf_counter()
+    sample: list[Row] = []
+    findings = 0
+    error = None
+    try:
+        with db.snapshot() as tx:
+            used = {name: parameters[name] for name in check.statement.parameters}
+            for row in tx.stream(check.statement.name, **used):
+                findings += 1
+                if len(sample) < SAMPLE:
+                    sample.append(row)
+    except DbsvcError as failure:
+        error = str(failure)
+    seconds = round(time.perf_counter() - started, 3)
+    if error:
+        return Result(check, "unknown", seconds=seconds, error=error)
+    return Result(check, check.severity if findings else "ok", findings, sample, seconds)
+
+
+def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Result]:
+    """Store the results, and add since when each check finds something."""
+    columns = ("check_name", "checked_at", "state", "findings", "seconds")
+    rows = [(result.check.name, checked_at, result.state, result.findings, result.seconds) for result in results]
+
+    def keep(tx: Transaction) -> dict[str, datetime]:
+        tx.insert_rows("check_results", columns, rows)
+        return {row["check_name"]: row["checked_at"] for row in tx.run("monitoring/failing_since").rows}
+
+    since = db.run_transaction(keep)
+    return [replace(result, since=since.get(result.check.name)) if result.findings else result for result in results]
+
+
+def _look_back(newest: Any, days: int) -> date:
+    if newest is None:
+        return date.min
+    newest = newest if isinstance(newest, date) else date.fromisoformat(newest)
+    return newest - timedelta(days) if newest > date.min + timedelta(days) else date.min

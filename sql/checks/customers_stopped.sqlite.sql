@@ -1,0 +1,19 @@
+-- title: Customers that stopped
+-- severity: warning
+-- dataset: usage
+-- do: Ask whether the customer left. If not, part of a delivery is missing: load it with dbsvc ingest FILE
+-- runbook: customers_stopped
+-- :min_days = 5: how many days with bills make a regular customer
+-- :silent_days = 7: how many days without a bill a regular customer is missed after
+-- A customer who had bills on many days has none any more, while others do.
+SELECT
+    customer_name,
+    count(DISTINCT bill_date) AS days,
+    max(bill_date) AS last_bill
+FROM bills
+WHERE bill_date >= :since
+GROUP BY customer_name
+HAVING
+    count(DISTINCT bill_date) >= :min_days
+    AND max(bill_date) < date((SELECT max(newest.bill_date) FROM bills AS newest), '-' || :silent_days || ' days')
+ORDER BY last_bill, customer_name
