@@ -20,6 +20,7 @@ from dbsvc.engine.database import Database
 T = TypeVar("T")
 
 _SHORT = 10  # characters: a date; what is no longer is not folded
+_WIDEST = 10_000  # characters
 _STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
 
 
@@ -120,7 +121,10 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str],
         shown.add_column(column.replace("_", " "), justify=justify, no_wrap=whole, overflow="fold")
     for row in rows:
         shown.add_row(*(_cell(row.get(column)) for column in columns))
-    _console().print(shown, markup=False)
+    console = _console()
+    # a terminal that is too narrow folds the lines; a number is never cut off
+    console.width = max(console.width, console.measure(shown, options=console.options.update(max_width=_WIDEST)).minimum)
+    console.print(shown, markup=False)
 
 
 def ledger(title: str, loads: Sequence[Mapping[str, Any]], buckets: Sequence[str], state: str) -> None:

@@ -190,8 +190,8 @@ def test_runbook_disputed_rates(url: str, db: Database, foreign: Path) -> None:
     with serving() as server:
         assert run("dbsvc fx --missing", foreign.parent, DATABASE_URL=url, **server.env()).returncode == 0
         server.answer = quoting(ILS="3.25")
-        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[:1], **server.env())
+        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[:2], **server.env())
         assert stored(db)[2] == ("ILS", "3.2", False)
-        assert '"disputes": 1' in run("dbsvc revenue --explain", foreign.parent, DATABASE_URL=url).stdout
-        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[1:], **server.env())
+        assert '"disputed_rate": "3.25"' in run("dbsvc revenue --explain", foreign.parent, DATABASE_URL=url).stdout
+        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[2:], **server.env())
     assert stored(db)[2] == ("ILS", "3.25", False)

@@ -17,7 +17,16 @@ from dbsvc import ConfigurationError, Database, Transaction, connect, migrate
 from dbsvc.engine import migrations
 from dbsvc.engine.migrations import ensure_schema, read_schema, reset, rollback
 
-MIGRATIONS = ["0001_ledger", "0002_usage", "0003_streams", "0004_registries", "0005_telemetry", "0006_fx", "0007_revenue", "0008_checks"]
+MIGRATIONS = [
+    "0001_ledger",
+    "0002_usage",
+    "0003_streams",
+    "0004_registries",
+    "0005_telemetry",
+    "0006_fx",
+    "0007_revenue",
+    "0008_checks",
+]
 TABLES = {
     "bills",
     "bills_history",
