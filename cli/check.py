@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from dbsvc.cli import output
+from dbsvc.cli import output, signals
 from dbsvc.cli.data import open_database
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on
         chosen = checks.choose(checks.load_checks(db.statements), _split(only), _split(datasets))
         first = since.date() if since else None
         results = output.interruptible(db, lambda: checks.run(db, chosen, days, first))
+    for result in results:
+        signals.families["check_state"][result.check.name] = _CODES[result.state]
+        signals.families["check_findings"][result.check.name] = result.findings or 0
     tally = Counter(result.state for result in results)
     worst = next((state for state in _WORST if tally[state]), "ok")
     if output.options.results == "json":

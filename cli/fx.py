@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import output, signals
 from dbsvc.cli.data import open_database
 
 if TYPE_CHECKING:
@@ -134,14 +134,14 @@ def _carry_out(db: Database, plan: Plan, started: float, **choices: bool) -> int
     return _NOT_FINAL if any(row["outcome"] == "not_final" for row in rows) else 0
 
 
-def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, **more: Any) -> None:
+def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, retries: int, **more: Any) -> None:
     from dbsvc.engine.fx import OUTCOMES
-    from dbsvc.engine.log import event
 
     tally = Counter(row["outcome"] for row in rows)
     line = {"requests": requests, **{outcome: tally[outcome] for outcome in (*OUTCOMES, "already_stored")}}
-    line |= {"too_early": len(plan.too_early), **more}
-    event("fx", **line)
+    line |= {"too_early": len(plan.too_early), "retries": retries, **more}
+    signals.numbers.update(requests=requests, retries=retries)
+    signals.families["rates"].update({outcome: tally[outcome] for outcome in (*OUTCOMES, "already_stored")})
     if output.results_are_json():
         output.objects(rows)
         output.objects([{"event": "fx", **line}])

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from dbsvc.engine import log, settings
@@ -26,11 +27,14 @@ _STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
 
 @dataclass
 class Options:
-    """The options that every command shares; None until chosen."""
+    """The options that every command shares; None until chosen; and which command it is."""
 
     results: str | None = None
     logs: str | None = None
     debug: bool = False
+    metrics: Path | None = None
+    #: which command is run
+    command: str = ""
 
 
 options = Options()
