@@ -132,12 +132,12 @@ def _show(results: list[Result]) -> None:
     ]
     output.table("", rows, ["state", "check", "found", "since", "what"], right=["found"])
     for result in found:
-        title = f"{result.check.name}: {result.check.title}"
+        print(f"{result.check.name}: {result.check.title}")
         if result.error:
-            print(f"{title}\n{output.redact(result.error)}")
+            print(f"{output.redact(result.error)}\n")
             continue
         more = (result.findings or 0) - len(result.sample)
-        output.table(title, result.sample, list(result.sample[0]))
+        output.table("", result.sample, list(result.sample[0]))
         if more:
             print(f"... and {more:,} more.")
         print(f"{result.check.meaning}\nDo: {result.check.todo}")

@@ -148,7 +148,8 @@ def _count(report: dict[str, Any]) -> Counter[str]:
     """Count a file, what became of it, and the records that were published now."""
     from dbsvc.engine.ingest import BUCKETS
 
-    signals.families["phase_seconds"].update(report.get("seconds", {}))
+    for phase, seconds in report.get("seconds", {}).items():
+        signals.families["phase_seconds"][phase] = round(signals.families["phase_seconds"][phase] + seconds, 3)
     buckets = ("read", *BUCKETS) if report["outcome"] == "published" else ()
     return Counter({"files": 1, report["outcome"].replace(" ", "_"): 1, **{bucket: report[bucket] for bucket in buckets}})
 

@@ -36,9 +36,7 @@ def finish(command: str, code: int, metrics_file: Path | None) -> None:
     from dbsvc.engine.log import event
 
     seconds = round(time.perf_counter() - _started, 3)
-    for value, number in families["phase_seconds"].items():
-        families["phase_seconds"][value] = round(number, 3)
-    fields: dict[str, Any] = {**numbers, **{family: dict(labelled) for family, labelled in families.items() if labelled}}
+    fields: dict[str, Any] = {**numbers, **{family: dict(labelled) for family, labelled in families.items()}}
     event("run", command=command, exit_code=code, seconds=seconds, **fields)
     if metrics_file:
         try:

@@ -39,5 +39,4 @@ def test_a_check_finds_nothing_where_it_nearly_would(db: Database, name: str) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_check_finds_nothing_in_an_empty_database(db: Database, name: str) -> None:
-    case = CASES[name]
-    assert find(db, name, case.since, case.today, **case.thresholds) == []
+    assert find(db, name, CASES[name].since, CASES[name].today) == []
