@@ -16,7 +16,9 @@ from dbsvc import connect
 from dbsvc.cli import data, main
 from dbsvc.cli import db as schema
 from dbsvc.engine import Database, ingest
+from dbsvc.engine.checks import load_checks
 from dbsvc.engine.settings import _VARIABLES
+from dbsvc.engine.statements import Statements
 from tests.currencylayer import changed, quoting, serving
 from tests.helpers import load, query, register, stage, statuses, usage_csv, write
 
@@ -25,6 +27,15 @@ README = (ROOT / "README.md").read_text()
 RUNBOOK = (ROOT / "RUNBOOK.md").read_text()
 
 STATES = ("staging", "staged", "held", "published", "discarded")
+INCIDENTS = (
+    "SIGTERM during ingestion",
+    "A connection lost mid-transaction",
+    "Two instances on one dataset",
+    "A restored backup",
+    "A wrong file was published",
+    "A changed rate",
+)
+RATES = ("Rates are missing", "Rates are not final", "Rates are disputed")
 EXIT_CODES = ("0", "1", "2", "65", "66", "69", "75", "78", "130", "143")
 
 
@@ -78,9 +89,10 @@ def test_readme_names_every_command_and_setting() -> None:
         assert f"| `{variable}` |" in README
 
 
-def test_runbook_has_every_state_and_exit_code() -> None:
-    titles = re.findall(r"^### (\w+)$", RUNBOOK, re.MULTILINE)
-    assert titles == [*STATES, *EXIT_CODES]
+def test_runbook_has_a_section_for_every_state_exit_code_incident_and_check() -> None:
+    titles = re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE)
+    checks = {check.runbook for check in load_checks(Statements(("sqlite",)))}
+    assert {*STATES, *EXIT_CODES, *INCIDENTS, *RATES, *checks} == set(titles)
     assert all(section(title) for title in titles)
 
 
@@ -151,9 +163,11 @@ def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> No
     follow(url, "published", bad, lambda blocks: blocks[1:])
 
 
-@pytest.mark.parametrize("code", EXIT_CODES)
-def test_runbook_exit_code_commands_work(url: str, good: Path, code: str) -> None:
-    follow(url, code, good, lambda blocks: blocks)
+@pytest.mark.parametrize("title", [*EXIT_CODES, *INCIDENTS])
+def test_runbook_commands_work(url: str, db: Database, good: Path, title: str) -> None:
+    if title in INCIDENTS:
+        load(db, good)
+    follow(url, title, good, lambda blocks: blocks)
 
 
 @pytest.fixture
