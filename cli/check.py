@@ -12,7 +12,6 @@ import typer
 from typer.core import TyperCommand
 
 from dbsvc.cli import output, signals
-from dbsvc.cli.data import open_database
 
 if TYPE_CHECKING:
     from dbsvc.engine.checks import Check, Result
@@ -68,11 +67,13 @@ def check(
 
 
 def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on: FailOn) -> int:
-    from dbsvc.engine import checks
+    from dbsvc.engine import checks, connect
+    from dbsvc.engine.migrations import require_schema
     from dbsvc.engine.settings import read_settings
 
     days = read_settings().check_days
-    with open_database() as db:
+    with connect() as db:
+        require_schema(db)  # and make none: a wrong DATABASE_URL would be found in perfect order
         chosen = checks.choose(checks.load_checks(db.statements), _split(only), _split(datasets))
         first = since.date() if since else None
         results = output.interruptible(db, lambda: checks.run(db, chosen, days, first))
@@ -192,8 +193,7 @@ def _show_junit(results: list[Result], worst: str) -> None:
 
 
 def _explain(name: str) -> int:
-    from dbsvc.engine import checks
-    from dbsvc.engine.database import connect
+    from dbsvc.engine import checks, connect
 
     with connect() as db:
         (check,) = checks.choose(checks.load_checks(db.statements), [name], [])

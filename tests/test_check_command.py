@@ -205,6 +205,8 @@ def test_what_people_read(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
         assert f"$ dbsvc check {' '.join(arguments)}\nexit code {ran.code}\n{shown}" == snapshot
 
     run(*SOME)
+    cli("db", "migrate")
+    run(*SOME)
     gap(cli)
     no_rate(cli)
     run(*SOME)
@@ -216,6 +218,7 @@ def test_what_people_read(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
 
 def test_a_person_on_a_terminal_is_spared_the_perfdata(tmp_path: Path) -> None:
     cli = Cli(tmp_path)
+    cli("db", "migrate")
     assert cli.on_a_terminal("check", *SOME).splitlines()[0] == "OK: 3 checks are fine"
 
 

@@ -119,6 +119,15 @@ def after(url: str) -> list[str]:
         return statuses(db)
 
 
+def test_runbook_begins_with_commands_that_work(url: str, db: Database, good: Path) -> None:
+    load(db, good)
+    blocks = re.findall(r"^```sh\n(.*?)^```", RUNBOOK[: RUNBOOK.index("## States")], re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        ran = run(f"set -e\n{block}", good.parent, DATABASE_URL=url, LOAD="1", FILE=str(good), DAY="2021-10-01")
+        assert ran.returncode == 0, (block, ran.stdout, ran.stderr)
+
+
 @pytest.mark.parametrize("state", ["staging", "staged"])
 def test_runbook_unfinished(url: str, db: Database, good: Path, state: str) -> None:
     registered = register(db, good)
