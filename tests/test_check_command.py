@@ -105,7 +105,9 @@ def test_a_check_that_cannot_run_is_unknown_and_never_ok(cli: Cli, db: Database)
     ],
 )
 def test_what_cannot_be_checked_is_unknown(tmp_path: Path, arguments: list[str], env: dict[str, str], says: str) -> None:
-    ran = Cli(tmp_path)("check", *arguments, env=env)
+    cli = Cli(tmp_path)
+    cli("db", "migrate")
+    ran = cli("check", *arguments, env=env)
     assert (ran.code, first_line(ran)[: len(says)]) == (3, says)
     assert b"Geheim" not in ran.out + ran.err
 
