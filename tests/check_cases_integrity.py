@@ -252,7 +252,7 @@ CASES = {
         nearly=[lambda db: _orphan_telemetry(db, EVE, EVE, EVE, EVE_OF_EVE)],
         expected=[
             {"what": "event of an unknown inverter", "inverter_id": "ghost", "row_count": "1"},
-            {"what": "event whose load is not published", "inverter_id": "I2", "row_count": "1"},
+            {"what": "reading of a load that is not published", "inverter_id": "I2", "row_count": "1"},
             {"what": "reading without its event", "inverter_id": "I1", "row_count": "1"},
             {"what": "summary without a reading", "inverter_id": "I2", "row_count": "1"},
         ],
@@ -262,7 +262,7 @@ CASES = {
         trips=[lambda db: _damage_readings(db, "2025-04-01T00:00")],
         nearly=[_odd_readings],
         expected=[
-            {"event_id": "a", "what": "another event has a greater id"},
+            {"event_id": "e1", "what": "the reading is of a lesser event"},
             {"event_id": "e2", "what": "there is no reading", "ac_power_w": ""},
             {"event_id": "e3", "what": "the values differ", "ac_power_w": "1000.001", "expected_w": "1000.0"},
             {"event_id": "e4", "what": "the values differ", "ac_power_w": "1000.0", "expected_w": "1000.0"},

@@ -3,9 +3,9 @@
 -- dataset: telemetry
 -- do: Nothing of the program does this: find out who changed telemetry or registries. Then restore the database from a backup
 -- runbook: telemetry_orphaned
--- An event comes with a published load, from an inverter that is known; a reading is taken from an event; a day's summary is made
--- of readings. Here one of these is missing. Looks at times since the first day, by UTC. Inverters are found by jumping from one
--- to the next in the index, however many events there are.
+-- An event comes from an inverter that is known; a reading is taken from an event, which came with a published load; a day's
+-- summary is made of readings. Here one of these is missing. Looks at times since the first day, by UTC. Inverters are found by
+-- jumping from one to the next in the index, however many events there are.
 WITH RECURSIVE senders AS (
     SELECT min(events.inverter_id) AS inverter_id
     FROM inverter_telemetry_raw AS events
@@ -47,32 +47,22 @@ WHERE
 GROUP BY senders.inverter_id
 UNION ALL
 SELECT
-    'event whose load is not published',
-    senders.inverter_id,
-    min(events.event_time),
-    max(events.event_time),
-    count(*)
-FROM senders
-CROSS JOIN inverter_telemetry_raw AS events
-WHERE
-    senders.inverter_id = events.inverter_id
-    AND events.event_time >= :since
-    AND events.load_id NOT IN (SELECT loads.load_id FROM loads WHERE loads.status = 'published')
-GROUP BY senders.inverter_id
-UNION ALL
-SELECT
-    'reading without its event',
+    CASE WHEN events.event_id IS NULL THEN 'reading without its event' ELSE 'reading of a load that is not published' END,
     readers.inverter_id,
     min(readings.event_time),
     max(readings.event_time),
     count(*)
 FROM readers
 CROSS JOIN inverter_telemetry_clean AS readings
+LEFT JOIN inverter_telemetry_raw AS events ON readings.event_id = events.event_id
 WHERE
     readers.inverter_id = readings.inverter_id
     AND readings.event_time >= :since
-    AND NOT EXISTS (SELECT 1 FROM inverter_telemetry_raw AS events WHERE events.event_id = readings.event_id)
-GROUP BY readers.inverter_id
+    AND (
+        events.event_id IS NULL
+        OR events.load_id NOT IN (SELECT loads.load_id FROM loads WHERE loads.status = 'published')
+    )
+GROUP BY readers.inverter_id, events.event_id IS NULL
 UNION ALL
 SELECT
     'summary without a reading',
