@@ -17,7 +17,10 @@ WITH wrong AS (
     FROM inverters
     CROSS JOIN inverter_telemetry_raw AS events
     LEFT JOIN inverter_telemetry_clean AS readings
-        ON events.inverter_id = readings.inverter_id AND events.event_time = readings.event_time
+        ON
+            events.inverter_id = readings.inverter_id
+            AND events.event_time = readings.event_time
+            AND readings.event_time >= :since
     WHERE
         inverters.inverter_id = events.inverter_id
         AND events.event_time >= :since
