@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 
 from dbsvc.engine import Database
-from dbsvc.engine.ingest import release
+from dbsvc.engine.ingest import release, retry
+from dbsvc.engine.settings import Settings
 from tests.check_case import Case, bills, deliver, execute
 from tests.check_cases_change import INVERTERS, PLANTS, change_bills, events, telemetry
 
@@ -74,12 +75,15 @@ def _change_amounts(db: Database) -> None:
 
 
 def _change_hardly(db: Database) -> None:
-    """Less than a whole unit, a load that repeated something, one that lost a bill; and changes that are in order."""
+    """Less than a whole unit; a load that repeated something, or lost a bill; changes that are in order; a retried reject."""
     deliver(db, bills({"bill": 1, "one": "5.7"}, {"bill": 1, "one": "6.7"}, {"bill": 2}))
     deliver(db, bills({"bill": 2, "one": "100"}, {"bill": 3}))
     deliver(db, bills({"bill": 2, "one": "200"}))
     deliver(db, bills({"bill": 2, "one": "200"}, {"bill": 4}))
     deliver(db, bills({"bill": 5}, {"bill": 6}))
+    waits = deliver(db, bills({"bill": 7, "currency": "QQQ"}, {"bill": 8}))
+    execute(db, "INSERT INTO currencies (code) VALUES ('QQQ')")
+    assert retry(db, waits.load["load_id"], Settings()).passed == 1
     execute(
         db,
         "UPDATE bills SET product1_revenue = '1.99000000' WHERE bill_id = 3",
