@@ -81,7 +81,7 @@ def _change_hardly(db: Database) -> None:
     deliver(db, bills({"bill": 2, "one": "200"}))
     deliver(db, bills({"bill": 2, "one": "200"}, {"bill": 4}))
     deliver(db, bills({"bill": 5}, {"bill": 6}))
-    waits = deliver(db, bills({"bill": 7, "currency": "QQQ"}, {"bill": 8}))
+    waits = deliver(db, bills({"bill": 7, "currency": "QQQ", "one": 40}, {"bill": 8, "one": 40}))
     execute(db, "INSERT INTO currencies (code) VALUES ('QQQ')")
     assert retry(db, waits.load["load_id"], Settings()).passed == 1
     execute(
