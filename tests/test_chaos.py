@@ -455,7 +455,7 @@ def test_connection_cut_in_each_phase(postgres_url: str, files: list[Path], calm
             await_blocked(postgres_url)  # it tries again, and waits again
             cut(postgres_url)
         instance.succeed()
-        assert instance.logged("ingested")[0]["retries"] >= 2
+        assert instance.logged("run")[0]["retries"] >= 2
     assert_same(postgres_url, calm(0, 1))
     assert len(reader.states) == 2
     assert reader.lost == []
