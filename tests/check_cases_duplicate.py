@@ -27,9 +27,14 @@ def _same(unchanged: int, changed: int, rejected: int = 0) -> bytes:
 
 
 def _with_repeats(name: str, records: int, duplicate: int, superseded: int) -> bytes:
-    """A file of so many records in all."""
-    good = [{"name": name, "bill": n} for n in range(records - duplicate - superseded)]
-    return bills(*good, *good[:duplicate], *({**bill, "one": "9"} for bill in good[:superseded]))
+    """A file of so many records in all; its total is that of a few, so that no audit holds it."""
+    good = [{"name": name, "bill": n, "one": "0.5", "two": "0.5"} for n in range(records - duplicate - superseded)]
+    return bills(
+        {**good[0], "one": "5"},
+        *good[1:],
+        *good[1 : duplicate + 1],
+        *({**bill, "one": "0.9"} for bill in good[len(good) - superseded :]),
+    )
 
 
 def _deliver_with_repeats(db: Database, usual: Sequence[int], records: int, duplicate: int, superseded: int) -> None:
