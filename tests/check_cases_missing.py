@@ -74,12 +74,13 @@ def _summarise_days(db: Database, low: int) -> None:
 
 
 def _send_with_gaps(db: Database, gap_a: timedelta, gap_b: timedelta, steps: int) -> None:
-    """A reports every minute, B every five, C every minute but seldom, D stops in the evening: each is silent once."""
+    """A reports every minute, B every five on two days, C has few readings, D goes on after midnight: each is silent once."""
     register_inverters(db, "A", "B", "C", "D")
     minute = timedelta(minutes=1)
     send(
         db,
         *(("A", time) for time in _times("2025-04-01 06:00", [minute] * 5 + [gap_a] + [minute] * (steps - 6))),
+        *(("B", time) for time in _times("2025-03-31 06:00", [5 * minute] * 8)),
         *(("B", time) for time in _times("2025-04-01 06:00", [5 * minute] * 8 + [gap_b] + [5 * minute] * 8)),
         *(("C", time) for time in _times("2025-04-01 06:00", [minute] * 8 + [60 * minute])),
         # the day ends at 18:30 in Kolkata
@@ -181,7 +182,7 @@ CASES = {
         trips=[lambda db: _send_with_gaps(db, timedelta(minutes=15), timedelta(minutes=25, seconds=1), 10)],
         nearly=[lambda db: _send_with_gaps(db, timedelta(minutes=14, seconds=59), timedelta(minutes=25), 10)],
         expected=[
-            {"plant_id": "P", "inverter_id": "A", "day": "2025-04-01", "minutes": "15", "usual_seconds": "60"},
+            {"plant_id": "P", "inverter_id": "A", "day": "2025-04-01", "minutes": "15", "usual_seconds": "144"},
             {"plant_id": "P", "inverter_id": "B", "day": "2025-04-01", "minutes": "25", "usual_seconds": "300"},
         ],
     ),

@@ -5,62 +5,28 @@
 -- runbook: telemetry_gaps
 -- :factor = 5: a gap is longer than so many times the inverter's usual interval
 -- :min_minutes = 15: and takes at least so many minutes
--- :min_steps = 10: how many intervals within days an inverter needs before one is usual
+-- :min_steps = 10: how many intervals within days an inverter needs before any is usual
 -- Between two readings of one day an inverter was silent for much longer than it usually is. What it did in between is unknown,
--- and the day's average leaves it out. The usual interval is the median of those within days, in whole seconds. Long intervals
--- are kept one by one, short ones are only counted.
-WITH readings AS (
-    SELECT
-        clean.inverter_id,
-        clean.plant_id,
-        clean.day,
-        clean.event_time,
-        lag(clean.day) OVER moments AS day_before,
-        lag(clean.event_time) OVER moments AS time_before
-    FROM inverters -- whose readings since then are looked up
-    CROSS JOIN inverter_telemetry_clean AS clean
-    WHERE
-        inverters.inverter_id = clean.inverter_id
-        AND clean.event_time >= date(:since, '-1 day')
-        AND clean.day >= :since
-    WINDOW moments AS (PARTITION BY clean.inverter_id ORDER BY clean.event_time)
-),
+-- and the day's average leaves it out. The usual interval is the median of the days' average intervals, in whole seconds.
 
-steps AS (
-    SELECT
-        *,
-        cast(strftime('%s', event_time) AS integer) - cast(strftime('%s', time_before) AS integer) AS seconds
-    FROM readings
-    WHERE day = day_before
-),
-
-sorted_out AS (
-    SELECT
-        *,
-        CASE WHEN seconds >= :min_minutes * 60 THEN time_before END AS silent_from
-    FROM steps
-),
-
-counted AS (
+-- After each reading the next one is looked up, which is faster here than a window over all of them.
+WITH daily AS (
     SELECT
         inverter_id,
-        seconds,
-        silent_from,
-        min(event_time) AS silent_until,
-        min(plant_id) AS plant_id,
-        min(day) AS day,
-        count(*) AS steps
-    FROM sorted_out
-    GROUP BY inverter_id, seconds, silent_from
+        points - 1 AS steps,
+        (unixepoch(last_event_time) - unixepoch(first_event_time)) / (points - 1) AS seconds
+    FROM inverter_daily_summary
+    WHERE day >= :since AND points > 1
 ),
 
 ranked AS (
     SELECT
         inverter_id,
         seconds,
-        sum(steps) OVER (PARTITION BY inverter_id ORDER BY seconds) AS up_to,
+        row_number() OVER (PARTITION BY inverter_id ORDER BY seconds) AS nth,
+        count(*) OVER (PARTITION BY inverter_id) AS days,
         sum(steps) OVER (PARTITION BY inverter_id) AS steps
-    FROM counted
+    FROM daily
 ),
 
 usual AS (
@@ -68,19 +34,56 @@ usual AS (
         inverter_id,
         min(seconds) AS seconds
     FROM ranked
-    WHERE steps >= :min_steps AND 2 * up_to >= steps
+    WHERE steps >= :min_steps AND 2 * nth >= days
     GROUP BY inverter_id
+),
+
+steps AS (
+    SELECT
+        clean.inverter_id,
+        clean.event_time AS time_before,
+        (
+            SELECT min(later.event_time)
+            FROM inverter_telemetry_clean AS later
+            WHERE later.inverter_id = clean.inverter_id AND later.event_time > clean.event_time
+        ) AS event_time
+    FROM inverters -- whose readings since then are looked up
+    CROSS JOIN inverter_telemetry_clean AS clean
+    WHERE inverters.inverter_id = clean.inverter_id AND clean.event_time >= date(:since, '-1 day')
+),
+
+-- a second of grace, for the fractions that are cut off
+long_steps AS (
+    SELECT *
+    FROM steps
+    WHERE event_time > datetime(time_before, '+' || (:min_minutes * 60 - 1) || ' seconds')
+),
+
+silences AS (
+    SELECT
+        later.plant_id,
+        later.inverter_id,
+        later.day,
+        long_steps.time_before AS silent_from,
+        long_steps.event_time AS silent_until,
+        unixepoch(long_steps.event_time) - unixepoch(long_steps.time_before) AS seconds
+    FROM long_steps
+    INNER JOIN inverter_telemetry_clean AS earlier
+        ON long_steps.inverter_id = earlier.inverter_id AND long_steps.time_before = earlier.event_time
+    INNER JOIN inverter_telemetry_clean AS later
+        ON long_steps.inverter_id = later.inverter_id AND long_steps.event_time = later.event_time
+    WHERE earlier.day = later.day AND later.day >= :since
 )
 
 SELECT
-    counted.plant_id,
-    counted.inverter_id,
-    counted.day,
-    counted.silent_from,
-    counted.silent_until,
-    counted.seconds / 60 AS minutes,
+    silences.plant_id,
+    silences.inverter_id,
+    silences.day,
+    silences.silent_from,
+    silences.silent_until,
+    silences.seconds / 60 AS minutes,
     usual.seconds AS usual_seconds
-FROM counted
-INNER JOIN usual ON counted.inverter_id = usual.inverter_id
-WHERE counted.silent_from IS NOT NULL AND counted.seconds > usual.seconds * :factor
-ORDER BY counted.inverter_id, counted.silent_from
+FROM silences
+INNER JOIN usual ON silences.inverter_id = usual.inverter_id
+WHERE silences.seconds >= :min_minutes * 60 AND silences.seconds > usual.seconds * :factor
+ORDER BY silences.inverter_id, silences.silent_from

@@ -18,6 +18,7 @@ FROM bills
 WHERE
     bill_date >= :since
     AND NOT (product1_revenue = '0.00000000' AND product2_revenue = '0.00000000')
-GROUP BY bill_date, customer_name, currency, product1_revenue, product2_revenue
+-- sorted by what differs most
+GROUP BY bill_date, product1_revenue, product2_revenue, customer_name, currency
 HAVING count(*) > 1
 ORDER BY bill_date, first_bill_id
