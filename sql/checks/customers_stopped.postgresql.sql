@@ -24,5 +24,5 @@ FROM customer_days
 GROUP BY customer_name
 HAVING
     count(*) >= :min_days
-    AND max(bill_date) < (SELECT max(newest.bill_date) FROM bills AS newest) - :silent_days
+    AND max(bill_date) < (SELECT max(newest.bill_date) FROM bills AS newest) - :silent_days * interval '1 day'
 ORDER BY last_bill, customer_name
