@@ -40,6 +40,10 @@ bench *arguments:
 bench-telemetry *arguments:
     python bench/telemetry.py {{arguments}}
 
+# Compare `dbsvc check` with loading 5 % of what it looks at.
+bench-check *arguments:
+    python bench/check.py {{arguments}}
+
 # Pin the requirements anew.
 pin:
     uv export -q --format requirements-txt --no-emit-project --no-hashes --no-annotate --no-header --no-dev > requirements.txt

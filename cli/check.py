@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from dbsvc.cli import output
-from dbsvc.cli.data import open_database
+from dbsvc.cli import output, signals
 
 if TYPE_CHECKING:
     from dbsvc.engine.checks import Check, Result
@@ -68,14 +67,19 @@ def check(
 
 
 def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on: FailOn) -> int:
-    from dbsvc.engine import checks
+    from dbsvc.engine import checks, connect
+    from dbsvc.engine.migrations import require_schema
     from dbsvc.engine.settings import read_settings
 
     days = read_settings().check_days
-    with open_database() as db:
+    with connect() as db:
+        require_schema(db)  # and make none: a wrong DATABASE_URL would be found in perfect order
         chosen = checks.choose(checks.load_checks(db.statements), _split(only), _split(datasets))
         first = since.date() if since else None
         results = output.interruptible(db, lambda: checks.run(db, chosen, days, first))
+    for result in results:
+        signals.families["check_state"][result.check.name] = _CODES[result.state]
+        signals.families["check_findings"][result.check.name] = result.findings or 0
     tally = Counter(result.state for result in results)
     worst = next((state for state in _WORST if tally[state]), "ok")
     if output.options.results == "json":
@@ -129,12 +133,12 @@ def _show(results: list[Result]) -> None:
     ]
     output.table("", rows, ["state", "check", "found", "since", "what"], right=["found"])
     for result in found:
-        title = f"{result.check.name}: {result.check.title}"
+        print(f"{result.check.name}: {result.check.title}")
         if result.error:
-            print(f"{title}\n{output.redact(result.error)}")
+            print(f"{output.redact(result.error)}\n")
             continue
         more = (result.findings or 0) - len(result.sample)
-        output.table(title, result.sample, list(result.sample[0]))
+        output.table("", result.sample, list(result.sample[0]))
         if more:
             print(f"... and {more:,} more.")
         print(f"{result.check.meaning}\nDo: {result.check.todo}")
@@ -189,8 +193,7 @@ def _show_junit(results: list[Result], worst: str) -> None:
 
 
 def _explain(name: str) -> int:
-    from dbsvc.engine import checks
-    from dbsvc.engine.database import connect
+    from dbsvc.engine import checks, connect
 
     with connect() as db:
         (check,) = checks.choose(checks.load_checks(db.statements), [name], [])

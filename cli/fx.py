@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import output, signals
 from dbsvc.cli.data import open_database
 
 if TYPE_CHECKING:
@@ -47,17 +47,21 @@ def fx(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many calls it would cost, and ask nobody.")] = False,
 ) -> None:
     """Fetch historical exchange rates against USD, and store them once. What is stored costs no call."""
+    codes = sorted({code.strip().upper() for codes in currency or () for code in codes.split(",") if code.strip()})
     if (date is not None) + (first is not None or last is not None) + missing != 1:
         raise typer.BadParameter("Name the days by one of --date, --from with --to, and --missing.")
     if (first is None) != (last is None):
         raise typer.BadParameter("--from and --to go together.")
+    if first and last and first > last:
+        raise typer.BadParameter("--from is after --to.")
+    if currency and not codes:
+        raise typer.BadParameter("--currency names currencies by their codes, such as EUR,ILS.")
     if timeframe and date:
         raise typer.BadParameter("--timeframe goes with --from and --to, or with --missing.")
     if accept and not refresh:
         raise typer.BadParameter("--accept goes with --refresh.")
     if refresh and missing:
         raise typer.BadParameter("--refresh goes with --date, or with --from and --to.")
-    codes = sorted({code.strip().upper() for codes in currency or () for code in codes.split(",") if code.strip()})
     span = None if missing else tuple(day.date() for day in (first or date, last or date) if day)
     started = time.perf_counter()
     with open_database() as db:
@@ -121,25 +125,25 @@ def _carry_out(db: Database, plan: Plan, started: float, **choices: bool) -> int
             with output.progress("rates", "calls") as progress:
                 output.interruptible(db, lambda: work(progress))
     finally:
+        for error in without:
+            output.error(str(error), error.exit_code)
         requests = provider.requests if provider else 0
         _show(rows, plan, requests, no_rates=len(without), retries=db.retries, seconds=round(time.perf_counter() - started, 3))
-    for error in without:
-        output.error(str(error), error.exit_code)
     if without:
         return without[0].exit_code
     return _NOT_FINAL if any(row["outcome"] == "not_final" for row in rows) else 0
 
 
-def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, **more: Any) -> None:
+def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, retries: int, **more: Any) -> None:
     from dbsvc.engine.fx import OUTCOMES
-    from dbsvc.engine.log import event
 
     tally = Counter(row["outcome"] for row in rows)
     line = {"requests": requests, **{outcome: tally[outcome] for outcome in (*OUTCOMES, "already_stored")}}
-    line |= {"too_early": len(plan.too_early), **more}
-    event("fx", **line)
+    line |= {"too_early": len(plan.too_early), "retries": retries, **more}
+    signals.numbers.update(requests=requests, retries=retries)
+    signals.families["rates"].update({outcome: tally[outcome] for outcome in (*OUTCOMES, "already_stored")})
     if output.results_are_json():
-        output.objects({name: value for name, value in row.items() if name != "inverse_rate"} for row in rows)
+        output.objects(rows)
         output.objects([{"event": "fx", **line}])
         return
     usual = ("stored", "already_stored", "unchanged")

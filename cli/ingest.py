@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import output, signals
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
@@ -90,7 +90,7 @@ def _ingest_one(db: Database, source: str, settings: Settings, jobs: int) -> lis
         with Delivery(source) as delivery, output.progress(source) as progress:
             header = read_header(delivery, load_datasets(db.statements))
             outcomes = ingest_all(db, delivery, header, settings, jobs=jobs, progress=progress)
-            reports.extend(_report(source, outcome) for outcome in outcomes)
+            reports.extend(_report(db, source, outcome) for outcome in outcomes)
     except (InputError, InputMissingError) as error:
         reports.append(_failure(source, error))
     for report in reports:
@@ -106,7 +106,7 @@ def _follow(db: Database, source: str, settings: Settings, jobs: int, every: flo
     ensure_schema(db)
     tally = Counter[str]()
     for outcome in follow(db, source, settings, jobs=jobs, every=every, idle=idle):
-        report = _report(source, outcome)
+        report = _report(db, source, outcome)
         tally += _count(report)
         _show(report)
         output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")
@@ -115,7 +115,11 @@ def _follow(db: Database, source: str, settings: Settings, jobs: int, every: flo
     return tally
 
 
-def _report(source: str, outcome: Outcome) -> dict[str, Any]:
+def _report(db: Database, source: str, outcome: Outcome) -> dict[str, Any]:
+    if outcome.load["rejected"] and outcome.load["status"] == "published" and not outcome.already:
+        with db.snapshot() as tx:
+            for row in tx.run("ledger/count_reasons", load_id=outcome.load["load_id"]).rows:
+                signals.families["rejected"].update(dict.fromkeys(row["reasons"].split(), row["records"]))
     load = {name: value for name, value in outcome.load.items() if name not in ("header", "source", "released")}
     word = "already published" if outcome.already else load["status"]
     code = _HELD if load["status"] in ("held", "discarded") else 0
@@ -144,6 +148,8 @@ def _count(report: dict[str, Any]) -> Counter[str]:
     """Count a file, what became of it, and the records that were published now."""
     from dbsvc.engine.ingest import BUCKETS
 
+    for phase, seconds in report.get("seconds", {}).items():
+        signals.families["phase_seconds"][phase] = round(signals.families["phase_seconds"][phase] + seconds, 3)
     buckets = ("read", *BUCKETS) if report["outcome"] == "published" else ()
     return Counter({"files": 1, report["outcome"].replace(" ", "_"): 1, **{bucket: report[bucket] for bucket in buckets}})
 
@@ -151,11 +157,12 @@ def _count(report: dict[str, Any]) -> Counter[str]:
 def _conclude(tally: Counter[str], reports: list[dict[str, Any]], *, retries: int, seconds: float) -> None:
     """End with the buckets and where to look next; for programs with one line that has every counter."""
     from dbsvc.engine.ingest import BUCKETS
-    from dbsvc.engine.log import event
 
     words = ("files", "published", "already_published", "held", "discarded", "skipped", "failed", "read", *BUCKETS)
     line: dict[str, Any] = {**{word: tally[word] for word in words}, "retries": retries, "seconds": seconds}
-    event("ingested", **line)
+    signals.numbers["retries"] = retries
+    for word in words[1:]:
+        signals.families["records" if word in ("read", *BUCKETS) else "files"][word] = tally[word]
     if output.results_are_json():
         output.objects([{"event": "ingested", **line}])
         return

@@ -7,11 +7,12 @@ import signal
 import sys
 import traceback
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from dbsvc.cli import check, data, db, fx, ingest, output, revenue
+from dbsvc.cli import check, data, db, fx, ingest, output, revenue, signals, trace
 
 
 class Results(StrEnum):
@@ -38,6 +39,7 @@ app.command(cls=check.Plugin)(check.check)
 app.add_typer(data.loads, name="loads")
 app.add_typer(data.rejects, name="rejects")
 app.command()(data.status)
+app.add_typer(trace.app, name="trace")
 app.add_typer(db.app, name="db")
 
 
@@ -63,6 +65,9 @@ def _shared(
         Logs | None,
         typer.Option("--log-format", help="Log every step. By default as JSON, and on a terminal only warnings."),
     ] = None,
+    metrics: Annotated[
+        Path | None, typer.Option("--metrics-file", help="Write metrics of this run for Prometheus's textfile collector.")
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
@@ -76,31 +81,51 @@ def _shared(
     if results in only and context.invoked_subcommand != only[results]:
         raise typer.BadParameter(f"--output {results} goes with `dbsvc {only[results]}`.")
     output.choose(results, logs, debug)
+    output.options.command, output.options.metrics = context.invoked_subcommand or "", metrics
 
 
 def main() -> NoReturn:
     """Run the command line and exit."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    code = 1
     try:
-        app(args=_shared_first(sys.argv[1:]), prog_name="dbsvc")
+        code = _run()
     except output.Stopped as stopped:
         output.error(str(stopped), stopped.exit_code)
+        _finish(stopped.exit_code)
         sys.stdout.flush()
         # Threads may still be rolling back, which the database does without us.
         os._exit(stopped.exit_code)
+    _finish(code)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command; returns the exit code."""
+    try:
+        app(args=_shared_first(sys.argv[1:]), prog_name="dbsvc")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except Exception as error:
         if output.options.debug:
             print(output.redact(traceback.format_exc()), file=sys.stderr)
-        code = getattr(error, "exit_code", code)
+        code = getattr(error, "exit_code", 1)
         expected = hasattr(error, "exit_code")
         output.error(str(error) if expected else f"Unexpected {type(error).__name__}: {error} (see --debug).", code)
-    sys.exit(code)
+        return int(code)
+    return 0
+
+
+def _finish(code: int) -> None:
+    if output.options.command:
+        signals.finish(output.options.command, code, output.options.metrics)
 
 
 def _stop(number: int, _frame: object) -> None:
     raise output.Stopped(number)
+
+
+_WITH_VALUE = ("--output", "--log-format", "--metrics-file")
 
 
 def _shared_first(arguments: list[str]) -> list[str]:
@@ -110,9 +135,9 @@ def _shared_first(arguments: list[str]) -> list[str]:
     for argument in rest:
         if argument == "--":
             others += [argument, *rest]
-        elif argument == "--debug" or argument.startswith(("--output=", "--log-format=")):
+        elif argument == "--debug" or argument.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):
             shared.append(argument)
-        elif argument in ("--output", "--log-format"):
+        elif argument in _WITH_VALUE:
             shared += [argument, *(value for value in [next(rest, None)] if value is not None)]
         else:
             others.append(argument)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from dbsvc.engine import log, settings
@@ -20,16 +21,20 @@ from dbsvc.engine.database import Database
 T = TypeVar("T")
 
 _SHORT = 10  # characters: a date; what is no longer is not folded
+_WIDEST = 10_000  # characters
 _STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
 
 
 @dataclass
 class Options:
-    """The options that every command shares; None until chosen."""
+    """The options that every command shares; None until chosen; and which command it is."""
 
     results: str | None = None
     logs: str | None = None
     debug: bool = False
+    metrics: Path | None = None
+    #: which command is run
+    command: str = ""
 
 
 options = Options()
@@ -120,7 +125,10 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str],
         shown.add_column(column.replace("_", " "), justify=justify, no_wrap=whole, overflow="fold")
     for row in rows:
         shown.add_row(*(_cell(row.get(column)) for column in columns))
-    _console().print(shown, markup=False)
+    console = _console()
+    # a terminal that is too narrow folds the lines; a number is never cut off
+    console.width = max(console.width, console.measure(shown, options=console.options.update(max_width=_WIDEST)).minimum)
+    console.print(shown, markup=False)
 
 
 def ledger(title: str, loads: Sequence[Mapping[str, Any]], buckets: Sequence[str], state: str) -> None:

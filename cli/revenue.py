@@ -55,7 +55,7 @@ def revenue(
     groups = [_without(row, "is_total") for row in rows if not row["is_total"]]
     (total,) = [_without(row, "is_total", "label") for row in rows if row["is_total"]]
     if by in (By.customer, By.currency):
-        groups.sort(key=lambda row: Decimal(row["revenue_usd"] or -1), reverse=True)
+        groups.sort(key=lambda row: (row["revenue_usd"] is None, -Decimal(row["revenue_usd"] or 0), row["label"]))
     if output.results_are_csv():
         _write_csv(by, groups, [*total], missing)
     elif output.results_are_json():
@@ -113,7 +113,7 @@ def _show(
 
 def _state(rate: dict[str, Any]) -> str:
     words = [f"provisional, of {rate['quoted_at']:%Y-%m-%d %H:%M:%S}" if rate["provisional"] else "final"]
-    return "; ".join([*words, *(["disputed"] if rate["disputes"] else [])])
+    return "; ".join([*words, *([f"quoted {rate['disputed_rate']} by now"] if rate["disputed_rate"] else [])])
 
 
 def _cents(amount: Any) -> int:

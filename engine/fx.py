@@ -12,9 +12,8 @@ from dbsvc.engine.database import Database, Row, Transaction
 from dbsvc.engine.decimals import plain
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.log import event
-from dbsvc.engine.providers import Provider, Quote
+from dbsvc.engine.providers import BASE, Provider, Quote
 
-BASE = "USD"  # what every rate is against
 CURRENCIES = ("EUR", "GBP", "ILS")  # what is fetched if nothing else is asked for
 
 #: What becomes of a quote; ``sql/fx/store`` decides.
@@ -46,9 +45,7 @@ class Plan:
 
 
 def days(first: date, last: date) -> list[date]:
-    """Return the days from ``first`` to ``last``. Raises InputError unless they are in order, and over."""
-    if first > last:
-        raise InputError(f"{first} is after {last}: name the earlier day first.")
+    """Return the days from ``first`` to ``last``. Raises InputError unless they are over."""
     if last >= _today():
         yesterday = _today() - timedelta(1)
         raise InputError(

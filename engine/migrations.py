@@ -43,7 +43,13 @@ def ensure_schema(db: Database) -> None:
     if schema.pending and _is_new(db):
         migrate(db)
     elif schema.pending:
-        raise ConfigurationError(f"{db.dialect.label} lacks {len(schema.pending)} migration(s): run `dbsvc db migrate`.")
+        require_schema(db)
+
+
+def require_schema(db: Database) -> None:
+    """Raise ConfigurationError unless the database's schema is the program's."""
+    if pending := read_schema(db).pending:
+        raise ConfigurationError(f"{db.dialect.label} lacks {len(pending)} migration(s): run `dbsvc db migrate`.")
 
 
 def _is_new(db: Database) -> bool:

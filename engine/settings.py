@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -49,11 +50,10 @@ class Settings:
         if not key:
             origin = f"{_KEY}_FILE: {path}"
             try:
-                key = Path(path).read_text(encoding="ascii").strip()
+                key = Path(path).read_text(errors="replace").strip()
             except OSError as error:
                 raise ConfigurationError(f"{origin} cannot be read: {error.strerror}.") from error
-            except ValueError:
-                key = "\0"
+            _keys_read.add(key)
         if not (key.isascii() and key.isprintable() and key and " " not in key):
             raise ConfigurationError(f"{origin} must hold an access key and no more: letters and digits, no blanks.")
         return key
@@ -65,11 +65,15 @@ def read_settings() -> Settings:
     found: dict[str, Any] = {}
     for name, (variable, cast) in _VARIABLES.items():
         try:
-            found[name] = cast(config(variable))
+            written = config(variable)
+            if written.strip() or cast is _text:
+                found[name] = cast(written)
         except UndefinedValueError:
             continue
         except ValueError as error:
             raise ConfigurationError(f"The setting {variable} must be {error}.") from None
+    if os.environ.get(f"{_KEY}_FILE", "").strip() and not os.environ.get(_KEY, "").strip():
+        found.pop("currencylayer_access_key", None)  # the environment goes before .env
     return replace(Settings(), **found)
 
 
@@ -155,14 +159,18 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
 def read_secrets() -> set[str]:
     """Return what must appear in no output: passwords and access keys, as written and encoded, also of malformed settings."""
     config = _configuration()
-    found = set()
+    found = _forms(config(_KEY, default="").strip())
     for variable in ("DATABASE_URL", "CURRENCYLAYER_BASE_URL", "CURRENCYLAYER_PROXY"):
         found |= _passwords_in(config(variable, default=""))
-    keys = [config(_KEY, default="").strip()]
-    if path := config(f"{_KEY}_FILE", default="").strip():
-        with suppress(OSError):
-            keys.append(Path(path).read_text(errors="replace").strip())
-    return found | {form for key in keys for form in (key, quote(key, safe=""), quote_plus(key)) if key}
+    return found
+
+
+#: Keys that were read from files, which may be pipes: they can be read once.
+_keys_read: set[str] = set()
+
+
+def _forms(key: str) -> set[str]:
+    return {form for form in (key, quote(key, safe=""), quote_plus(key)) if form}
 
 
 def _passwords_in(url: str) -> set[str]:
@@ -171,8 +179,9 @@ def _passwords_in(url: str) -> set[str]:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return ``text`` without the secrets. A short one is taken for itself only where it is a word."""
-    for secret in sorted(secrets, key=len, reverse=True):
+    """Return ``text`` without the secrets, and the keys that were read. A short one only counts where it is a word."""
+    known = {*secrets, *(form for key in _keys_read for form in _forms(key))}
+    for secret in sorted(known, key=len, reverse=True):
         pattern = re.escape(secret) if len(secret) >= _LONG else rf"(?<!\w){re.escape(secret)}(?!\w)"
         text = re.sub(pattern, "***", text)
     return text

@@ -31,6 +31,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     "report": ("newest_days",),
     "fx": ("needed_rates", "stored_rates", "currencies", "create_quotes", "quote_outcomes", "drop_quotes"),
     "monitoring": ("newest_days", "failing_since"),
+    "trace": ("bill", "bill_in_usd", "reading", "reading_events"),
     "revenue": ("by", "by_product", "missing_rates", "used_rates"),
     "ledger": (
         *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_stream", "share_load", "lock_load", "lock_dataset"),

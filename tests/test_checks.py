@@ -8,10 +8,10 @@ from dbsvc import Database
 from dbsvc.cli.output import plain
 from dbsvc.engine.checks import load_checks
 from dbsvc.engine.statements import Statements
-from tests import check_cases_duplicate, check_cases_missing
+from tests import check_cases_duplicate, check_cases_expected, check_cases_missing
 from tests.check_case import Case, find
 
-CASES: dict[str, Case] = {**check_cases_missing.CASES, **check_cases_duplicate.CASES}
+CASES: dict[str, Case] = {**check_cases_missing.CASES, **check_cases_expected.CASES, **check_cases_duplicate.CASES}
 NAMES = [check.name for check in load_checks(Statements(("sqlite",)))]
 
 
@@ -39,5 +39,4 @@ def test_a_check_finds_nothing_where_it_nearly_would(db: Database, name: str) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_check_finds_nothing_in_an_empty_database(db: Database, name: str) -> None:
-    case = CASES[name]
-    assert find(db, name, case.since, case.today, **case.thresholds) == []
+    assert find(db, name, CASES[name].since, CASES[name].today) == []

@@ -154,7 +154,7 @@ def test_load_mend_and_load_the_rest(cli_on: Cli, db: Database) -> None:
     assert summary(ran) == as_dict(files=1, published=1, read=6, inserted=3, rejected=3)
     (report,) = ran.objects[:-1]
     assert (report["source"], report["outcome"], report["load_id"], report["exit_code"]) == (name, "published", 1, 0)
-    assert {"registered", "staged", "audited", "published", "ingested"} <= {line["event"] for line in ran.logs}
+    assert {"registered", "staged", "audited", "published", "run"} <= {line["event"] for line in ran.logs}
     assert all({"time", "level", "event"} <= line.keys() for line in ran.logs)
 
     for again in (name, cli_on.write("copy.csv", content)):
@@ -571,7 +571,7 @@ def test_a_reader_that_leaves(cli: Cli) -> None:
         assert process.stderr
         process.stdout.read(10)
         process.stdout.close()
-        assert process.stderr.read() == b""
+        assert [json.loads(line)["event"] for line in process.stderr.read().splitlines()] == ["run"]
     assert process.returncode == 1
 
 

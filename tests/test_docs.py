@@ -16,7 +16,9 @@ from dbsvc import connect
 from dbsvc.cli import data, main
 from dbsvc.cli import db as schema
 from dbsvc.engine import Database, ingest
+from dbsvc.engine.checks import load_checks
 from dbsvc.engine.settings import _VARIABLES
+from dbsvc.engine.statements import Statements
 from tests.currencylayer import changed, quoting, serving
 from tests.helpers import load, query, register, stage, statuses, usage_csv, write
 
@@ -25,6 +27,15 @@ README = (ROOT / "README.md").read_text()
 RUNBOOK = (ROOT / "RUNBOOK.md").read_text()
 
 STATES = ("staging", "staged", "held", "published", "discarded")
+INCIDENTS = (
+    "SIGTERM during ingestion",
+    "A connection lost mid-transaction",
+    "Two instances on one dataset",
+    "A restored backup",
+    "A wrong file was published",
+    "A changed rate",
+)
+RATES = ("Rates are missing", "Rates are not final", "Rates are disputed")
 EXIT_CODES = ("0", "1", "2", "65", "66", "69", "75", "78", "130", "143")
 
 
@@ -78,9 +89,10 @@ def test_readme_names_every_command_and_setting() -> None:
         assert f"| `{variable}` |" in README
 
 
-def test_runbook_has_every_state_and_exit_code() -> None:
-    titles = re.findall(r"^### (\w+)$", RUNBOOK, re.MULTILINE)
-    assert titles == [*STATES, *EXIT_CODES]
+def test_runbook_has_a_section_for_every_state_exit_code_incident_and_check() -> None:
+    titles = re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE)
+    checks = {check.runbook for check in load_checks(Statements(("sqlite",)))}
+    assert {*STATES, *EXIT_CODES, *INCIDENTS, *RATES, *checks} == set(titles)
     assert all(section(title) for title in titles)
 
 
@@ -105,6 +117,15 @@ def follow(url: str, title: str, path: Path, blocks: Callable[[list[str]], list[
 def after(url: str) -> list[str]:
     with connect(url) as db:
         return statuses(db)
+
+
+def test_runbook_begins_with_commands_that_work(url: str, db: Database, good: Path) -> None:
+    load(db, good)
+    blocks = re.findall(r"^```sh\n(.*?)^```", RUNBOOK[: RUNBOOK.index("## States")], re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        ran = run(f"set -e\n{block}", good.parent, DATABASE_URL=url, LOAD="1", FILE=str(good), DAY="2021-10-01")
+        assert ran.returncode == 0, (block, ran.stdout, ran.stderr)
 
 
 @pytest.mark.parametrize("state", ["staging", "staged"])
@@ -151,9 +172,11 @@ def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> No
     follow(url, "published", bad, lambda blocks: blocks[1:])
 
 
-@pytest.mark.parametrize("code", EXIT_CODES)
-def test_runbook_exit_code_commands_work(url: str, good: Path, code: str) -> None:
-    follow(url, code, good, lambda blocks: blocks)
+@pytest.mark.parametrize("title", [*EXIT_CODES, *INCIDENTS])
+def test_runbook_commands_work(url: str, db: Database, good: Path, title: str) -> None:
+    if title in INCIDENTS:
+        load(db, good)
+    follow(url, title, good, lambda blocks: blocks)
 
 
 @pytest.fixture
@@ -190,8 +213,8 @@ def test_runbook_disputed_rates(url: str, db: Database, foreign: Path) -> None:
     with serving() as server:
         assert run("dbsvc fx --missing", foreign.parent, DATABASE_URL=url, **server.env()).returncode == 0
         server.answer = quoting(ILS="3.25")
-        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[:1], **server.env())
+        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[:2], **server.env())
         assert stored(db)[2] == ("ILS", "3.2", False)
-        assert '"disputes": 1' in run("dbsvc revenue --explain", foreign.parent, DATABASE_URL=url).stdout
-        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[1:], **server.env())
+        assert '"disputed_rate": "3.25"' in run("dbsvc revenue --explain", foreign.parent, DATABASE_URL=url).stdout
+        follow(url, "Rates are disputed", foreign, lambda blocks: blocks[2:], **server.env())
     assert stored(db)[2] == ("ILS", "3.25", False)

@@ -325,6 +325,9 @@ def test_a_day_without_rates_does_not_keep_out_the_others(cli: Cli, db: Database
     ran = cli("fx", "--missing", env=api.env())
     assert (ran.code, len(api.requests), ran.objects[-1]["no_rates"]) == (65, 3, 1)
     assert "no rates of XPF for 2021-10-02" in ran.error
+    api.script = [fake.error(106), fake.error(104)]  # both are told
+    ran = cli("fx", "--from", "2021-09-01", "--to", "2021-09-02", env=api.env())
+    assert (ran.code, len([line for line in ran.logs if line["event"] == "error"])) == (69, 2)
     assert sorted(rates(db)) == [("2021-10-01", "ILS"), ("2021-10-03", "EUR")]
 
 
@@ -369,6 +372,7 @@ def test_refresh_records_what_changed(cli: Cli, db: Database, api: CurrencyLayer
             ["--from", "2021-10-01"],
         ),
         *(["--to", "2021-10-01"], ["--date", "2021-10-01", "--timeframe"], ["--date", "2021-10-01", "--accept"]),
+        *(["--from", "2021-10-02", "--to", "2021-10-01"], ["--date", "2021-10-01", "--currency", " , "]),
         *(["--missing", "--refresh"], ["--date", "2021-10-01", "--from", "2021-10-01", "--to", "2021-10-01"]),
     ],
 )
@@ -383,7 +387,6 @@ def test_a_command_line_that_is_not_understood(tmp_path: Path, arguments: list[s
         (["--date", str(TODAY)], "not over yet"),
         (["--date", str(TODAY), "--allow-provisional"], "not over yet"),
         (["--from", "2021-10-01", "--to", "2999-01-01"], "not over yet"),
-        (["--from", "2021-10-02", "--to", "2021-10-01"], "2021-10-02 is after 2021-10-01"),
         (["--date", "2021-10-01", "--currency", "USD"], "USD needs no rate"),
         (["--date", "2021-10-01", "--currency", "EUR,DOGE"], "Not a currency of ISO 4217: DOGE"),
     ],
@@ -427,6 +430,12 @@ def test_a_failure_is_one_sentence_and_stores_nothing(
     assert "Traceback" not in cli("fx", "--date", "2021-10-01", "--dry-run", env=settings).err.decode()
     for secret in {fake.KEY, "wrong-key-of-mine"}:
         assert secret not in (ran.out + ran.err).decode()
+
+
+def test_a_key_from_a_pipe(cli: Cli, api: CurrencyLayer) -> None:
+    command = f"CURRENCYLAYER_ACCESS_KEY_FILE=<(echo {fake.KEY}) {sys.executable} -m dbsvc fx --date 2021-10-01"
+    env = cli.env({"CURRENCYLAYER_BASE_URL": api.url, "NO_PROXY": "127.0.0.1"})
+    assert subprocess.run(["bash", "-c", command], cwd=cli.folder, env=env, capture_output=True, check=False).returncode == 0
 
 
 def test_no_key_of_a_settings_file_or_a_secret_file_in_any_output(cli: Cli, api: CurrencyLayer) -> None:

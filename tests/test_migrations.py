@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import subprocess
 import sys
 import time
@@ -17,7 +18,16 @@ from dbsvc import ConfigurationError, Database, Transaction, connect, migrate
 from dbsvc.engine import migrations
 from dbsvc.engine.migrations import ensure_schema, read_schema, reset, rollback
 
-MIGRATIONS = ["0001_ledger", "0002_usage", "0003_streams", "0004_registries", "0005_telemetry", "0006_fx", "0007_revenue", "0008_checks"]
+MIGRATIONS = [
+    "0001_ledger",
+    "0002_usage",
+    "0003_streams",
+    "0004_registries",
+    "0005_telemetry",
+    "0006_fx",
+    "0007_revenue",
+    "0008_checks",
+]
 TABLES = {
     "bills",
     "bills_history",
@@ -239,3 +249,16 @@ def test_paths_that_a_url_must_escape(tmp_path: Path, name: str) -> None:
         migrate(db)
         assert tables(db) == TABLES
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_values_are_stored_the_same_before_and_after_a_migration(empty: Database) -> None:
+    """The migrator teaches SQLite's driver, which is one for the process, its own way to write times."""
+    migrate(empty)
+    moment = datetime.datetime(2021, 10, 1, 12, 30, tzinfo=datetime.UTC)
+    with empty.transaction() as tx:
+        tx.insert_rows(
+            "check_results", ["check_name", "checked_at", "state", "findings", "seconds"], [("x", moment, "ok", 0, 0.5)]
+        )
+        (row,) = tx.execute("SELECT checked_at, CAST(checked_at AS text) AS written FROM check_results").rows
+    assert row["checked_at"] == moment
+    assert row["written"].startswith("2021-10-01 12:30:00")

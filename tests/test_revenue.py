@@ -310,13 +310,13 @@ def test_explain_says_which_rates_were_used(cli: Cli, db: Database) -> None:
         "provider": "told",
         "quoted_at": "2021-10-01 12:00:00+00:00",
         "provisional": True,
-        "disputes": 0,
+        "disputed_rate": None,
     }
     tell(db, final("3.2"), final("0.8", currency="EUR", day=DAYS[1]))
     tell(db, final("3.3"))
     used, other = [row for row in cli("revenue", "--explain").objects if row.get("kind") == "used_rate"]
-    assert (used["provisional"], used["disputes"], used["rate"]) == (False, 1, "3.2")
-    assert (other["provisional"], other["disputes"], other["rate"]) == (False, 0, "0.8")
+    assert (used["provisional"], used["disputed_rate"], used["rate"]) == (False, "3.3", "3.2")
+    assert (other["provisional"], other["disputed_rate"], other["rate"]) == (False, None, "0.8")
 
 
 @pytest.mark.parametrize(
@@ -362,9 +362,17 @@ def test_a_chart_on_a_terminal(tmp_path: Path) -> None:
     assert not COLOUR.search(cli.on_a_terminal("revenue", NO_COLOR="1"))
 
 
-def test_a_narrow_terminal_keeps_days_and_amounts_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", ["80", "60", "20"])
+def test_a_narrow_terminal_cuts_nothing_off(tmp_path: Path, columns: str) -> None:
     cli = Cli(tmp_path)
-    cli("ingest", cli.write("usage.csv", usage_csv(ROWS)))
-    shown = cli("revenue", "--output", "table", env={"COLUMNS": "70"}).out.decode()
-    assert "2021-10-01" in shown
-    assert "1,510.75" in shown
+    cli("ingest", cli.write("usage.csv", usage_csv([*ROWS, ("2021-10-01", 9, "USD", "Giant", "98765432109876.54", "0.005")])))
+    shown = cli("revenue", "--output", "table", env={"COLUMNS": columns}).out.decode()
+    for whole in ("2021-10-01", "2021-10-02", "98,765,432,111,077.04", "98,765,432,111,387.30", "922.12000000", "product1 usd"):
+        assert whole in shown
+
+
+def test_the_largest_come_first_then_by_name_and_the_unknown_last(cli: Cli) -> None:
+    rows = [("USD", "Zero", 0), ("ILS", "Unknown", 5), ("USD", "b", 1), ("USD", "B", 1), ("USD", "Large", 2)]
+    cli("ingest", cli.write("usage.csv", usage_csv([("2021-10-01", n, c, who, a, 0) for n, (c, who, a) in enumerate(rows)])))
+    found = [row["customer"] for row in cli("revenue", "--by", "customer").objects if row.get("kind") == "revenue"]
+    assert found == ["Large", "B", "b", "Zero", "Unknown"]

@@ -45,16 +45,21 @@ _PART = 256 * 1024  # bytes of CSV split at once
 _BATCH = 10_000
 _OTHER_WIDTH = "Not every record has {width} fields."
 
-# What the schema calls date, utc_timestamp, boolean and decimal_text is read as such. Python looks at the declared type's name.
-sqlite3.register_converter("date", lambda raw: datetime.date.fromisoformat(raw.decode()))
-sqlite3.register_converter(
-    "utc_timestamp", lambda raw: datetime.datetime.fromisoformat(raw.decode()).replace(tzinfo=datetime.UTC)
-)
-sqlite3.register_converter("boolean", lambda raw: raw != b"0")
-sqlite3.register_converter("decimal_text", lambda raw: Decimal(raw.decode()))
-sqlite3.register_adapter(Decimal, lambda number: format(number, "f"))
-sqlite3.register_adapter(datetime.date, datetime.date.isoformat)
-sqlite3.register_adapter(datetime.datetime, lambda time: time.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(" "))
+
+def _register_types() -> None:
+    """Teach Python's driver, for the whole process, how values are stored, and what the names of declared types mean."""
+    sqlite3.register_converter("date", lambda raw: datetime.date.fromisoformat(raw.decode()))
+    sqlite3.register_converter(
+        "utc_timestamp", lambda raw: datetime.datetime.fromisoformat(raw.decode()).replace(tzinfo=datetime.UTC)
+    )
+    sqlite3.register_converter("boolean", lambda raw: raw != b"0")
+    sqlite3.register_converter("decimal_text", lambda raw: Decimal(raw.decode()))
+    sqlite3.register_adapter(Decimal, lambda number: format(number, "f"))
+    sqlite3.register_adapter(datetime.date, datetime.date.isoformat)
+    sqlite3.register_adapter(datetime.datetime, lambda time: time.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(" "))
+
+
+_register_types()
 
 
 class Driver:
@@ -208,6 +213,7 @@ class Driver:
             yield
         finally:
             os.close(folder)
+            _register_types()  # the migrator has registered its own
 
 
 def _render(statement: Statement, parameters: Mapping[str, Any]) -> str:

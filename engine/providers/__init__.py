@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from dbsvc.engine.settings import Settings
 
 
+BASE = "USD"  # what every rate is against
+
+_SMALLEST = Decimal("0.0000001")
+_LARGEST = 10_000_000  # the weakest currencies are at some millions
+_MOST_DIGITS = 30
+
+
 @dataclass(frozen=True)
 class Quote:
     """What 1 USD was on a day, in units of a currency."""
@@ -41,8 +48,13 @@ class Provider(Protocol):
         """
 
 
+def is_possible(rate: Decimal) -> bool:
+    """Whether 1 USD can be so many units of a currency; zero, negative and absurd numbers are mistakes."""
+    return _SMALLEST <= rate < _LARGEST and len(rate.as_tuple().digits) <= _MOST_DIGITS
+
+
 def provider_for(settings: Settings, pause: Callable[[float], None]) -> Provider:
-    """Return the provider that the settings name; ``pause`` waits for so many seconds between tries. Nothing is contacted yet.
+    """Return the provider, set up by the settings; ``pause`` waits for so many seconds between tries. Nothing is contacted yet.
 
     Raises ConfigurationError when there is no access key.
     """

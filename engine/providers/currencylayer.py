@@ -10,16 +10,12 @@ from functools import partial
 from typing import Any, NoReturn
 
 from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, NoRatesError, ProviderBusyError, ProviderError
-from dbsvc.engine.providers import Quote
+from dbsvc.engine.providers import BASE, Quote, is_possible
 from dbsvc.engine.providers.http import Answer, Client, busy
 from dbsvc.engine.settings import Settings, redact
 
-_SOURCE = "USD"
 _LAST_SECOND = time(23, 59, 59, tzinfo=UTC)  # the timestamp of a day's final rates
 _LATEST_STAMP = 2**37
-_LARGEST = 10_000_000  # units for 1 USD: the weakest currencies are at some millions
-_SMALLEST = Decimal("0.0000001")
-_MOST_DIGITS = 30
 _HINT = "check CURRENCYLAYER_BASE_URL"
 
 #: Its error 106 means two things, of which only this one passes.
@@ -41,7 +37,7 @@ _ERRORS: Mapping[str, tuple[type[DbsvcError], str]] = {
         "has no rates of {currencies} for {days}: one currency without history fails the whole call, so ask for fewer with "
         "--currency",
     ),
-    "201": (ConfigurationError, f"does not give rates against {_SOURCE}: check what the plan includes"),
+    "201": (ConfigurationError, f"does not give rates against {BASE}: check what the plan includes"),
     "202": (InputError, "does not know all of the currencies {currencies}: choose others with --currency"),
     "301": (InputError, "sees no date in our question for {days}: choose another one"),
     "302": (InputError, "does not accept the date {days}: choose another one"),
@@ -77,7 +73,7 @@ class CurrencyLayer:
 
     def quotes(self, first: date, last: date, currencies: Sequence[str]) -> list[Quote]:
         """Return a quote for every day and currency, by one call."""
-        params = {"source": _SOURCE, "currencies": ",".join(currencies)}
+        params = {"source": BASE, "currencies": ",".join(currencies)}
         if first == last:
             return self._client.get(
                 "historical", {"date": first.isoformat(), **params}, partial(self._read_day, day=first, currencies=currencies)
@@ -123,13 +119,13 @@ class CurrencyLayer:
             self._client.refuse(answer, _HINT)
         content = _dict(content, "it is no JSON object")
         _expect(content.get("success") is True, "it does not say that it succeeded")
-        _expect(content.get("source") == _SOURCE, f"its rates are against {_shown(content.get('source'))}, not {_SOURCE}")
+        _expect(content.get("source") == BASE, f"its rates are against {_shown(content.get('source'))}, not {BASE}")
         return content
 
     def _explain(self, error: Mapping[str, Any], answer: Answer, days: str, currencies: Sequence[str]) -> NoReturn:
         code = str(error.get("code"))
         said = f"{error.get('type', '')} {error.get('info', '')}".strip()
-        if code == "106" and _RATE_LIMIT.search(said):
+        if code == "106" and (answer.status == 429 or _RATE_LIMIT.search(said)):
             raise ProviderBusyError(busy("CurrencyLayer", "106", answer.retry_after), retry_after=answer.retry_after)
         if code in _ERRORS:
             kind, sentence = _ERRORS[code]
@@ -146,13 +142,12 @@ def _read_quotes(
     quotes = _dict(content, f"it has no quotes for {day}")
     found = []
     for currency in currencies:
-        name = f"{_SOURCE}{currency}"
+        name = f"{BASE}{currency}"
         _expect(name in quotes, f"it lacks {currency} for {day}")
         value = quotes[name]
         _expect(type(value) in (int, Decimal), f"its rate of {currency} for {day} is {_shown(value)}, which is no number")
         rate = Decimal(value)
-        sound = _SMALLEST <= rate < _LARGEST and len(rate.as_tuple().digits) <= _MOST_DIGITS
-        _expect(sound, f"its rate of {currency} for {day} is {_shown(value)}, which cannot be")
+        _expect(is_possible(rate), f"its rate of {currency} for {day} is {_shown(value)}, which cannot be")
         found.append(Quote(day, currency, rate, quoted_at, provisional))
     return found
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,7 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 import tenacity
 
-from dbsvc.engine.errors import ProviderBusyError, ProviderError
+from dbsvc.engine.errors import ConfigurationError, ProviderBusyError, ProviderError
 from dbsvc.engine.log import event
 
 T = TypeVar("T")
@@ -66,6 +68,7 @@ class Client:
     def get(self, path: str, params: Mapping[str, str], read: Callable[[Answer], T]) -> T:
         """Ask, and return what ``read`` makes of the answer. What is raised as retryable is tried again, if time is left."""
         give_up = time.monotonic() + self._deadline
+        last_start = self._deadline - self._timeout / 2  # a try that is bound to be cut off would cost quota for nothing
 
         def attempt() -> T:
             seconds = min(self._timeout, give_up - time.monotonic())
@@ -73,7 +76,7 @@ class Client:
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: getattr(error, "retryable", False)),
-            stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_before_delay(self._deadline),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_before_delay(last_start),
             wait=_wait,
             sleep=self._pause,
             before_sleep=_log,
@@ -127,6 +130,14 @@ class Client:
                 retryable=True,
                 retry_after=answer.retry_after,
             )
+        if answer.status in (401, 403):
+            raise ConfigurationError(
+                f"{self.name} does not let us in (HTTP {answer.status}): check the access key, and {hint}."
+            )
+        if answer.status == 407:
+            raise ConfigurationError("The proxy asks who we are: put user and password into its URL, CURRENCYLAYER_PROXY.")
+        if answer.status == 200 and answer.media_type.endswith("json"):
+            raise ProviderError(f"{self.name} answered damaged JSON: run the same command again later.")
         what = f"HTTP {answer.status}" if answer.status != 200 else "something else than JSON"
         kind = f" of type {answer.media_type}" if answer.media_type.isprintable() and answer.content is None else ""
         raise ProviderError(f"{self.name} answered {what}{kind}: {hint}.")
@@ -155,8 +166,8 @@ def _reason(error: BaseException) -> str:
     """Return what the operating system said, which the layers above it leave out."""
     deeper: BaseException | None = error
     while deeper:
-        if isinstance(deeper, OSError) and deeper.strerror:
-            return deeper.strerror
+        if isinstance(deeper, OSError) and deeper.errno and deeper.errno > 0:
+            return os.strerror(deeper.errno)
         deeper = deeper.__cause__ or deeper.__context__
     return str(error) or type(error).__name__
 
@@ -178,7 +189,14 @@ def _proxy_from_environment(url: str) -> str:
     parts = urlsplit(url)
     found = getproxies()
     proxy = found.get(parts.scheme) or found.get("all") or ""
-    return "" if proxy_bypass(parts.netloc) else proxy
+    if not proxy or proxy_bypass(parts.netloc):
+        return ""
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not proxy.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            "The proxy of the environment (ALL_PROXY) is not asked by HTTP: set CURRENCYLAYER_PROXY to one that is."
+        )
+    return proxy
 
 
 def _decode(body: bytes) -> Any:
@@ -194,7 +212,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _seconds_until(written: str) -> float | None:
     """Return the seconds that a Retry-After header asks for; None if it asks for none that make sense."""
-    if written.strip().isdecimal():
+    if re.fullmatch(r"\d{1,9}", written.strip()):
         return float(written)
     with suppress(ValueError, TypeError):
         return max(0.0, (parsedate_to_datetime(written) - datetime.now(UTC)).total_seconds())

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS fx_rates (
     -- units of the currency for 1 USD. The weakest currencies are at some millions: what is beyond is a mistake
     rate decimal_text NOT NULL CHECK (
         rate GLOB '[0-9]*' AND rate GLOB '*[1-9]*' AND rate NOT GLOB '*[^0-9.]*' AND rate NOT GLOB '*.*.*'
-        AND instr(rate || '.', '.') <= 8
+        AND rate NOT GLOB '*.*0' AND instr(rate || '.', '.') <= 8
     ),
     -- USD for one unit: 1 / rate, to 20 places. Kept, because a division cannot be exact: this is where it is rounded, once, and
     -- what is counted with it adds up to the last digit

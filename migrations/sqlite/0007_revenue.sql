@@ -2,7 +2,8 @@
 
 -- Every bill in USD at its date's rate: what revenue means, in one place. Without a rate the amounts are unknown, hence null.
 -- decimal_mul, decimal_add and decimal_sum are those of SQLite's own extension "decimal", which its shell has built in; the
--- engine brings them along.
+-- engine brings them along. A migration that renames or drops a column, of any table, has to drop these views before, and to
+-- create them again: SQLite looks through all views then, and yoyo's connection does not know the functions.
 CREATE VIEW IF NOT EXISTS bills_in_usd AS
 SELECT
     bills.bill_date,

@@ -1,4 +1,4 @@
--- Which rate each day's bills in a currency were converted at, where it comes from, and whether the provider disputes it by now.
+-- Which rate each day's bills in a currency were converted at, where it comes from, and what the provider says by now.
 SELECT
     daily.bill_date AS rate_date,
     daily.currency,
@@ -11,14 +11,16 @@ SELECT
     fx_rates.fetched_at,
     fx_rates.provisional,
     (
-        SELECT count(*)
+        SELECT past.rate
         FROM fx_rates_history AS past
         WHERE
             past.rate_date = fx_rates.rate_date
             AND past.currency = fx_rates.currency
             AND past.status = 'disputed'
             AND past.recorded_at > fx_rates.fetched_at
-    ) AS disputes
+        ORDER BY past.recorded_at DESC
+        LIMIT 1
+    ) AS disputed_rate
 FROM revenue_daily AS daily
 INNER JOIN fx_rates ON daily.bill_date = fx_rates.rate_date AND daily.currency = fx_rates.currency
 WHERE daily.bill_date BETWEEN :first AND :last

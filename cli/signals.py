@@ -1,0 +1,67 @@
+"""What a run says of itself when it ends: one canonical log line with every counter, and the same for Prometheus."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from dbsvc.cli import output
+
+_started = time.perf_counter()
+
+#: what the metrics mean; those of a family differ by their label
+_FAMILIES = {
+    "files": ("outcome", "Files, by what became of them."),
+    "records": ("bucket", "Records of the loads that were published, by where they went; read are all of them."),
+    "rejected": ("reason", "Rejected records of these loads, by each rule they broke."),
+    "phase_seconds": ("phase", "Seconds spent in each phase of loading."),
+    "rates": ("outcome", "Exchange rates, by what became of them."),
+    "check_state": ("check", "What a check says: 0 ok, 1 warning, 2 critical, 3 unknown."),
+    "check_findings": ("check", "How many rows a check finds wrong."),
+}
+_NUMBERS = {
+    "retries": "Transactions that were run again after an error that passes.",
+    "requests": "Requests to the provider of exchange rates.",
+}
+
+#: family → label → number; and single numbers
+families: defaultdict[str, Counter[str]] = defaultdict(Counter)
+numbers: Counter[str] = Counter()
+
+
+def finish(command: str, code: int, metrics_file: Path | None) -> None:
+    """Log the canonical line, and write the metrics if they are wanted."""
+    from dbsvc.engine.log import event
+
+    seconds = round(time.perf_counter() - _started, 3)
+    fields: dict[str, Any] = {**numbers, **{family: dict(labelled) for family, labelled in families.items()}}
+    event("run", command=command, exit_code=code, seconds=seconds, **fields)
+    if metrics_file:
+        try:
+            _write(metrics_file, command, code, seconds)
+        except OSError as error:
+            output.error(f"{metrics_file}: the metrics cannot be written there: {error.strerror}.", code)
+
+
+def _write(path: Path, command: str, code: int, seconds: float) -> None:
+    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+
+    registry = CollectorRegistry()
+
+    def gauge(name: str, meaning: str, label: str | None = None) -> Any:
+        labels = ("command", label) if label else ("command",)
+        return Gauge(f"dbsvc_{name}", meaning, labels, registry=registry)
+
+    gauge("run_timestamp_seconds", "When the last run ended.").labels(command).set(time.time())
+    gauge("run_seconds", "How long it took.").labels(command).set(seconds)
+    gauge("run_exit_code", "Its exit code.").labels(command).set(code)
+    for name, number in numbers.items():
+        gauge(name, _NUMBERS[name]).labels(command).set(number)
+    for family, labelled in families.items():
+        label, meaning = _FAMILIES[family]
+        metric = gauge(family, meaning, label)
+        for value, number in labelled.items():
+            metric.labels(command, value).set(number)
+    write_to_textfile(str(path), registry)
