@@ -124,7 +124,7 @@ def run(db: Database, checks: list[Check], days: int, since: date | None = None)
         newest = {row["dataset"]: row["newest"] for row in tx.run("monitoring/newest_days").rows}
     results = []
     for check in checks:
-        start = since or _look_back(newest.get(check.dataset or ""), days)
+        start = since or _look_back(newest.get(check.dataset or "", checked_at.date()), checked_at.date(), days)
         results.append(_run(db, check, {**thresholds[check.name], "since": start, "today": checked_at.date()}))
         event("checked", **{name: getattr(results[-1], name) for name in ("state", "findings", "seconds")}, check=check.name)
     return _keep(db, results, checked_at)
@@ -163,8 +163,9 @@ def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Res
     return [replace(result, since=since.get(result.check.name)) if result.findings else result for result in results]
 
 
-def _look_back(newest: Any, days: int) -> date:
+def _look_back(newest: Any, today: date, days: int) -> date:
+    """Return the day so many days before the newest one; a date in the future is a mistake, and no newest one."""
     if newest is None:
         return date.min
-    newest = newest if isinstance(newest, date) else date.fromisoformat(newest)
+    newest = min(newest if isinstance(newest, date) else date.fromisoformat(newest), today)
     return newest - timedelta(days) if newest > date.min + timedelta(days) else date.min

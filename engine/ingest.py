@@ -406,6 +406,7 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
         tried += chunk["rejected"]
         passed += _retry_chunk(tx, load, chunk, header)
     if published and passed:
+        _run(tx, load, f"{load['dataset']}/measure")
         rules = tx.statements.fingerprint(load["dataset"])
         tx.run("ledger/publish_more", load_id=load_id, passed=passed, rules=rules, **_merge(tx, load))
         _run(tx, load, "merge/settle")

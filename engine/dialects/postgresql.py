@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,7 +31,6 @@ _UNENCODED = re.compile(r"[^?]*://[^?]*[@/#][^?]*@")
 _FIRST_WITHOUT_END_MARK = 180000
 #: Before that a record of nothing but this ends the copy, unless it is quoted.
 _END_MARK = re.compile(rb"^\\\.$", re.MULTILINE)
-_numbers = itertools.count()
 _CONNECT_TIMEOUT = 10  # seconds
 _CANCEL_TIMEOUT = 2.0  # seconds
 _SLICE = 256 * 1024  # bytes handed to the driver at once
@@ -121,11 +119,9 @@ class Driver:
             return Result(rows, max(cursor.rowcount, 0))
 
     def stream(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
-        """Run a query through a cursor on the server."""
-        with connection.cursor(name=f"stream_{next(_numbers)}") as cursor:
-            cursor.itersize = 1000
-            cursor.execute(_render(statement, parameters), statement.bind(parameters) or None)
-            yield from cursor
+        """Run a query, and take its rows one by one as they come: a cursor on the server would rule out parallel plans."""
+        with connection.cursor() as cursor:
+            yield from cursor.stream(_render(statement, parameters), statement.bind(parameters) or None)
 
     def copy_csv(self, connection: Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Hand the bytes to COPY."""

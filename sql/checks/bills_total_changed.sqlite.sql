@@ -1,0 +1,66 @@
+-- title: Loads whose bills no longer add up to what was delivered
+-- severity: critical
+-- dataset: usage
+-- do: Nothing of the program does this: find out who changed bills. Then restore the database from a backup
+-- runbook: bills_total_changed
+-- When a file is staged, the sum of its amounts in whole units is kept (control_total, currencies mixed). The bills of these
+-- loads come to another sum now, or are more than the load brought: amounts were changed behind our back. Looks at loads
+-- published since the first day whose bills are all of that day or later, and all still there. A load that repeated what was
+-- known already is not judged: it has no bills of its own for that.
+WITH judged AS (
+    SELECT
+        load_id,
+        source,
+        published_at,
+        control_total,
+        inserted + updated + superseded AS records
+    FROM loads
+    WHERE
+        dataset = 'usage'
+        AND status = 'published'
+        AND published_at >= :since
+        AND unchanged = 0
+        AND duplicate = 0
+        AND control_total IS NOT NULL
+),
+
+deliveries AS (
+    SELECT
+        load_id,
+        cast(product1_revenue AS integer) + cast(product2_revenue AS integer) AS amount
+    FROM bills
+    WHERE bill_date >= :since AND load_id IN (SELECT judged.load_id FROM judged)
+    UNION ALL
+    SELECT
+        load_id,
+        cast(product1_revenue AS integer) + cast(product2_revenue AS integer)
+    FROM bills_history
+    WHERE
+        bill_date >= :since
+        AND replaced_by_load_id IS NOT NULL
+        AND load_id IN (SELECT judged.load_id FROM judged)
+),
+
+found AS (
+    SELECT
+        load_id,
+        count(*) AS records,
+        sum(amount) AS total
+    FROM deliveries
+    GROUP BY load_id
+)
+
+SELECT
+    judged.load_id,
+    judged.source,
+    judged.published_at,
+    judged.records,
+    found.records AS records_found,
+    judged.control_total,
+    found.total AS total_found
+FROM judged
+INNER JOIN found ON judged.load_id = found.load_id
+WHERE
+    found.records > judged.records
+    OR (found.records = judged.records AND found.total <> judged.control_total)
+ORDER BY judged.load_id

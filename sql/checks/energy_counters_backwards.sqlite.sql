@@ -1,0 +1,39 @@
+-- title: Energy counters that run backwards
+-- severity: warning
+-- dataset: telemetry
+-- do: Ask the plant whether the inverter was reset or replaced. If not, its readings of that day cannot be trusted
+-- runbook: energy_counters_backwards
+-- An inverter's energy counter is lower than in the reading before. The day's energy takes that for a reset, and counts from
+-- zero: if it was none, the day says too much. A reset, a replaced device, or a wrong value.
+-- Inverter by inverter, so that their readings since that day are looked up; and the reading before each, which takes SQLite a
+-- third of the time of a window over all of them.
+SELECT
+    readings.plant_id,
+    readings.inverter_id,
+    readings.event_time,
+    readings.energy_wh_total,
+    earlier.event_time AS time_before,
+    earlier.energy_wh_total AS energy_before,
+    readings.event_id
+FROM inverters
+CROSS JOIN inverter_telemetry_clean AS readings
+CROSS JOIN inverter_telemetry_clean AS earlier
+WHERE
+    inverters.inverter_id = readings.inverter_id
+    AND readings.event_time >= date(:since, '-1 day')
+    AND readings.day >= :since
+    AND readings.energy_wh_total IS NOT NULL
+    AND readings.inverter_id = earlier.inverter_id
+    AND earlier.event_time = (
+        SELECT known.event_time
+        FROM inverter_telemetry_clean AS known
+        WHERE
+            known.inverter_id = readings.inverter_id
+            AND known.event_time < readings.event_time
+            AND known.event_time >= date(:since, '-1 day')
+            AND known.energy_wh_total IS NOT NULL
+        ORDER BY known.event_time DESC
+        LIMIT 1
+    )
+    AND readings.energy_wh_total < earlier.energy_wh_total
+ORDER BY readings.inverter_id, readings.event_time

@@ -1,0 +1,113 @@
+-- title: History that cannot be
+-- severity: critical
+-- do: Nothing of the program does this: find out who changed the history. Then restore the database from a backup
+-- runbook: history_broken
+-- A row of a history says what a key was, and which load replaced it. These rows name loads that are not published, or are the
+-- current delivery at the same time, or repeat a value for the sake of an older load that is not open any more.
+WITH past AS (
+    SELECT
+        'usage' AS dataset,
+        'bills_history' AS table_name,
+        cast(past.bill_date AS text) || ' ' || past.bill_id AS row_key,
+        past.load_id,
+        past.line_no,
+        past.replaced_by_load_id,
+        (
+            SELECT count(*)
+            FROM bills AS now
+            WHERE
+                now.bill_date = past.bill_date
+                AND now.bill_id = past.bill_id
+                AND now.load_id = past.load_id
+                AND now.line_no = past.line_no
+        ) AS current_rows
+    FROM bills_history AS past
+    UNION ALL
+    SELECT
+        'plants',
+        'plants_history',
+        past.plant_id,
+        past.load_id,
+        past.line_no,
+        past.replaced_by_load_id,
+        (
+            SELECT count(*)
+            FROM plants AS now
+            WHERE
+                now.plant_id = past.plant_id
+                AND now.load_id = past.load_id
+                AND now.line_no = past.line_no
+        )
+    FROM plants_history AS past
+    UNION ALL
+    SELECT
+        'inverters',
+        'inverters_history',
+        past.inverter_id,
+        past.load_id,
+        past.line_no,
+        past.replaced_by_load_id,
+        (
+            SELECT count(*)
+            FROM inverters AS now
+            WHERE
+                now.inverter_id = past.inverter_id
+                AND now.load_id = past.load_id
+                AND now.line_no = past.line_no
+        )
+    FROM inverters_history AS past
+    UNION ALL
+    SELECT
+        'telemetry',
+        'inverter_telemetry_raw_history',
+        past.event_id,
+        past.load_id,
+        past.line_no,
+        past.replaced_by_load_id,
+        (
+            SELECT count(*)
+            FROM inverter_telemetry_raw AS now
+            WHERE
+                now.event_id = past.event_id
+                AND now.load_id = past.load_id
+                AND now.line_no = past.line_no
+        )
+    FROM inverter_telemetry_raw_history AS past
+),
+
+judged AS (
+    SELECT
+        past.table_name,
+        past.row_key,
+        past.load_id,
+        past.line_no,
+        past.replaced_by_load_id,
+        CASE
+            WHEN delivered.load_id IS NULL THEN 'its load is not published'
+            WHEN past.replaced_by_load_id IS NOT NULL AND replacing.load_id IS NULL
+                THEN 'the load that replaced it is not published'
+            WHEN past.current_rows > 0 THEN 'it is current as well'
+            WHEN past.replaced_by_load_id IS NULL AND NOT EXISTS (
+                SELECT 1
+                FROM loads AS waiting
+                WHERE
+                    waiting.dataset = past.dataset
+                    AND waiting.status IN ('staging', 'staged', 'held')
+                    AND waiting.load_id < past.load_id
+            ) THEN 'it waits for no load'
+        END AS what
+    FROM past
+    LEFT JOIN loads AS delivered ON past.load_id = delivered.load_id AND delivered.status = 'published'
+    LEFT JOIN loads AS replacing ON past.replaced_by_load_id = replacing.load_id AND replacing.status = 'published'
+)
+
+SELECT
+    table_name,
+    row_key,
+    load_id,
+    line_no,
+    replaced_by_load_id,
+    what
+FROM judged
+WHERE what IS NOT NULL
+ORDER BY table_name, row_key, load_id, line_no
