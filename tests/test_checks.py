@@ -8,12 +8,13 @@ from dbsvc import Database
 from dbsvc.cli.output import plain
 from dbsvc.engine.checks import load_checks
 from dbsvc.engine.statements import Statements
-from tests import check_cases_change, check_cases_expected, check_cases_integrity, check_cases_missing
+from tests import check_cases_change, check_cases_duplicate, check_cases_expected, check_cases_integrity, check_cases_missing
 from tests.check_case import Case, find
 
 CASES: dict[str, Case] = {
     **check_cases_missing.CASES,
     **check_cases_expected.CASES,
+    **check_cases_duplicate.CASES,
     **check_cases_change.CASES,
     **check_cases_integrity.CASES,
 }

@@ -4,11 +4,24 @@
 -- do: Ask for the file of that day, and load it: dbsvc ingest FILE
 -- runbook: bill_days_missing
 -- Between the first and the last bill there are days without any. A delivery may be missing.
-WITH days AS (
+
+-- Each day is looked up after the one before it: PostgreSQL would read all bills for a DISTINCT, which SQLite does not.
+WITH RECURSIVE known AS (
+    SELECT min(bill_date) AS bill_date
+    FROM bills
+    WHERE bill_date >= :since
+    UNION ALL
+    SELECT (SELECT min(bills.bill_date) FROM bills WHERE bills.bill_date > known.bill_date)
+    FROM known
+    WHERE known.bill_date IS NOT NULL
+),
+
+days AS (
     SELECT
         bill_date,
         lead(bill_date) OVER (ORDER BY bill_date) AS next_date
-    FROM (SELECT DISTINCT bill_date FROM bills WHERE bill_date >= :since) AS known
+    FROM known
+    WHERE bill_date IS NOT NULL
 )
 
 SELECT

@@ -1,0 +1,52 @@
+-- title: One reading under several event ids
+-- severity: warning
+-- dataset: telemetry
+-- do: Nothing is counted twice. Tell the plant that its gateway makes new event ids when it sends again
+-- runbook: readings_repeated
+-- Several events carry the same moment of the same inverter. Only the one with the greatest event id counts; when they do not
+-- say the same, nobody knows whether it is the right one.
+WITH moments AS (
+    SELECT DISTINCT
+        raw.inverter_id,
+        raw.event_time
+    FROM inverters -- whose events since then are looked up; grouping them all would sort them
+    CROSS JOIN inverter_telemetry_raw AS raw
+    WHERE
+        inverters.inverter_id = raw.inverter_id
+        AND raw.event_time >= date(:since, '-1 day')
+        AND EXISTS (
+            SELECT 1
+            FROM inverter_telemetry_raw AS again
+            WHERE
+                again.inverter_id = raw.inverter_id
+                AND again.event_time = raw.event_time
+                AND again.event_id > raw.event_id
+        )
+),
+
+repeated AS (
+    SELECT
+        raw.inverter_id,
+        raw.event_time,
+        count(*) AS events,
+        min(raw.event_id) AS first_event_id,
+        max(raw.event_id) AS last_event_id
+    FROM moments
+    CROSS JOIN inverter_telemetry_raw AS raw
+    WHERE moments.inverter_id = raw.inverter_id AND moments.event_time = raw.event_time
+    GROUP BY raw.inverter_id, raw.event_time
+)
+
+SELECT
+    clean.plant_id,
+    repeated.inverter_id,
+    clean.day,
+    repeated.event_time,
+    repeated.events,
+    repeated.first_event_id,
+    repeated.last_event_id
+FROM repeated
+INNER JOIN inverter_telemetry_clean AS clean
+    ON repeated.inverter_id = clean.inverter_id AND repeated.event_time = clean.event_time
+WHERE clean.day >= :since
+ORDER BY repeated.inverter_id, repeated.event_time
