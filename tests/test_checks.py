@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from dbsvc import Database
@@ -9,7 +12,8 @@ from dbsvc.cli.output import plain
 from dbsvc.engine.checks import load_checks
 from dbsvc.engine.statements import Statements
 from tests import check_cases_change, check_cases_duplicate, check_cases_expected, check_cases_integrity, check_cases_missing
-from tests.check_case import Case, find
+from tests.check_case import Case, bills, find
+from tests.test_docs import run, section
 
 CASES: dict[str, Case] = {
     **check_cases_missing.CASES,
@@ -46,3 +50,20 @@ def test_a_check_finds_nothing_where_it_nearly_would(db: Database, name: str) ->
 @pytest.mark.parametrize("name", NAMES)
 def test_a_check_finds_nothing_in_an_empty_database(db: Database, name: str) -> None:
     assert find(db, name, CASES[name].since, CASES[name].today) == []
+
+
+@pytest.mark.slow  # it starts some hundred processes
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"loads_held"}))  # the state "held" has tests of its own
+def test_the_runbook_can_be_followed_where_a_check_finds_something(db: Database, url: str, tmp_path: Path, name: str) -> None:
+    """Every command of its section works; `dbsvc check` itself says by its exit code that there is something."""
+    for fill in CASES[name].trips:
+        fill(db)
+    check = next(check for check in load_checks(db.statements) if check.name == name)
+    file = tmp_path / "usage.csv"
+    file.write_bytes(bills({"day": "2021-10-01", "bill": 999}))
+    with serving() as api:
+        env = {"DATABASE_URL": url, "LOAD": "1", "FILE": str(file), "DAY": "2021-10-01", **api.env()}
+        for block in section(check.runbook):
+            command = re.sub(r"^(dbsvc check.*)$", r"\1 || test $? -lt 3", block, flags=re.MULTILINE)
+            ran = run(f"set -e\n{command}", tmp_path, **env)
+            assert ran.returncode == 0, (block, ran.stdout, ran.stderr)
