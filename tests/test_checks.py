@@ -13,6 +13,7 @@ from dbsvc.engine.checks import load_checks
 from dbsvc.engine.statements import Statements
 from tests import check_cases_change, check_cases_duplicate, check_cases_expected, check_cases_integrity, check_cases_missing
 from tests.check_case import Case, bills, find
+from tests.currencylayer import serving
 from tests.test_docs import run, section
 
 CASES: dict[str, Case] = {
