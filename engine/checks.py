@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -21,6 +22,7 @@ from dbsvc.engine.log import event
 from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements import THRESHOLD, Statement, Statements
 
+_WORKERS = 2  # checks run at the same time
 SAMPLE = 10  # rows of a finding that are kept to be shown
 
 #: The states of a check, from good to bad to worse; also Nagios's exit codes.
@@ -67,7 +69,7 @@ class Check:
     def meaning(self) -> str:
         """What a finding means."""
         lines = [line.removeprefix("-- ") for line in self.statement.comment]
-        return " ".join(line for line in lines if not re.match(r"\w+: |:\w+ = ", line))
+        return " ".join(line for line in lines if not re.match(r"(title|severity|dataset|do|runbook): |:\w+ = ", line))
 
     @cached_property
     def thresholds(self) -> dict[str, tuple[str, str]]:
@@ -122,11 +124,14 @@ def run(db: Database, checks: list[Check], days: int, since: date | None = None)
     checked_at = datetime.now(UTC)
     with db.snapshot() as tx:
         newest = {row["dataset"]: row["newest"] for row in tx.run("monitoring/newest_days").rows}
-    results = []
-    for check in checks:
-        start = since or _look_back(newest.get(check.dataset or "", checked_at.date()), checked_at.date(), days)
-        results.append(_run(db, check, {**thresholds[check.name], "since": start, "today": checked_at.date()}))
-        event("checked", **{name: getattr(results[-1], name) for name in ("state", "findings", "seconds")}, check=check.name)
+    today = checked_at.date()
+
+    def run_one(check: Check) -> Result:
+        start = since or _look_back(newest.get(check.dataset or "", today), today, days)
+        return _run(db, check, {**thresholds[check.name], "since": start, "today": today})
+
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="check") as pool:
+        results = list(pool.map(run_one, checks))
     return _keep(db, results, checked_at)
 
 
@@ -145,9 +150,11 @@ def _run(db: Database, check: Check, parameters: Mapping[str, Any]) -> Result:
     except DbsvcError as failure:
         error = str(failure)
     seconds = round(time.perf_counter() - started, 3)
+    state = "unknown" if error else check.severity if findings else "ok"
+    event("checked", check=check.name, state=state, findings=None if error else findings, seconds=seconds)
     if error:
-        return Result(check, "unknown", seconds=seconds, error=error)
-    return Result(check, check.severity if findings else "ok", findings, sample, seconds)
+        return Result(check, state, seconds=seconds, error=error)
+    return Result(check, state, findings, sample, seconds)
 
 
 def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Result]:

@@ -40,7 +40,7 @@ class Settings:
     currencylayer_timeout: float = 10
     currencylayer_deadline: float = 60
     #: how far back the checks look, in days
-    check_days: int = 35
+    check_days: int = 28
 
     def read_access_key(self) -> str:
         """Return CurrencyLayer's access key. Raises ConfigurationError if there is none."""

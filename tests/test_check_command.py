@@ -134,7 +134,7 @@ def test_it_looks_back_from_the_newest_day_as_far_as_it_is_told(cli: Cli) -> Non
     def found(*arguments: str, **env: str) -> int:
         return int(cli("check", "--only", "bill_days_missing", "--output", "json", *arguments, env=env).objects[0]["findings"])
 
-    assert found() == 0  # the 35 days before 2021-10-11
+    assert found() == 0  # the 28 days before 2021-10-11
     assert found(DBSVC_CHECK_DAYS="38") == 1
     assert found("--since", "2021-09-01") == 2
 

@@ -8,42 +8,17 @@
 -- The share of product 1 in the revenue of these days is far from its median of the days looked at. Columns may have been
 -- swapped, or one was not filled. Days that lack a rate are not judged, nor is today. In whole units, which is enough for a
 -- comparison: amounts are cut off at the point.
-WITH sums AS (
+WITH days AS (
     SELECT
         bill_date,
-        currency,
-        sum(trunc(product1_revenue)) AS product1,
-        sum(trunc(product2_revenue)) AS product2
-    FROM bills
-    WHERE bill_date >= :since AND bill_date < :today
-    GROUP BY bill_date, currency
-),
-
-in_usd AS (
-    SELECT
-        sums.bill_date,
-        CASE
-            WHEN sums.currency = 'USD' THEN sums.product1
-            WHEN fx_rates.inverse_rate IS NOT NULL THEN trunc(sums.product1 * fx_rates.inverse_rate)
-        END AS product1_usd,
-        CASE
-            WHEN sums.currency = 'USD' THEN sums.product2
-            WHEN fx_rates.inverse_rate IS NOT NULL THEN trunc(sums.product2 * fx_rates.inverse_rate)
-        END AS product2_usd
-    FROM sums
-    LEFT JOIN fx_rates ON sums.bill_date = fx_rates.rate_date AND sums.currency = fx_rates.currency
-),
-
-days AS (
-    SELECT
-        bill_date,
-        sum(product1_usd) AS product1_usd,
-        sum(product2_usd) AS product2_usd,
+        trunc(sum(product1_usd)) AS product1_usd,
+        trunc(sum(product2_usd)) AS product2_usd,
         -- in hundredths of a percent
-        div(10000 * sum(product1_usd), sum(product1_usd + product2_usd)) AS share
-    FROM in_usd
+        div(10000 * trunc(sum(product1_usd)), trunc(sum(product1_usd)) + trunc(sum(product2_usd))) AS share
+    FROM revenue_daily
+    WHERE bill_date >= :since AND bill_date < :today
     GROUP BY bill_date
-    HAVING count(*) = count(product1_usd) AND sum(product1_usd + product2_usd) > 0
+    HAVING count(*) = count(rate) AND trunc(sum(product1_usd)) + trunc(sum(product2_usd)) > 0
 ),
 
 ranked AS (

@@ -8,39 +8,16 @@
 -- :min_days = 10: how many days with bills a customer must have to be judged
 -- A customer's revenue of a day is far from that of the customer's other days looked at: further than these usually are, and by
 -- much. A bill twice under two ids, amounts in cents; or the business. Measured by medians, which a few odd days do not move.
--- Days that lack a rate are not judged, nor is today. In whole units, which is enough for a comparison: amounts are cut off at
--- the point.
-WITH sums AS (
+-- Days that lack a rate are not judged, nor is today. In whole USD, which is enough for a comparison.
+WITH days AS (
     SELECT
         bill_date,
         customer_name,
-        currency,
-        sum(trunc(product1_revenue) + trunc(product2_revenue)) AS amount
-    FROM bills
+        trunc(sum(product1_usd + product2_usd)) AS revenue_usd
+    FROM bills_in_usd
     WHERE bill_date >= :since AND bill_date < :today
-    GROUP BY bill_date, customer_name, currency
-),
-
-in_usd AS (
-    SELECT
-        sums.bill_date,
-        sums.customer_name,
-        CASE
-            WHEN sums.currency = 'USD' THEN sums.amount
-            WHEN fx_rates.inverse_rate IS NOT NULL THEN trunc(sums.amount * fx_rates.inverse_rate)
-        END AS revenue_usd
-    FROM sums
-    LEFT JOIN fx_rates ON sums.bill_date = fx_rates.rate_date AND sums.currency = fx_rates.currency
-),
-
-days AS (
-    SELECT
-        bill_date,
-        customer_name,
-        sum(revenue_usd) AS revenue_usd
-    FROM in_usd
     GROUP BY bill_date, customer_name
-    HAVING count(*) = count(revenue_usd)
+    HAVING count(*) = count(rate)
 ),
 
 ranked AS (

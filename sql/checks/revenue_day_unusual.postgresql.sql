@@ -8,35 +8,15 @@
 -- :min_days = 10: how many days make a median
 -- The revenue of these days is far from that of the other days looked at: further than days usually are, and by much. Half a
 -- file, amounts in cents, a wrong rate; or the business. Measured by medians, which a few odd days do not move. Days that lack a
--- rate are not judged, nor is today. In whole units, which is enough for a comparison: amounts are cut off at the point.
-WITH sums AS (
+-- rate are not judged, nor is today. In whole USD, which is enough for a comparison.
+WITH days AS (
     SELECT
         bill_date,
-        currency,
-        sum(trunc(product1_revenue) + trunc(product2_revenue)) AS amount
-    FROM bills
+        trunc(sum(revenue_usd)) AS revenue_usd
+    FROM revenue_daily
     WHERE bill_date >= :since AND bill_date < :today
-    GROUP BY bill_date, currency
-),
-
-in_usd AS (
-    SELECT
-        sums.bill_date,
-        CASE
-            WHEN sums.currency = 'USD' THEN sums.amount
-            WHEN fx_rates.inverse_rate IS NOT NULL THEN trunc(sums.amount * fx_rates.inverse_rate)
-        END AS revenue_usd
-    FROM sums
-    LEFT JOIN fx_rates ON sums.bill_date = fx_rates.rate_date AND sums.currency = fx_rates.currency
-),
-
-days AS (
-    SELECT
-        bill_date,
-        sum(revenue_usd) AS revenue_usd
-    FROM in_usd
     GROUP BY bill_date
-    HAVING count(*) = count(revenue_usd)
+    HAVING count(*) = count(rate)
 ),
 
 ranked AS (
