@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dbsvc import connect
-from dbsvc.cli import data, main
+from dbsvc.cli import data, main, trace
 from dbsvc.cli import db as schema
 from dbsvc.engine import Database, ingest
 from dbsvc.engine.checks import load_checks
@@ -79,7 +79,13 @@ def test_readme_shows_what_the_sample_earns(tmp_path: Path) -> None:
 
 
 def test_readme_names_every_command_and_setting() -> None:
-    for group, commands in {"": main.app, "loads ": data.loads, "rejects ": data.rejects, "db ": schema.app}.items():
+    for group, commands in {
+        "": main.app,
+        "loads ": data.loads,
+        "rejects ": data.rejects,
+        "trace ": trace.app,
+        "db ": schema.app,
+    }.items():
         for command in commands.registered_commands:
             assert command.callback
             name = command.name or command.callback.__name__
@@ -87,6 +93,8 @@ def test_readme_names_every_command_and_setting() -> None:
                 assert re.search(rf"`dbsvc {group}\[?{name}\b", README), f"{group}{name}"
     for variable, _ in _VARIABLES.values():
         assert f"| `{variable}` |" in README
+    for check in load_checks(Statements(("sqlite",))):
+        assert f"`{check.name}`" in README
 
 
 def test_runbook_has_a_section_for_every_state_exit_code_incident_and_check() -> None:
