@@ -58,10 +58,7 @@ def check(
     try:
         code = _explain(explain) if explain else _check(only or [], dataset or [], since, fail_on)
     except Exception as error:
-        if output.options.debug:
-            raise
-        text = str(error) if hasattr(error, "exit_code") else f"Unexpected {type(error).__name__}: {error} (see --debug)."
-        print(output.redact(f"UNKNOWN: {text}"))
+        print(output.redact(f"UNKNOWN: {output.explain(error)}"))
         code = _CODES["unknown"]
     raise typer.Exit(code)
 
@@ -79,7 +76,8 @@ def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on
         results = output.interruptible(db, lambda: checks.run(db, chosen, days, first))
     for result in results:
         signals.families["check_state"][result.check.name] = _CODES[result.state]
-        signals.families["check_findings"][result.check.name] = result.findings or 0
+        if result.findings is not None:
+            signals.families["check_findings"][result.check.name] = result.findings
     tally = Counter(result.state for result in results)
     worst = next((state for state in _WORST if tally[state]), "ok")
     if output.options.results == "json":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -107,12 +106,9 @@ def _run() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except Exception as error:
-        if output.options.debug:
-            print(output.redact(traceback.format_exc()), file=sys.stderr)
-        code = getattr(error, "exit_code", 1)
-        expected = hasattr(error, "exit_code")
-        output.error(str(error) if expected else f"Unexpected {type(error).__name__}: {error} (see --debug).", code)
-        return int(code)
+        code = int(getattr(error, "exit_code", 1))
+        output.error(output.explain(error), code)
+        return code
     return 0
 
 

@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -87,6 +88,13 @@ _secrets = functools.cache(settings.read_secrets)
 def redact(text: str) -> str:
     """Return the text without passwords and access keys."""
     return settings.redact(text, _secrets())
+
+
+def explain(error: Exception) -> str:
+    """Return an error as a sentence; show its traceback if that is asked for."""
+    if options.debug:
+        print(redact("".join(traceback.format_exception(error))), file=sys.stderr)
+    return str(error) if hasattr(error, "exit_code") else f"Unexpected {type(error).__name__}: {error} (see --debug)."
 
 
 def error(sentence: str, code: int) -> None:

@@ -112,6 +112,13 @@ def test_what_cannot_be_checked_is_unknown(tmp_path: Path, arguments: list[str],
     assert b"Geheim" not in ran.out + ran.err
 
 
+def test_debug_shows_the_traceback_and_stays_a_plugin(tmp_path: Path) -> None:
+    ran = Cli(tmp_path)("check", "--debug", env={"DATABASE_URL": "postgresql://u:GeheimWort@127.0.0.1:1/x"})
+    assert (ran.code, first_line(ran)[:8]) == (3, "UNKNOWN:")
+    assert b"Traceback" in ran.err
+    assert b"Geheim" not in ran.out + ran.err
+
+
 @pytest.mark.parametrize("arguments", [["--what"], ["--fail-on", "nothing"], ["--since", "yesterday"]])
 def test_a_command_line_that_is_not_understood_is_unknown(tmp_path: Path, arguments: list[str]) -> None:
     assert Cli(tmp_path)("check", *arguments).code == 3
