@@ -139,8 +139,8 @@ def _show(results: list[Result]) -> None:
         output.table("", result.sample, list(result.sample[0]))
         if more:
             print(f"... and {more:,} more.")
-        print(f"{result.check.meaning}\nDo: {result.check.todo}")
-        print(f"More: RUNBOOK.md, section {result.check.runbook}; dbsvc check --explain {result.check.name}\n")
+        output.paragraph(f"{result.check.meaning}\nDo: {result.check.todo}")
+        output.paragraph(f"More: RUNBOOK.md, section {result.check.runbook}; dbsvc check --explain {result.check.name}\n")
 
 
 def _show_json(results: list[Result], worst: str, tally: Counter[str]) -> None:
@@ -202,8 +202,8 @@ def _explain(name: str) -> int:
     if output.options.results == "json":
         output.objects([{**_facts(check), "thresholds": thresholds}])
         return 0
-    print(f"{check.name}: {check.title} ({check.severity})\n\n{check.meaning}")
-    print(f"Do: {check.todo}\nMore: RUNBOOK.md, section {check.runbook}")
+    output.paragraph(f"{check.name}: {check.title} ({check.severity})\n\n{check.meaning}")
+    output.paragraph(f"Do: {check.todo}\nMore: RUNBOOK.md, section {check.runbook}")
     if thresholds:
         output.table("", thresholds, ["threshold", "value", "setting", "meaning"])
     query = check.statement.text.split("\n")[len(check.statement.comment) :]

@@ -111,6 +111,11 @@ def say(sentence: str) -> None:
         _console().print(sentence, markup=False, highlight=False)
 
 
+def paragraph(text: str) -> None:
+    """Print a text, folded between words on a terminal."""
+    _console().print(text, markup=False, highlight=False, soft_wrap=not stdout_is_terminal())
+
+
 def objects(rows: Iterable[Mapping[str, Any]]) -> None:
     """Print JSON lines."""
     for row in rows:

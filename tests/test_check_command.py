@@ -348,7 +348,10 @@ def test_trace_as_people_read_it(tmp_path: Path, snapshot: SnapshotAssertion) ->
 def test_every_check_explains_itself(tmp_path: Path) -> None:
     from dbsvc.engine.statements import Statements
 
-    for check in load_checks(Statements(("sqlite",))):
+    known = {dialect: load_checks(Statements((dialect,))) for dialect in ("sqlite", "postgresql")}
+    for check, other in zip(*known.values(), strict=True):
+        for of in ("name", "title", "severity", "dataset", "todo", "runbook", "meaning", "thresholds"):
+            assert getattr(check, of) == getattr(other, of), check.name
         assert check.meaning.endswith("."), check.name
         assert check.title[0].isupper(), check.name
         assert all(re.fullmatch(r"[\d.]+", default) and meaning for default, meaning in check.thresholds.values()), check.name

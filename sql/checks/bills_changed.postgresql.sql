@@ -5,6 +5,7 @@
 -- runbook: bills_changed
 -- A later load brought other values for bills that were public already, and with them another revenue. Corrections are in order;
 -- what was reported before is no longer what the database says. In USD at the bills' rates; nothing if one of them is missing.
+
 -- Exact; SQLite needs functions of the engine for that.
 WITH versions AS (
     SELECT

@@ -5,6 +5,7 @@
 -- runbook: daily_summaries_wrong
 -- Each day since the first one is summed up anew from its readings, and compared with what is stored. A day that is only on one
 -- side has no numbers on the other.
+
 -- Differs from SQLite's in how it divides whole numbers, and in how a day is taken from a date.
 WITH readings AS (
     SELECT

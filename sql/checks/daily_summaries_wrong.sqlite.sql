@@ -5,8 +5,10 @@
 -- runbook: daily_summaries_wrong
 -- Each day since the first one is summed up anew from its readings, and compared with what is stored. A day that is only on one
 -- side has no numbers on the other.
+
 -- Inverter by inverter, so that their readings are looked up; and the counter before each, which takes SQLite less time than a
--- window over all of them. Else it differs from PostgreSQL's in how it divides whole numbers, and how it takes a day from a date.
+-- window over all of them. Else it differs from PostgreSQL's in how it divides whole numbers, and how it takes a day from a
+-- date.
 WITH stepped AS (
     SELECT
         clean.plant_id,

@@ -5,6 +5,7 @@
 -- runbook: energy_counters_backwards
 -- An inverter's energy counter is lower than in the reading before. The day's energy takes that for a reset, and counts from
 -- zero: if it was none, the day says too much. A reset, a replaced device, or a wrong value.
+
 -- Differs from SQLite's in how a day is taken from a date.
 WITH steps AS (
     SELECT

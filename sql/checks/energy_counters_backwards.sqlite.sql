@@ -5,6 +5,7 @@
 -- runbook: energy_counters_backwards
 -- An inverter's energy counter is lower than in the reading before. The day's energy takes that for a reset, and counts from
 -- zero: if it was none, the day says too much. A reset, a replaced device, or a wrong value.
+
 -- Inverter by inverter, so that their readings since that day are looked up; and the reading before each, which takes SQLite a
 -- third of the time of a window over all of them.
 SELECT

@@ -6,6 +6,7 @@
 -- :percent = 10: by how many percent a rate may differ from the one before it
 -- A stored rate differs much from the stored one before it, which is at most a week older. Revenue is counted with it. The
 -- currency was devalued, or the provider made a mistake.
+
 -- SQLite has no decimals: the engine divides.
 WITH steps AS (
     SELECT

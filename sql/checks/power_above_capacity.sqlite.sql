@@ -5,6 +5,7 @@
 -- runbook: power_above_capacity
 -- :percent = 20: by how many percent the power may exceed the capacity
 -- On these days an inverter reported more power than its capacity. The unit may be wrong (kW for W), or the registry is.
+
 -- Inverter by inverter, so that their readings since that day are looked up. Differs from PostgreSQL's in how a day is taken
 -- from a date.
 SELECT

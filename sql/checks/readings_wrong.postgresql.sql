@@ -5,6 +5,7 @@
 -- runbook: readings_wrong
 -- A reading is what an inverter measured at a moment: the event with the greatest id, in watts. Here events of a moment have no
 -- reading, or the reading is not theirs. Looks at moments since the first day, by UTC.
+
 -- Rounds with floor, as the statement that writes readings does.
 WITH wrong AS (
     SELECT

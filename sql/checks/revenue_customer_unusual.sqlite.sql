@@ -8,8 +8,7 @@
 -- :min_days = 10: how many days with bills a customer must have to be judged
 -- A customer's revenue of a day is far from that of the customer's other days looked at: further than these usually are, and by
 -- much. A bill twice under two ids, amounts in cents; or the business. Measured by medians, which a few odd days do not move.
--- Days that lack a rate are not judged, nor is today. In whole units, which is enough for a comparison: amounts are cut off at
--- the point.
+-- Days that lack a rate are not judged, nor is today. In whole USD, which is enough for a comparison.
 WITH sums AS (
     SELECT
         bill_date,

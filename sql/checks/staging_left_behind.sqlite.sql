@@ -2,8 +2,9 @@
 -- severity: warning
 -- do: Is no instance of another version at work? Then drop the table
 -- runbook: staging_left_behind
--- A load that is published or discarded takes its staging area with it. These tables belong to no open load: they only take room.
--- Left by a restored backup, or made by hand.
+-- A load that is published or discarded takes its staging area with it. These tables belong to no open load: they only take
+-- room. Left by a restored backup, or made by hand.
+
 -- SQLite has no information_schema.
 WITH tables AS (
     SELECT name AS table_name

@@ -4,8 +4,9 @@
 -- do: Nothing of the program does this: find out who changed telemetry or registries. Then restore the database from a backup
 -- runbook: telemetry_orphaned
 -- An event comes from an inverter that is known; a reading is taken from an event, which came with a published load; a day's
--- summary is made of readings. Here one of these is missing. Looks at times since the first day, by UTC. Inverters are found by
--- jumping from one to the next in the index, however many events there are.
+-- summary is made of readings. Here one of these is missing. Looks at times since the first day, by UTC.
+
+-- Inverters are found by jumping from one to the next in the index, however many events there are.
 WITH RECURSIVE senders AS (
     SELECT min(events.inverter_id) AS inverter_id
     FROM inverter_telemetry_raw AS events
