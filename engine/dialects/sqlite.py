@@ -36,7 +36,7 @@ _SETTINGS = {
     "journal_mode": "wal",  # readers never wait for a writer, nor a writer for them
     "synchronous": "full",  # what was reported as published survives a power cut
     "foreign_keys": "on",
-    "cache_size": "-32000",  # KiB a connection
+    "cache_size": "-16000",  # KiB a connection
 }
 _LOCK_SLICE = 0.25  # seconds SQLite itself waits for a lock, during which nothing can interrupt it
 _ROWS_PER_INSERT = 200  # a multi-row insert costs a third of so many single ones; more rows gain nothing
