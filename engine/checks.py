@@ -137,24 +137,18 @@ def run(db: Database, checks: list[Check], days: int, since: date | None = None)
 
 def _run(db: Database, check: Check, parameters: Mapping[str, Any]) -> Result:
     started = time.perf_counter()
-    sample: list[Row] = []
-    findings = 0
-    error = None
+    found = error = None
     try:
         with db.snapshot() as tx:
             used = {name: parameters[name] for name in check.statement.parameters}
-            for row in tx.stream(check.statement.name, **used):
-                findings += 1
-                if len(sample) < SAMPLE:
-                    sample.append(row)
+            found = tx.sample(check.statement.name, SAMPLE, **used)
     except DbsvcError as failure:
         error = str(failure)
     seconds = round(time.perf_counter() - started, 3)
-    state = "unknown" if error else check.severity if findings else "ok"
-    event("checked", check=check.name, state=state, findings=None if error else findings, seconds=seconds)
-    if error:
-        return Result(check, state, seconds=seconds, error=error)
-    return Result(check, state, findings, sample, seconds)
+    findings = found.row_count if found else None
+    state = "unknown" if findings is None else check.severity if findings else "ok"
+    event("checked", check=check.name, state=state, findings=findings, seconds=seconds)
+    return Result(check, state, findings, found.rows if found else [], seconds, error)
 
 
 def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Result]:

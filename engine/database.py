@@ -63,6 +63,9 @@ class Dialect(Protocol):
     def stream(self, connection: Any, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
         """Run a query and fetch its rows in bounded memory."""
 
+    def sample(self, connection: Any, statement: Statement, parameters: Mapping[str, Any], most: int) -> Result:
+        """Run a query, count its rows in bounded memory, and keep the first of them."""
+
     def copy_csv(self, connection: Any, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Bulk-copy CSV records, each ended by LF, none with a lone CR or blank line. Raise MalformedCsvError."""
 
@@ -109,6 +112,13 @@ class Transaction:
         _check(statement, parameters)
         with self._driver():
             yield from self._dialect.stream(self._connection, statement, parameters)
+
+    def sample(self, name: str, most: int, /, **parameters: Any) -> Result:
+        """Run a named query; keep the first rows, and count all of them, in bounded memory."""
+        statement = self.statements[name]
+        _check(statement, parameters)
+        with self._driver():
+            return self._dialect.sample(self._connection, statement, parameters, most)
 
     def run_phase(self, folder: str, /, **parameters: Any) -> Iterator[tuple[Statement, Result]]:
         """Run every statement of a phase in order, giving each the parameters it uses."""

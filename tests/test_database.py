@@ -791,3 +791,16 @@ def test_an_interrupt_between_statements_starts_no_more(notes: Database, url: st
         work(tx)
     with connect(url) as other:
         assert ids(other) == []
+
+
+def test_a_sample_keeps_the_first_rows_and_counts_all(db: Database) -> None:
+    with db.transaction() as tx:
+        rows = ((f"c{n:05}", datetime.datetime(2021, 10, 1, tzinfo=datetime.UTC), "ok", 0, 0.0) for n in range(30_000))
+        tx.insert_rows("check_results", ["check_name", "checked_at", "state", "findings", "seconds"], rows)
+        tx.execute("UPDATE check_results SET state = 'warning', findings = 1")
+        found = tx.sample("monitoring/failing_since", 3)
+        assert (len(found.rows), found.row_count) == (3, 30_000)
+        assert tx.sample("monitoring/failing_since", 0).row_count == 30_000
+        assert tx.execute("SELECT count(*) AS n FROM check_results").rows == [{"n": 30_000}]  # and goes on
+        with pytest.raises(TypeError, match="parameters missing or not used: nonsense"):
+            tx.sample("monitoring/failing_since", 3, nonsense=1)

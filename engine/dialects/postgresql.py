@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ _UNENCODED = re.compile(r"[^?]*://[^?]*[@/#][^?]*@")
 _FIRST_WITHOUT_END_MARK = 180000
 #: Before that a record of nothing but this ends the copy, unless it is quoted.
 _END_MARK = re.compile(rb"^\\\.$", re.MULTILINE)
+_numbers = itertools.count()
 _CONNECT_TIMEOUT = 10  # seconds
 _CANCEL_TIMEOUT = 2.0  # seconds
 _SLICE = 256 * 1024  # bytes handed to the driver at once
@@ -119,9 +121,20 @@ class Driver:
             return Result(rows, max(cursor.rowcount, 0))
 
     def stream(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
-        """Run a query, and take its rows one by one as they come: a cursor on the server would rule out parallel plans."""
+        """Run a query through a cursor on the server."""
+        with connection.cursor(name=f"stream_{next(_numbers)}") as cursor:
+            cursor.itersize = 1000
+            cursor.execute(_render(statement, parameters), statement.bind(parameters) or None)
+            yield from cursor
+
+    def sample(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any], most: int) -> Result:
+        """Run a query, and take its rows as they come: a cursor on the server would rule out parallel plans."""
+        kept, count = [], 0
         with connection.cursor() as cursor:
-            yield from cursor.stream(_render(statement, parameters), statement.bind(parameters) or None)
+            for count, row in enumerate(cursor.stream(_render(statement, parameters), statement.bind(parameters) or None), 1):
+                if count <= most:
+                    kept.append(row)
+        return Result(kept, count)
 
     def copy_csv(self, connection: Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Hand the bytes to COPY."""

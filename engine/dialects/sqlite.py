@@ -131,6 +131,12 @@ class Driver:
         """Run a query and fetch its rows one by one."""
         yield from _rows(connection.execute(_render(statement, parameters), statement.bind(parameters)))
 
+    def sample(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any], most: int) -> Result:
+        """Run a query, count its rows, and keep the first of them."""
+        rows = self.stream(connection, statement, parameters)
+        kept = list(islice(rows, most))
+        return Result(kept, len(kept) + sum(1 for _ in rows))
+
     def copy_csv(self, connection: sqlite3.Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Split CSV text into fields and insert many rows a statement."""
         width, inserted = len(columns), 0
