@@ -18,7 +18,7 @@ test *arguments:
 
 # All tests.
 test-all *arguments:
-    pytest {{arguments}}
+    pytest -n auto {{arguments}}
 
 # Lint Python and SQL.
 lint:
