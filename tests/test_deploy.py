@@ -28,7 +28,7 @@ def test_cron_mails_only_what_is_found(folder: Path) -> None:
     ran = run(command, folder)
     assert (ran.stdout, ran.stderr) == ("", "")
     assert '"inserted": 2' in (folder / "log").read_text()
-    (folder / "incoming" / "more.csv").write_bytes(bills({"day": "2021-10-05"}))
+    (folder / "incoming" / "more.csv").write_bytes(bills({"day": "2021-10-05", "bill": 9}))
     assert run(command, folder).stdout.startswith("WARNING: 1 of ")
 
 
