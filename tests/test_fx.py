@@ -414,8 +414,15 @@ FAILURES: list[tuple[fake.Answer | None, dict[str, str], int, int, str]] = [
 
 @pytest.mark.parametrize(("answer", "env", "code", "requests", "says"), FAILURES)
 def test_a_failure_is_one_sentence_and_stores_nothing(
-    cli: Cli, db: Database, api: CurrencyLayer, answer: fake.Answer | None, env: dict[str, str], code: int, requests: int, says: str
-) -> None:  # fmt: skip
+    cli: Cli,
+    db: Database,
+    api: CurrencyLayer,
+    answer: fake.Answer | None,
+    env: dict[str, str],
+    code: int,
+    requests: int,
+    says: str,
+) -> None:
     if answer:
         api.answer = answer
     else:
