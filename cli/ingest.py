@@ -89,8 +89,9 @@ def _ingest_one(db: Database, source: str, settings: Settings, jobs: int) -> lis
     try:
         with Delivery(source) as delivery, output.progress(source) as progress:
             header = read_header(delivery, load_datasets(db.statements))
-            outcomes = ingest_all(db, delivery, header, settings, jobs=jobs, progress=progress)
-            reports.extend(_report(db, source, outcome) for outcome in outcomes)
+            for outcome in ingest_all(db, delivery, header, settings, jobs=jobs, progress=progress):
+                _signal(db, outcome)
+                reports.append(_report(source, outcome))
     except (InputError, InputMissingError) as error:
         reports.append(_failure(source, error))
     for report in reports:
@@ -106,7 +107,8 @@ def _follow(db: Database, source: str, settings: Settings, jobs: int, every: flo
     ensure_schema(db)
     tally = Counter[str]()
     for outcome in follow(db, source, settings, jobs=jobs, every=every, idle=idle):
-        report = _report(db, source, outcome)
+        _signal(db, outcome)
+        report = _report(source, outcome)
         tally += _count(report)
         _show(report)
         output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")
@@ -115,11 +117,18 @@ def _follow(db: Database, source: str, settings: Settings, jobs: int, every: flo
     return tally
 
 
-def _report(db: Database, source: str, outcome: Outcome) -> dict[str, Any]:
+def _signal(db: Database, outcome: Outcome) -> None:
+    """Count what a load took, and if it was published now, which rules its rejects broke."""
+    spent: Any = signals.families["phase_seconds"]  # a Counter adds up seconds, too
+    for phase, seconds in outcome.seconds.items():
+        spent[phase] = round(spent[phase] + seconds, 3)
     if outcome.load["rejected"] and outcome.load["status"] == "published" and not outcome.already:
         with db.snapshot() as tx:
             for row in tx.run("ledger/count_reasons", load_id=outcome.load["load_id"]).rows:
                 signals.families["rejected"].update(dict.fromkeys(row["reasons"].split(), row["records"]))
+
+
+def _report(source: str, outcome: Outcome) -> dict[str, Any]:
     load = {name: value for name, value in outcome.load.items() if name not in ("header", "source", "released")}
     word = "already published" if outcome.already else load["status"]
     code = _HELD if load["status"] in ("held", "discarded") else 0
@@ -148,8 +157,6 @@ def _count(report: dict[str, Any]) -> Counter[str]:
     """Count a file, what became of it, and the records that were published now."""
     from dbsvc.engine.ingest import BUCKETS
 
-    for phase, seconds in report.get("seconds", {}).items():
-        signals.families["phase_seconds"][phase] = round(signals.families["phase_seconds"][phase] + seconds, 3)
     buckets = ("read", *BUCKETS) if report["outcome"] == "published" else ()
     return Counter({"files": 1, report["outcome"].replace(" ", "_"): 1, **{bucket: report[bucket] for bucket in buckets}})
 

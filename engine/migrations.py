@@ -42,14 +42,18 @@ def ensure_schema(db: Database) -> None:
             schema = read_schema(db)
     if schema.pending and _is_new(db):
         migrate(db)
-    elif schema.pending:
-        require_schema(db)
+    else:
+        _refuse_pending(db, schema)
 
 
 def require_schema(db: Database) -> None:
     """Raise ConfigurationError unless the database's schema is the program's."""
-    if pending := read_schema(db).pending:
-        raise ConfigurationError(f"{db.dialect.label} lacks {len(pending)} migration(s): run `dbsvc db migrate`.")
+    _refuse_pending(db, read_schema(db))
+
+
+def _refuse_pending(db: Database, schema: Schema) -> None:
+    if schema.pending:
+        raise ConfigurationError(f"{db.dialect.label} lacks {len(schema.pending)} migration(s): run `dbsvc db migrate`.")
 
 
 def _is_new(db: Database) -> bool:

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -63,17 +63,10 @@ class Told:
     quoted: list[Quote]
     name: str = "told"
     requests: int = 0
-    asked: list[tuple[datetime.date, datetime.date, tuple[str, ...]]] = field(default_factory=list)
 
     def quotes(self, first: datetime.date, last: datetime.date, currencies: Sequence[str]) -> list[Quote]:
         self.requests += 1
-        self.asked.append((first, last, tuple(currencies)))
         return self.quoted
-
-
-def quote(rate: str, *, currency: str = "ILS", day: datetime.date = DAY, at: datetime.datetime | None = NOON) -> Quote:
-    """A final rate; a provisional one with ``at``."""
-    return Quote(day, currency, Decimal(rate), at, at is not None and at == NOON)
 
 
 def final(rate: str, *, currency: str = "ILS", day: datetime.date = DAY) -> Quote:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -304,9 +304,8 @@ FIELD_EXPLAINED: dict[str, str] = {
 def test_what_is_found_in_real_files_is_true(db: Database, folder: Path, explained: dict[str, str]) -> None:
     if not folder.is_dir():
         pytest.skip(f"there is no {folder}: put the folder of real files beside the project's to enable this")
-    load_files: Callable[[str], Path] = lambda pattern: next(iter(folder.glob(pattern)))  # noqa: E731
     for pattern in ("plants*", "inverters*", "*usage*", "*telemetry*"):
-        path = load_files(pattern)
+        (path,) = folder.glob(pattern)
         deliver(db, path.read_bytes(), path.name)
     found = {name for name in NAMES if find(db, name, datetime.date(2000, 1, 1), TODAY)}
     assert found == explained.keys()
