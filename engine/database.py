@@ -14,6 +14,8 @@ from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError
 from dbsvc.engine.statements import Statement, Statements
 
 Row = dict[str, Any]
+#: Runs of records, one a line: the number of the first line, and the bytes.
+Runs = Iterable[tuple[int, bytes]]
 T = TypeVar("T")
 
 _ATTEMPTS = 8
@@ -69,6 +71,11 @@ class Dialect(Protocol):
     def copy_csv(self, connection: Any, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Bulk-copy CSV records, each ended by LF, none with a lone CR or blank line. Raise MalformedCsvError."""
 
+    def copy_runs(
+        self, connection: Any, copy: Statement, table: str, columns: Sequence[str], runs: Runs, load_id: int
+    ) -> int:
+        """Bulk-copy runs of CSV records without quotes, each record with the number of its line and the load's before it."""
+
     def insert(
         self, connection: Any, insert: Statement, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     ) -> int:
@@ -121,10 +128,18 @@ class Transaction:
             return self._dialect.sample(self._connection, statement, parameters, most)
 
     def run_phase(self, folder: str, /, **parameters: Any) -> Iterator[tuple[Statement, Result]]:
-        """Run every statement of a phase in order, giving each the parameters it uses."""
+        """Run every statement of a phase in order, giving each the parameters it uses.
+
+        What a statement with the header ``returns: statements`` returns is run as well, in that order.
+        """
         for statement in self.statements.phase(folder):
             used = {name: parameters[name] for name in statement.parameters}
-            yield statement, self._execute(statement, used)
+            result = self._execute(statement, used)
+            yield statement, result
+            if statement.header.get("returns") == "statements":
+                for row in result.rows:
+                    written = Statement(statement.name, row["statement"])
+                    yield written, self._execute(written, {})
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Insert any number of rows in bounded memory. Returns how many."""
@@ -161,6 +176,15 @@ class Transaction:
         """
         with self.transaction(), self._driver():
             return self._dialect.copy_csv(self._connection, self.statements["rows/copy"], table, columns, data)
+
+    def copy_runs(self, name: str, table: str, columns: Sequence[str], runs: Runs, load_id: int) -> int:
+        """Bulk-copy runs of plain CSV records by a named statement; returns how many records.
+
+        ``columns`` are those of the records; before them come ``line_no``, counted on from each run's first, and ``load_id``.
+        """
+        numbered = ["line_no", "load_id", *columns]
+        with self._driver():
+            return self._dialect.copy_runs(self._connection, self.statements[name], table, numbered, runs, load_id)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -338,6 +362,15 @@ class Database:
         """Raise CancelledError after interrupt()."""
         if self._stopping.is_set():
             raise CancelledError("Stopped before it was done.")
+
+
+def slices(data: bytes, size: int) -> Iterator[bytes]:
+    """Cut lines into slices of about so many bytes, each of whole lines."""
+    end = 0
+    while end < len(data):
+        start = end
+        end = data.rfind(b"\n", start, start + size) + 1 or data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end]
 
 
 def _check(statement: Statement, parameters: Mapping[str, Any]) -> None:

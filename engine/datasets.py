@@ -12,7 +12,7 @@ from typing import Any
 from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.errors import InputError, UnrecognisedError
 from dbsvc.engine.formats import FORMATS, Format, delimited, jsonlines
-from dbsvc.engine.statements import Statements
+from dbsvc.engine.statements import Statements, quote
 
 _LONGEST_HEADER = 1024 * 1024  # bytes
 
@@ -31,6 +31,8 @@ class Dataset:
     key: tuple[str, ...]
     #: the column whose greatest value wins among deliveries of one key, before the order of delivery does
     precedence: str | None
+    #: the date that the table is partitioned by, where a database can; a load may then be exchanged in
+    partition_by: str | None
     #: the phases that bring up to date what is derived from the table
     derive: tuple[str, ...]
     #: our column → its name in the file's header
@@ -45,9 +47,12 @@ class Dataset:
             "table": self.table,
             "history": f"{self.table}_history",
             "key": list(self.key),
+            "key_text": quote(list(self.key)),
             "columns": columns,
             # within one key all values of a key column are equal, so it has no say
             "precedence": self.precedence or self.key[0],
+            "partition_by": self.partition_by or self.key[0],
+            "staged_columns": [("staged", column) for column in columns],
             "staged_values": [("staged", column) for column in values],
             "stored_values": [("stored", column) for column in values],
             "staged_key": [("staged", column) for column in self.key],
@@ -92,6 +97,7 @@ def load_datasets(statements: Statements) -> list[Dataset]:
             table=description["table"],
             key=tuple(description["key"]),
             precedence=description.get("precedence"),
+            partition_by=description.get("partition_by"),
             derive=tuple(description.get("derive", ())),
             columns=description["columns"],
         )

@@ -23,11 +23,13 @@ from dbsvc.engine.errors import (
     DbsvcError,
     InputError,
     InputMissingError,
+    IntegrityError,
     MalformedCsvError,
     UnrecognisedError,
 )
 from dbsvc.engine.formats import raw_records, rows
 from dbsvc.engine.log import event
+from dbsvc.engine.plain import Run, sift
 from dbsvc.engine.scan import Position, Scan, scan
 from dbsvc.engine.settings import Settings
 
@@ -35,6 +37,9 @@ BUCKETS = ("inserted", "updated", "unchanged", "duplicate", "superseded", "rejec
 
 #: Files with fewer records than this are only held when more than half of them is rejected.
 SMALL_FILE = 100
+
+#: How many bytes are read to see one record.
+_SAMPLE = 4096
 
 #: The columns of a received record before its fields, when it is not simply the next one and sound.
 _NUMBERED = ("line_in_chunk", "fault")
@@ -120,6 +125,9 @@ def ingest(
     while load["status"] in ("staging", "staged"):
         if load["status"] == "staging":
             with _timed(seconds, "stage"):
+                if header.dataset.partition_by and scanned.lines >= settings.month_records:
+                    days = _sample_days(delivery, header, scanned)
+                    db.run_transaction(partial(_split, load=load, days=days, records=scanned.lines, settings=settings))
                 _stage(db, load, delivery, header, jobs, lambda done: progress(done, scanned.lines))
             with _timed(seconds, "audit"):
                 load = db.run_transaction(partial(_audit, load=load, settings=settings))
@@ -255,6 +263,23 @@ def _restart(tx: Transaction, load: Row, rules: str, *, released: bool) -> Row:
     return find_load(tx, load_id)
 
 
+def _sample_days(delivery: Delivery, header: Header, scanned: Scan) -> list[str]:
+    """Return the days, as they are written, of the first record of each chunk and of the last one of the file."""
+    heads = [delivery.read(chunk.byte_start, _SAMPLE) for chunk in scanned.chunks]
+    tail = delivery.read(max(header.end, delivery.size - _SAMPLE), _SAMPLE).rstrip()
+    firsts = (next(rows(header.dataset.format, sample, header.names), None) for sample in [*heads, tail[tail.rfind(b"\n") + 1 :]])
+    column = len(_NUMBERED) + header.columns.index(str(header.dataset.partition_by))
+    return [str(record[column]) for record in firsts if record]
+
+
+def _split(tx: Transaction, load: Row, days: list[str], records: int, settings: Settings) -> None:
+    """Let a large load be staged by months, which publish may exchange; unless it is staged already, or partly."""
+    load = find_load(tx, load["load_id"], "ledger/lock_load")
+    if load["status"] == "staging":
+        more = {"days": days, "records": records, "month_records": settings.month_records}
+        _run(tx, load, f"{load['dataset']}/split", **more)
+
+
 def _stage(db: Database, load: Row, delivery: Delivery, header: Header, jobs: int, progress: Callable[[int], None]) -> None:
     def work() -> None:
         while step := db.run_transaction(lambda tx: _stage_chunk(tx, load, delivery, header)):
@@ -299,14 +324,38 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
             f"{delivery.source} changed while load {load_id} was reading it; nothing of it was published. "
             "Run the same command again to load it as it is now."
         )
-    _run(tx, load, f"{load['dataset']}/receive")
-    read = _receive(tx, load, header, data)
-    passed = _judge_and_stage(tx, load, chunk, lambda lines: raw_records(header.dataset.format, data, lines))
+    plain, others = _stage_plain(tx, load, chunk, header, data)
+    read, passed = plain, plain
+    if others is None or others:
+        _run(tx, load, f"{load['dataset']}/receive")
+        received = _receive(tx, load, header, data) if others is None else _receive_others(tx, load, header, others)
+        read += received
+        passed += _judge_and_stage(tx, load, chunk, lambda lines: raw_records(header.dataset.format, data, lines))
     # the database checks: read = staged + rejected
     counts = {"read": read, "staged": passed, "rejected": read - passed}
     tx.run("ledger/finish_chunk", load_id=load_id, chunk_no=chunk["chunk_no"], **counts)
     seconds = round(time.perf_counter() - started, 3)
     return {"chunk_no": chunk["chunk_no"], "read": read, "rejected": read - passed, "seconds": seconds}
+
+
+def _stage_plain(tx: Transaction, load: Row, chunk: Row, header: Header, data: bytes) -> tuple[int, list[Run] | None]:
+    """Stage the records of a chunk that need no judging. Returns how many, and what is left of the chunk; None for all of it."""
+    folder = f"{load['dataset']}/plain"
+    if not tx.statements.phase(folder):
+        return 0, None
+    sifted = sift(data, header.columns, tx.run(f"{folder}/patterns").rows)
+    if sifted is None:
+        return 0, None
+    plain, others = sifted
+    first_line = chunk["first_line"]
+    runs = ((first_line + line - 1, run) for line, run in plain)
+    return tx.copy_runs(f"{folder}/copy", _staged(load), header.columns, runs, load["load_id"]), others
+
+
+def _receive_others(tx: Transaction, load: Row, header: Header, others: list[Run]) -> int:
+    """Take apart what stands between the plain records; returns how many records there are."""
+    received = ([line + row[0] - 1, *row[1:]] for line, run in others for row in rows(header.dataset.format, run, header.names))
+    return tx.insert_rows(_raw(load), (*_NUMBERED, *header.columns), received)
 
 
 def _receive(tx: Transaction, load: Row, header: Header, data: bytes) -> int:
@@ -347,7 +396,7 @@ def _audit(tx: Transaction, load: Row, settings: Settings) -> Row:
     if state["staged_chunks"] < state["chunks"]:
         return load
     tx.run("ledger/count_read", load_id=load_id)
-    _run(tx, load, f"{load['dataset']}/measure")
+    _measure(tx, load)
     findings = []
     if not load["released"]:
         limits = {
@@ -381,11 +430,33 @@ def _publish(tx: Transaction, load: Row) -> tuple[Row, bool]:
 
 def _merge(tx: Transaction, load: Row) -> dict[str, int]:
     """Make the staged records public, with all that is derived from them; returns how many went into each bucket."""
-    counts = _run(tx, load, "merge/publish")
+    exchanged = _exchange(tx, load)
+    counts = _run(tx, load, "merge/repeats")
+    if exchanged is None:  # a key stood there twice, which none does now
+        exchanged = _run(tx, load, "merge/exchange")
+    counts += exchanged
+    counts += _run(tx, load, "merge/publish")
     for phase in tx.statements.derivations(load["dataset"]):
         _run(tx, load, phase)
     _run(tx, load, "merge/finish")
     return {bucket: counts[bucket] for bucket in BUCKETS if bucket != "rejected"}
+
+
+def _exchange(tx: Transaction, load: Row) -> Counter[str] | None:
+    """Exchange what can be, if the dataset's table can be at all. Returns None if a key stands twice in the file."""
+    if not find_dataset(tx.statements, load["dataset"]).partition_by:
+        return Counter()
+    try:
+        with tx.transaction():
+            return _run(tx, load, "merge/exchange")
+    except IntegrityError:
+        return None
+
+
+def _measure(tx: Transaction, load: Row) -> None:
+    """Add what is staged to the load's control total, if its dataset has one."""
+    for _, result in tx.run_phase(f"{load['dataset']}/measure", staged=_staged(load), load_id=load["load_id"]):
+        tx.run("ledger/add_to_total", load_id=load["load_id"], **result.rows[0])
 
 
 def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
@@ -406,7 +477,7 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
         tried += chunk["rejected"]
         passed += _retry_chunk(tx, load, chunk, header)
     if published and passed:
-        _run(tx, load, f"{load['dataset']}/measure")
+        _measure(tx, load)
         rules = tx.statements.fingerprint(load["dataset"])
         tx.run("ledger/publish_more", load_id=load_id, passed=passed, rules=rules, **_merge(tx, load))
         _run(tx, load, "merge/settle")

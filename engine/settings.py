@@ -29,6 +29,8 @@ class Settings:
     total_min_loads: int = 5
     #: size of a chunk, the unit of restart and of sharing, in bytes
     chunk_bytes: int = 8 * 2**20
+    #: how many records a month a load must bring to be staged by months, which a database with partitions can exchange
+    month_records: int = 10_000
     #: how long a try to get at an embedded database waits for another process's transaction, in seconds
     lock_seconds: int = 30
     #: CurrencyLayer: the access key, or else a file that holds it; where to ask, and through which proxy
@@ -145,6 +147,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "total_factor": ("DBSVC_TOTAL_FACTOR", _positive),
     "total_min_loads": ("DBSVC_TOTAL_MIN_LOADS", _positive),
     "chunk_bytes": ("DBSVC_CHUNK_BYTES", _positive),
+    "month_records": ("DBSVC_MONTH_RECORDS", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
     "check_days": ("DBSVC_CHECK_DAYS", _positive),
     "currencylayer_access_key": (_KEY, str.strip),

@@ -38,7 +38,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
         *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "finish_chunk"),
         *("forget_lost_chunks", "forget_chunks", "forget_rejects", "restart_load", "renumber_load"),
         *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),
-        *("count_read", "hold_load", "release_load", "publish_load", "discard_load"),
+        *("count_read", "add_to_total", "hold_load", "release_load", "publish_load", "discard_load"),
         *("list_loads", "open_loads", "show_load", "count_reasons", "list_rejects", "export_rejects"),
     ),
 }
@@ -49,16 +49,21 @@ PHASES: Mapping[str, frozenset[str]] = {
     "judge": frozenset({"raw"}),
     "stage": frozenset({"raw", "staged", "load_id", "chunk_no", "first_line"}),
     "measure": frozenset({"staged", "load_id"}),
+    "split": frozenset({"load_id", "staged", "days", "records", "month_records"}),
+    "plain": frozenset({"table", "columns", "rows"}),
 }
+#: Those that a dataset may do without: what nobody measures, splits by months, or stages as it is.
+OPTIONAL = ("measure", "split", "plain")
 
-#: The phases that all datasets share, in the order they run; ``merge`` is how the last delivery wins and the loser is kept.
-MERGE = ("open", "publish", "finish", "settle", "close")
+#: The phases that all datasets share, in the order they run; ``merge`` is how the last delivery wins and the loser is kept, and
+#: ``merge/exchange`` the short way there for what has no row to compare with.
+MERGE = ("open", "exchange", "repeats", "publish", "finish", "settle", "close")
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.
 MERGED: frozenset[str] = frozenset(
     {
-        *("staged", "load_id", "dataset", "table", "history", "key", "columns", "precedence"),
-        *("staged_values", "stored_values", "staged_key", "stored_key", "newest_key", "assignments"),
+        *("staged", "load_id", "dataset", "table", "history", "key", "key_text", "columns", "precedence", "partition_by"),
+        *("staged_columns", "staged_values", "stored_values", "staged_key", "stored_key", "newest_key", "assignments"),
     }
 )
 
@@ -231,7 +236,7 @@ class Statements:
         phases |= {folder: MERGED for dataset in self.datasets for folder in self.derivations(dataset)}
         phases["fx/store"] = STORE_RATES
         for folder in phases:
-            if not self.phase(folder) and not folder.endswith("/measure"):
+            if not self.phase(folder) and not folder.endswith(OPTIONAL):
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
         audits = ["audit", *(f"{dataset}/audit" for dataset in self.datasets)]
         phases |= dict.fromkeys(audits, AUDIT)

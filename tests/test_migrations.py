@@ -27,6 +27,7 @@ MIGRATIONS = [
     "0006_fx",
     "0007_revenue",
     "0008_checks",
+    "0009_bills_by_month",
 ]
 TABLES = {
     "bills",

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import errors, pq
 from psycopg.rows import dict_row
 
-from dbsvc.engine.database import Result, Row
+from dbsvc.engine.database import Result, Row, Runs, slices
 from dbsvc.engine.errors import (
     ConfigurationError,
     ContentionError,
@@ -43,6 +43,11 @@ _SETTINGS = {
     "jit": "off",  # compiling costs more than it saves at chunk size
     "work_mem": "64MB",  # sorting and hashing staged rows
     "temp_buffers": "32MB",  # a chunk's raw records
+    # staged months are compared with the table's own months, each by itself, and on all cores
+    "enable_partitionwise_join": "on",
+    "enable_partitionwise_aggregate": "on",
+    "parallel_tuple_cost": "0",  # the planner takes all rows for changed; few are
+    "maintenance_work_mem": "128MB",  # sorting the key of a staged month
     # A claim dies with its connection, so the server must notice that a client is gone, also in the middle of a statement ...
     "client_connection_check_interval": "1s",
     # ... and also when its machine vanished without a word.
@@ -151,6 +156,29 @@ class Driver:
                 return cursor.rowcount
         except _BAD_CSV as error:
             raise MalformedCsvError(f"The database refused the CSV: {error.diag.message_primary}.") from error
+
+    def copy_runs(
+        self,
+        connection: Connection,
+        copy: Statement,
+        table: str,
+        columns: Sequence[str],
+        runs: Runs,
+        load_id: int,
+    ) -> int:
+        """Number the records slice by slice, and hand them to COPY."""
+        number = b"%%d,%d," % load_id
+        with connection.cursor() as cursor:
+            with cursor.copy(_copy(copy, table, columns)) as stream:
+                for line, data in runs:
+                    for part in slices(data, _SLICE):
+                        records = part.splitlines(keepends=True)
+                        numbered = [b""] * (2 * len(records))
+                        numbered[::2] = map(number.__mod__, range(line, line + len(records)))
+                        numbered[1::2] = records
+                        stream.write(b"".join(numbered))
+                        line += len(records)
+            return cursor.rowcount
 
     def insert(
         self,

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from dbsvc.engine import decimals, times
-from dbsvc.engine.database import Result, Row
+from dbsvc.engine.database import Result, Row, Runs, slices
 from dbsvc.engine.errors import (
     ConfigurationError,
     ContentionError,
@@ -151,6 +151,33 @@ class Driver:
             raise MalformedCsvError(f"The CSV cannot be read: {error}.") from error
         return inserted
 
+    def copy_runs(
+        self,
+        connection: sqlite3.Connection,
+        copy: Statement,
+        table: str,
+        columns: Sequence[str],
+        runs: Runs,
+        load_id: int,
+    ) -> int:
+        """Split the records into fields, number them, and insert many rows a statement."""
+        width, inserted = len(columns), 0
+        step = width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
+        for line, data in runs:
+            for part in slices(data, _PART):
+                fields = part.decode().replace("\n", ",").split(",")
+                records = len(fields) // (width - 2)
+                values: list[Any] = [None] * (records * width)
+                values[::width] = range(line, line + records)
+                values[1::width] = [load_id] * records
+                for field in range(width - 2):
+                    values[field + 2 :: width] = fields[field : -1 : width - 2]
+                for start in range(0, len(values), step):
+                    batch = values[start : start + step]
+                    connection.execute(_many_rows(copy, table, tuple(columns), len(batch) // width), batch)
+                line, inserted = line + records, inserted + records
+        return inserted
+
     def insert(
         self,
         connection: sqlite3.Connection,
@@ -244,11 +271,8 @@ def _split(data: bytes, width: int) -> Iterator[list[str]]:
 
     In parts that stay in the processor's cache.
     """
-    end = 0
-    while end < len(data):
-        start = end
-        end = data.rfind(b"\n", start, start + _PART) + 1 or data.find(b"\n", start) + 1 or len(data)
-        text = data[start:end].decode()
+    for part in slices(data, _PART):
+        text = part.decode()
         records = text.count("\n")
         fields = text.replace("\n", ",\n,").split(",")
         # every field number `width` must be the mark of a record's end, and no other field may be one

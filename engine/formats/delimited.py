@@ -85,7 +85,7 @@ def tidy(data: bytes) -> bytes | None:
     # a line with nothing but \. would end PostgreSQL's COPY
     if b"\r" in data or b"\0" in data or b"\\." in data:
         return None
-    if not data.isascii() and (b"\xc2\xa0" in data or not _is_utf8(data)):
+    if not data.isascii() and (b"\xc2\xa0" in data or not is_utf8(data)):
         return None
     if b'"' in data:
         if _run_of_tidy(data, 0) < len(data):
@@ -93,6 +93,22 @@ def tidy(data: bytes) -> bytes | None:
     elif data[:1] == b" " or b"\t" in data or any(border in data for border in (b", ", b" ,", b"\n ", b" \n")):
         data = _BLANKS_AT_BORDER.sub(rb"\1", data).lstrip(b" \t")
     return None if b"\n\n" in data or data.startswith(b"\n") else data
+
+
+def record_end(data: bytes, start: int) -> int:
+    """Return where the record that begins at ``start`` ends, all bytes of the chunk being there."""
+    end, _ = _record_at(data, start, final=True)
+    assert end is not None, "all bytes are there"
+    return end
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether the bytes are text."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
@@ -138,10 +154,3 @@ def _is_blank(line: bytes) -> bool:
     rest = line.strip(b" \t\r")
     return not rest or (rest.startswith(b"\xc2\xa0") and not rest.decode(errors="replace").strip(_BLANKS))
 
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

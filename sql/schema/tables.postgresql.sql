@@ -1,5 +1,5 @@
--- The tables of the schema we work in.
-SELECT table_name
-FROM information_schema.tables
-WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'
-ORDER BY table_name
+-- The tables of the schema we work in, without the partitions that make them up.
+SELECT relname AS table_name
+FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+ORDER BY relname

@@ -1,9 +1,9 @@
 -- Good records, typed.
 -- count: staged
 -- SQLite has read the time already.
-INSERT INTO :"staged" (chunk_no, line_no, inverter_id, plant_id, vendor, model, capacity_kw, commissioned_at)
+INSERT INTO :"staged" (load_id, line_no, inverter_id, plant_id, vendor, model, capacity_kw, commissioned_at)
 SELECT
-    :chunk_no,
+    :load_id,
     :first_line + line_in_chunk - 1,
     inverter_id,
     plant_id,

@@ -1,8 +1,7 @@
--- The staging area of one load: good records, normalised, as the table will hold them. SQLite has no unlogged tables.
-CREATE TABLE :"staged" AS
-SELECT -- noqa: LT09
-    0 AS chunk_no,
-    line_no,
+-- The staging area of one load: good records, normalised, as the table will hold them. Without types and constraints, which the
+-- table has; keyed by line, which is the order they come in and costs nothing.
+CREATE TABLE :"staged" (
+    line_no integer PRIMARY KEY,
+    load_id,
     :"columns"
-FROM :"table"
-WHERE 1 = 0
+)

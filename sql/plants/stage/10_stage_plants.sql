@@ -1,8 +1,8 @@
 -- Good records.
 -- count: staged
-INSERT INTO :"staged" (chunk_no, line_no, plant_id, name, location, timezone)
+INSERT INTO :"staged" (load_id, line_no, plant_id, name, location, timezone)
 SELECT
-    :chunk_no,
+    :load_id,
     :first_line + line_in_chunk - 1,
     plant_id,
     name,

@@ -1,10 +1,10 @@
 -- The readings that this load touches: those of new events, and those of every version of a changed event, for it may have moved.
 CREATE TEMP TABLE touched AS
 SELECT
-    staged.inverter_id,
-    staged.event_time
-FROM :"staged" AS staged
-WHERE NOT EXISTS (SELECT 1 FROM verdicts WHERE verdicts.line_no = staged.line_no)
+    inverter_id,
+    event_time
+FROM changes
+WHERE bucket = 'inserted'
 UNION
 SELECT
     inverter_id,

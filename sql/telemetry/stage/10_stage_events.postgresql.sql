@@ -3,12 +3,12 @@
 -- The casts are PostgreSQL's. One of them reads the time three times as fast as utc_time, which is only needed for fractions that
 -- are too fine and for leap seconds, now that the judge has looked at it.
 INSERT INTO :"staged" (
-    chunk_no, line_no,
+    load_id, line_no,
     event_id, plant_id, inverter_id, event_time, source, ac_power, ac_power_unit, dc_power, dc_power_unit, energy_wh_total,
     temperature_c, status
 )
 SELECT
-    :chunk_no,
+    :load_id,
     :first_line + line_in_chunk - 1,
     event_id,
     plant_id,

@@ -2,12 +2,12 @@
 -- count: staged
 -- SQLite has read the time already; its own cast misses the nearest float by a digit now and then.
 INSERT INTO :"staged" (
-    chunk_no, line_no,
+    load_id, line_no,
     event_id, plant_id, inverter_id, event_time, source, ac_power, ac_power_unit, dc_power, dc_power_unit, energy_wh_total,
     temperature_c, status
 )
 SELECT
-    :chunk_no,
+    :load_id,
     :first_line + line_in_chunk - 1,
     event_id,
     plant_id,

@@ -3,10 +3,10 @@
 -- The casts are PostgreSQL's; SQLite has no such types.
 WITH staged AS (
     INSERT INTO :"staged" (
-        chunk_no, line_no, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
+        load_id, line_no, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
     )
     SELECT
-        :chunk_no,
+        :load_id,
         :first_line + line_in_chunk - 1,
         bill_date::date,
         bill_id::bigint,

@@ -5,10 +5,10 @@
 -- 0.00000001, read from its first nine digits; it may carry into the part before the point.
 -- SQLite has neither dates nor decimals to cast to, hence not PostgreSQL's statement.
 INSERT INTO :"staged" (
-    chunk_no, line_no, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
+    load_id, line_no, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
 )
 SELECT
-    :chunk_no,
+    :load_id,
     :first_line + line_in_chunk - 1,
     CASE
         WHEN substr(bill_date, 3, 1) = '/'

@@ -2,5 +2,5 @@
 SELECT
     bucket,
     count(*) AS records
-FROM verdicts
+FROM repeats
 GROUP BY bucket

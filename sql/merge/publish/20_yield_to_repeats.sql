@@ -1,12 +1,12 @@
 -- A later load may have delivered a key by repeating the values it found: these repeats are in the history while this load is
 -- open, and what comes before them updates nothing.
-UPDATE verdicts
+UPDATE changes
 SET bucket = 'superseded'
 WHERE
     bucket = 'updated'
     AND line_no IN (
         SELECT staged.line_no
-        FROM :"staged" AS staged
+        FROM changes AS staged
         INNER JOIN :"history" AS stored ON (:"staged_key") = (:"stored_key")
         WHERE
             stored.replaced_by_load_id IS NULL

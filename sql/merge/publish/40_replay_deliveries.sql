@@ -7,8 +7,8 @@ WITH replayed AS (
     SELECT -- noqa: LT09
         :"columns",
         line_no
-    FROM :"staged"
-    WHERE line_no IN (SELECT verdicts.line_no FROM verdicts WHERE verdicts.replay)
+    FROM changes
+    WHERE replay
 ),
 
 delivered AS (

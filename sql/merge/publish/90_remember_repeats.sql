@@ -6,9 +6,10 @@ SELECT -- noqa: LT09
     :load_id,
     line_no,
     NULL
-FROM :"staged"
+FROM changes
 WHERE
-    line_no IN (SELECT verdicts.line_no FROM verdicts WHERE verdicts.bucket = 'unchanged' AND NOT verdicts.replay)
+    bucket = 'unchanged'
+    AND NOT replay
     AND EXISTS (
         SELECT 1
         FROM loads

@@ -5,6 +5,6 @@ SELECT -- noqa: LT09
     :"columns",
     :load_id,
     line_no
-FROM :"staged" AS staged
-WHERE NOT EXISTS (SELECT 1 FROM verdicts WHERE verdicts.line_no = staged.line_no)
+FROM changes
+WHERE bucket = 'inserted'
 ORDER BY :"key"

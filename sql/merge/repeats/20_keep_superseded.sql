@@ -6,4 +6,4 @@ SELECT -- noqa: LT09
     line_no,
     :load_id
 FROM :"staged"
-WHERE line_no IN (SELECT verdicts.line_no FROM verdicts WHERE verdicts.bucket = 'superseded' AND NOT verdicts.replay)
+WHERE line_no IN (SELECT repeats.line_no FROM repeats WHERE repeats.bucket = 'superseded')

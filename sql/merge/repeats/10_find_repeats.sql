@@ -1,6 +1,6 @@
 -- The same key twice in one file: the last line wins (before that the dataset's precedence, if it has one: the newest event).
 -- A line that equals a later one is its duplicate; one with other values is superseded.
-INSERT INTO verdicts (line_no, bucket, replay)
+CREATE TEMP TABLE repeats AS
 WITH keys AS (
     SELECT :"key"
     FROM :"staged"
@@ -10,8 +10,7 @@ WITH keys AS (
 
 SELECT
     line_no,
-    CASE WHEN nth_equal > 1 THEN 'duplicate' ELSE 'superseded' END,
-    FALSE
+    CASE WHEN nth_equal > 1 THEN 'duplicate' ELSE 'superseded' END AS bucket
 FROM (
     SELECT
         line_no,
@@ -19,5 +18,5 @@ FROM (
         row_number() OVER (PARTITION BY :"columns" ORDER BY line_no DESC) AS nth_equal
     FROM :"staged"
     WHERE (:"key") IN (SELECT * FROM keys) -- noqa: RF02
-) AS repeats
+) AS repeated
 WHERE nth_last > 1

@@ -8,8 +8,8 @@ WITH inserted AS (
         :"columns",
         :load_id,
         line_no
-    FROM :"staged" AS staged
-    WHERE NOT EXISTS (SELECT 1 FROM verdicts WHERE verdicts.line_no = staged.line_no)
+    FROM changes
+    WHERE bucket = 'inserted'
     RETURNING 1
 )
 
