@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from dbsvc.engine.database import Database, Row, Transaction
@@ -325,12 +326,12 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
             "Run the same command again to load it as it is now."
         )
     plain, others = _stage_plain(tx, load, chunk, header, data)
-    read, passed = plain, plain
-    if others is None or others:
+    received = passed = 0
+    if others:
         _run(tx, load, f"{load['dataset']}/receive")
-        received = _receive(tx, load, header, data) if others is None else _receive_others(tx, load, header, others)
-        read += received
-        passed += _judge_and_stage(tx, load, chunk, lambda lines: raw_records(header.dataset.format, data, lines))
+        received = _receive(tx, load, header, others)
+        passed = _judge_and_stage(tx, load, chunk, lambda lines: raw_records(header.dataset.format, others, lines))
+    read, passed = plain + received, plain + passed
     # the database checks: read = staged + rejected
     counts = {"read": read, "staged": passed, "rejected": read - passed}
     tx.run("ledger/finish_chunk", load_id=load_id, chunk_no=chunk["chunk_no"], **counts)
@@ -338,35 +339,27 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
     return {"chunk_no": chunk["chunk_no"], "read": read, "rejected": read - passed, "seconds": seconds}
 
 
-def _stage_plain(tx: Transaction, load: Row, chunk: Row, header: Header, data: bytes) -> tuple[int, list[Run] | None]:
-    """Stage the records of a chunk that need no judging. Returns how many, and what is left of the chunk; None for all of it."""
+def _stage_plain(tx: Transaction, load: Row, chunk: Row, header: Header, data: bytes) -> tuple[int, list[Run]]:
+    """Stage the records of a chunk that need no judging. Returns how many, and the runs of the others."""
     folder = f"{load['dataset']}/plain"
-    if not tx.statements.phase(folder):
-        return 0, None
-    sifted = sift(data, header.columns, tx.run(f"{folder}/patterns").rows)
+    sifted = sift(data, header.columns, tx.run(f"{folder}/patterns").rows) if tx.statements.phase(folder) else None
     if sifted is None:
-        return 0, None
+        return 0, [(1, data)]
     plain, others = sifted
-    first_line = chunk["first_line"]
-    runs = ((first_line + line - 1, run) for line, run in plain)
+    runs = ((chunk["first_line"] + line - 1, run) for line, run in plain)
     return tx.copy_runs(f"{folder}/copy", _staged(load), header.columns, runs, load["load_id"]), others
 
 
-def _receive_others(tx: Transaction, load: Row, header: Header, others: list[Run]) -> int:
-    """Take apart what stands between the plain records; returns how many records there are."""
-    received = ([line + row[0] - 1, *row[1:]] for line, run in others for row in rows(header.dataset.format, run, header.names))
-    return tx.insert_rows(_raw(load), (*_NUMBERED, *header.columns), received)
-
-
-def _receive(tx: Transaction, load: Row, header: Header, data: bytes) -> int:
-    """Copy a chunk's records as they are; returns how many. Only a chunk with odd ones is taken apart record by record."""
+def _receive(tx: Transaction, load: Row, header: Header, runs: list[Run]) -> int:
+    """Copy records as they are; returns how many. Only a chunk with odd ones is taken apart record by record."""
     raw = _raw(load)
-    if (clean := header.dataset.format.tidy(data)) is not None:
+    if len(runs) == 1 and runs[0][0] == 1 and (clean := header.dataset.format.tidy(runs[0][1])) is not None:
         try:
             return tx.copy_csv(raw, header.columns, clean)
         except MalformedCsvError:
             pass
-    return tx.insert_rows(raw, (*_NUMBERED, *header.columns), rows(header.dataset.format, data, header.names))
+    received = chain.from_iterable(rows(header.dataset.format, data, header.names, line) for line, data in runs)
+    return tx.insert_rows(raw, (*_NUMBERED, *header.columns), received)
 
 
 def _judge_and_stage(tx: Transaction, load: Row, chunk: Row, find_raw: Callable[[Collection[int]], Mapping[int, bytes]]) -> int:

@@ -50,5 +50,5 @@ def sift(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) -> tuple[
 def _compile(columns: tuple[str, ...], patterns: tuple[tuple[str, str], ...]) -> re.Pattern[bytes]:
     """Compile the patterns of fields to one of a run of records. What matched is never tried another way."""
     fields = ("|".join(pattern for field, pattern in patterns if field == column) for column in columns)
-    record = ",".join(f"(?>{field})" for field in fields)
+    record = ",".join(f"(?:{field})" for field in fields)
     return re.compile(rf"(?>{record}\r*+\n)*+".encode())

@@ -47,6 +47,8 @@ _SETTINGS = {
     "enable_partitionwise_join": "on",
     "enable_partitionwise_aggregate": "on",
     "parallel_tuple_cost": "0",  # the planner takes all rows for changed; few are
+    "enable_mergejoin": "off",  # it would sort both sides whole, before it sees that one of them is empty
+    "default_statistics_target": "10",  # a coarse look at what was just staged or exchanged; autovacuum takes a closer one
     "maintenance_work_mem": "128MB",  # sorting the key of a staged month
     # A claim dies with its connection, so the server must notice that a client is gone, also in the middle of a statement ...
     "client_connection_check_interval": "1s",

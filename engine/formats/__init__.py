@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from dbsvc.engine.formats import delimited, jsonlines
@@ -29,14 +29,19 @@ class Format(Protocol):
 FORMATS: Mapping[str, Format] = {"csv": delimited, "jsonl": jsonlines}
 
 
-def raw_records(of: Format, data: bytes, lines: Collection[int]) -> dict[int, bytes]:
-    """Return the bytes of the records that begin on these lines of the chunk."""
-    return {record.line: data[record.start : record.end] for record in of.records(data) if record.line in lines}
+def raw_records(of: Format, runs: Iterable[tuple[int, bytes]], lines: Collection[int]) -> dict[int, bytes]:
+    """Return the bytes of the records that begin on these lines of the chunk, which lie in these runs of lines of it."""
+    return {
+        line: data[record.start : record.end]
+        for first_line, data in runs
+        for record in of.records(data)
+        if (line := first_line + record.line - 1) in lines
+    }
 
 
-def rows(of: Format, data: bytes, names: Sequence[str]) -> Iterator[list[int | str]]:
-    """Yield a row for each record of a chunk: its line in the chunk, its faults, its fields."""
+def rows(of: Format, data: bytes, names: Sequence[str], first_line: int = 1) -> Iterator[list[int | str]]:
+    """Yield a row for each record: its line, counted on from the first, its faults, its fields."""
     nothing = [""] * len(names)
     for start, end, line, fault in of.records(data):
         faults, fields = (fault, nothing) if fault else of.fields(data[start:end], names)
-        yield [line, faults, *fields]
+        yield [first_line + line - 1, faults, *fields]

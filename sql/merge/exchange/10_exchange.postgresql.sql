@@ -46,7 +46,8 @@ steps AS (
             (4, format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)', stored, month, first, next)),
             (5, format('ALTER TABLE %s DROP CONSTRAINT only_its_month', month)),
             (6, format('ALTER TABLE %s RENAME TO %s', month, partition)),
-            (7, format(E'-- count: inserted\nSELECT count(*) AS records FROM %s', partition))
+            (7, format('ANALYZE %s', partition)),
+            (8, format(E'-- count: inserted\nSELECT count(*) AS records FROM %s', partition))
         ) AS step_by_step (step, statement)
 )
 

@@ -1,0 +1,2 @@
+-- The planner must know how much is staged: guessing, it compares row by row.
+ANALYZE :"staged"
