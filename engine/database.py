@@ -71,9 +71,7 @@ class Dialect(Protocol):
     def copy_csv(self, connection: Any, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Bulk-copy CSV records, each ended by LF, none with a lone CR or blank line. Raise MalformedCsvError."""
 
-    def copy_runs(
-        self, connection: Any, copy: Statement, table: str, columns: Sequence[str], runs: Runs, load_id: int
-    ) -> int:
+    def copy_runs(self, connection: Any, copy: Statement, table: str, columns: Sequence[str], runs: Runs, load_id: int) -> int:
         """Bulk-copy runs of CSV records without quotes, each record with the number of its line and the load's before it."""
 
     def insert(

@@ -268,7 +268,9 @@ def _sample_days(delivery: Delivery, header: Header, scanned: Scan) -> list[str]
     """Return the days, as they are written, of the first record of each chunk and of the last one of the file."""
     heads = [delivery.read(chunk.byte_start, _SAMPLE) for chunk in scanned.chunks]
     tail = delivery.read(max(header.end, delivery.size - _SAMPLE), _SAMPLE).rstrip()
-    firsts = (next(rows(header.dataset.format, sample, header.names), None) for sample in [*heads, tail[tail.rfind(b"\n") + 1 :]])
+    firsts = (
+        next(rows(header.dataset.format, sample, header.names), None) for sample in [*heads, tail[tail.rfind(b"\n") + 1 :]]
+    )
     column = len(_NUMBERED) + header.columns.index(str(header.dataset.partition_by))
     return [str(record[column]) for record in firsts if record]
 

@@ -168,7 +168,7 @@ class Driver:
         runs: Runs,
         load_id: int,
     ) -> int:
-        """Number the records slice by slice, and hand them to COPY."""
+        """Put the numbers before the records, slice by slice, and hand them to COPY."""
         number = b"%%d,%d," % load_id
         with connection.cursor() as cursor:
             with cursor.copy(_copy(copy, table, columns)) as stream:

@@ -153,4 +153,3 @@ def _run_of_tidy(data: bytes, start: int) -> int:
 def _is_blank(line: bytes) -> bool:
     rest = line.strip(b" \t\r")
     return not rest or (rest.startswith(b"\xc2\xa0") and not rest.decode(errors="replace").strip(_BLANKS))
-

@@ -21,7 +21,8 @@ CREATE TABLE bills (
 INSERT INTO bills (
     bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue, load_id, line_no
 )
-SELECT bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue, load_id, line_no
+SELECT -- noqa: LT09
+    bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue, load_id, line_no
 FROM bills_by_month;
 
 DROP TABLE bills_by_month;

@@ -3,10 +3,11 @@
 -- end. The table's key fails if it stands twice in the file, and nothing is inserted then.
 -- returns: statements
 -- SQLite has no partitions to exchange. Whether the file is in order is seen by the first days of its chunks.
+-- noqa: disable=RF02, LT09
 WITH span AS (
     SELECT
-        min(:"partition_by") AS first,
-        max(:"partition_by") AS last
+        min(:"partition_by") AS first_day,
+        max(:"partition_by") AS last_day
     FROM :"staged"
 ),
 
@@ -46,8 +47,8 @@ SELECT
 FROM span
 CROSS JOIN steps
 CROSS JOIN names
-WHERE NOT EXISTS (SELECT 1 FROM :"table" AS stored WHERE stored.:"partition_by" BETWEEN span.first AND span.last)
+WHERE NOT EXISTS (SELECT 1 FROM :"table" AS stored WHERE stored.:"partition_by" BETWEEN span.first_day AND span.last_day)
 UNION ALL
 SELECT 'DELETE FROM "' || :staged || '"'
 FROM span
-WHERE NOT EXISTS (SELECT 1 FROM :"table" AS stored WHERE stored.:"partition_by" BETWEEN span.first AND span.last)
+WHERE NOT EXISTS (SELECT 1 FROM :"table" AS stored WHERE stored.:"partition_by" BETWEEN span.first_day AND span.last_day)

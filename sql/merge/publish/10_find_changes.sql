@@ -5,6 +5,7 @@
 -- order again.
 -- Records that leave their row unchanged are most of a file that is delivered anew. They are written down only while an older
 -- load is open, which has to know of them; else they are what remains.
+-- noqa: disable=RF01
 CREATE TEMP TABLE changes AS
 SELECT
     *,

@@ -1,4 +1,4 @@
--- Plain records go straight to where they are staged, normalised on the way: dates as year, month, day; amounts with eight places.
+-- Plain records go straight to where they are staged, normalised on the way: dates as year, month, day; eight places of amounts.
 INSERT INTO :"table" (
     line_no, load_id, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
 )

@@ -2,6 +2,7 @@
 -- is taken from a sample of its days; bills of any other month go to the rest, and are merged.
 -- returns: statements
 -- Knows both date forms of the contract. A day that cannot be is no reason to stop: the record is judged later.
+-- noqa: disable=RF02, RF03
 WITH sampled AS (
     SELECT
         CASE
@@ -54,7 +55,8 @@ steps AS (
     SELECT
         4 AS step,
         format(
-            'CREATE TABLE %s (LIKE %s INCLUDING CONSTRAINTS, CONSTRAINT only_its_month CHECK (bill_date >= %L AND bill_date < %L))'
+            'CREATE TABLE %s (LIKE %s INCLUDING CONSTRAINTS,'
+            || ' CONSTRAINT only_its_month CHECK (bill_date >= %L AND bill_date < %L))'
             || ' WITH (autovacuum_enabled = FALSE)',
             name, rest, first, next
         ) AS statement
