@@ -32,7 +32,7 @@ lint:
 chaos *arguments:
     python tests/chaos.py {{arguments}}
 
-# Compare with the plain bulk load; `just bench --rows 20000000` for the large one.
+# Compare loads with the plain bulk load and with other tools; `--readme` puts the table and its chart into the README.
 bench *arguments:
     python bench/load.py {{arguments}}
 

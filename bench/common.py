@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from dbsvc import connect
 
@@ -30,6 +31,9 @@ _, status, usage = os.wait4(child, 0)
 print(f"\\n{time.perf_counter() - started} {usage.ru_maxrss}")
 sys.exit(status != 0)
 """
+
+
+T = TypeVar("T")
 
 
 class Target(Protocol):
@@ -114,32 +118,48 @@ class Measured:
         self.peak_mb = max(self.peak_mb, int(peak_kb) / 1024)
 
 
-def bench(description: str, compare: Callable[[Target, Path, int, int], Iterable[str]]) -> None:
+#: The table that most comparisons print.
+HEADER = (
+    "| work | rows | plain s | dbsvc s | ratio | dbsvc rows/s | plain MB | dbsvc MB |",
+    "|---|--:|--:|--:|--:|--:|--:|--:|",
+)
+
+
+def bench(
+    description: str,
+    compare: Callable[[Target, Path, int, int], Iterable[T]],
+    rows: Sequence[int] = (1_000_000,),
+    header: Sequence[str] = HEADER,
+    publish: Callable[[str, list[T]], None] | None = None,
+) -> None:
     """Do the comparisons that the command line asks for, and print their lines as a table."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--rows", type=int, nargs="+", default=rows)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--keep", action="store_true", help="leave the generated files and the last database")
+    if publish:
+        parser.add_argument("--readme", action="store_true", help="put the table and its chart into the README")
     options = parser.parse_args()
     # not in /tmp, which may be memory
     folder = Path(tempfile.mkdtemp(prefix="dbsvc-bench-", dir="/var/tmp"))
     folder.chmod(0o755)
-    lines: list[str] = []
+    lines: list[T] = []
     versions = [f"{os.cpu_count()} cores"]
     try:
         for target in _targets(folder, options.database):
             versions.append(target.version)
-            for rows in options.rows:
-                lines += compare(target, folder, rows, options.repeat)
+            for count in options.rows:
+                lines += compare(target, folder, count, options.repeat)
     finally:
         if options.keep:
             say(f"Kept {folder}")
         else:
             shutil.rmtree(folder)
-    print(f"Medians of {options.repeat} runs each, plain and dbsvc in turn. {'; '.join(versions)}.\n")
-    print("| work | rows | plain s | dbsvc s | ratio | dbsvc rows/s | plain MB | dbsvc MB |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|", *lines, sep="\n")
+    title = f"Medians of {options.repeat} runs each, plain and dbsvc in turn. {'; '.join(versions)}."
+    print(title, "", *header, *lines, sep="\n")
+    if publish and options.readme:
+        publish(title, lines)
 
 
 def line(work: str, rows: int, plain: Measured, ours: Measured) -> str:
@@ -155,7 +175,7 @@ def ingest(*files: Path) -> Sequence[str | Path]:
     return sys.executable, "-m", "dbsvc", "ingest", *files
 
 
-def expect(url: str, table: str, rows: int) -> None:
+def expect(url: str, table: str | tuple[str, ...], rows: int) -> None:
     """Exit unless a table has so many rows."""
     with connect(url) as db, db.transaction() as tx:
         found = tx.run("schema/count_rows", table=table).rows[0]["row_count"]
@@ -195,10 +215,13 @@ def _postgresql(folder: Path) -> Iterator[PostgreSQL]:
         shutil.chown(data, user)
     _output(bin_folder / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", user=user)
     log = (data / "server.log").open("w")
-    options = ("-D", data, "-k", data, "-c", "listen_addresses=")
+    with socket.socket() as free:  # by TCP for those that know no other way
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ("-D", data, "-k", data, "-c", "listen_addresses=127.0.0.1", "-p", str(port))
     process = subprocess.Popen([bin_folder / "postgres", *options], stdout=log, stderr=log, user=user, cwd=data)
     try:
-        url = f"postgresql://postgres@/postgres?host={data}"
+        url = f"postgresql://postgres@/postgres?host={data}&port={port}"
         while subprocess.run([bin_folder / "psql", "-qX", "-c", "", url], stderr=subprocess.DEVNULL).returncode:
             if process.poll() is not None:
                 sys.exit((data / "server.log").read_text())

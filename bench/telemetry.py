@@ -75,8 +75,9 @@ def compute_anew() -> None:
         telemetry = find_dataset(tx.statements, "telemetry")
         # all events are the load, and none of them repeats or replaces another
         parameters = {**telemetry.merge_parameters(), "staged": telemetry.table, "load_id": 0}
-        tx.run("merge/publish/10_create_verdicts")
-        tx.run("merge/publish/50_create_deliveries", table=telemetry.table, columns=parameters["columns"])
+        for statement in ("10_find_changes", "30_create_deliveries"):
+            used = tx.statements[f"merge/publish/{statement}"].parameters
+            tx.run(f"merge/publish/{statement}", **{name: parameters[name] for name in used})
         for phase in telemetry.derive:
             list(tx.run_phase(phase, **parameters))
 

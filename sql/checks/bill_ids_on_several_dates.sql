@@ -39,7 +39,7 @@ ids AS (
         bill_id,
         count(*) AS dates
     FROM bills
-    WHERE bill_date IN (SELECT overlapping.bill_date FROM overlapping)
+    WHERE bill_date >= :since AND bill_date IN (SELECT overlapping.bill_date FROM overlapping)
     GROUP BY bill_id
     HAVING count(*) > 1
 ),
@@ -58,7 +58,8 @@ repeated AS (
         count(*) OVER (PARTITION BY bill_id, customer_name, currency, product1_revenue, product2_revenue) AS same_bills
     FROM bills
     WHERE
-        bill_date IN (SELECT overlapping.bill_date FROM overlapping)
+        bill_date >= :since
+        AND bill_date IN (SELECT overlapping.bill_date FROM overlapping)
         AND bill_id IN (SELECT ids.bill_id FROM ids)
 )
 
