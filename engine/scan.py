@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dbsvc.engine.database import Row
@@ -83,25 +84,26 @@ def scan(
     start, line, digest = begin.end, begin.next_line, begin.digest.copy()
     chunks: list[Chunk] = []
     rest, blank = b"", True
-    while start < delivery.size:
-        block = delivery.read(start + len(rest), min(chunk_bytes, delivery.size - start - len(rest)))
-        data = rest + block
-        final = start + len(data) >= delivery.size or not block
-        end = len(data) if final and not delivery.can_grow else header.dataset.format.cut(data, final)
-        if end == 0:
-            rest = data
-            if len(data) > LONGEST_RECORD:
-                raise InputError(
-                    f"{delivery.source}: line {line} goes on for more than {LONGEST_RECORD // 2**20} MiB, which no record does."
-                )
-            if final:
-                break
-            continue
-        content, rest = data[:end], data[end:]
-        blank = blank and content.isspace()
-        digest.update(content)
-        chunks.append(Chunk(len(chunks), start, start + end, line, hashlib.sha256(content).hexdigest()))
-        start, line = start + end, line + content.count(b"\n")
+    with ThreadPoolExecutor(1) as beside:  # both digests at once
+        while start < delivery.size:
+            block = delivery.read(start + len(rest), min(chunk_bytes, delivery.size - start - len(rest)))
+            data = rest + block
+            final = start + len(data) >= delivery.size or not block
+            end = len(data) if final and not delivery.can_grow else header.dataset.format.cut(data, final)
+            if end == 0:
+                rest = data
+                if len(data) > LONGEST_RECORD:
+                    longest = f"{LONGEST_RECORD // 2**20} MiB, which no record does."
+                    raise InputError(f"{delivery.source}: line {line} goes on for more than {longest}")
+                if final:
+                    break
+                continue
+            content, rest = data[:end], data[end:]
+            blank = blank and content.isspace()
+            hashing = beside.submit(digest.update, content)
+            chunks.append(Chunk(len(chunks), start, start + end, line, hashlib.sha256(content).hexdigest()))
+            hashing.result()
+            start, line = start + end, line + content.count(b"\n")
     replaced = _replaced(delivery, known, checkpoint) if delivery.can_grow else None
     if checkpoint and blank:  # nothing that needs a load of its own
         return Scan(checkpoint["sha256"], [], 0, checkpoint, begin, unfinished, len(rest), replaced)

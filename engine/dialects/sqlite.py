@@ -160,22 +160,27 @@ class Driver:
         runs: Runs,
         load_id: int,
     ) -> int:
-        """Split the records into fields, number them, and insert many rows a statement."""
+        """Split the records into fields, number them, and insert many rows a statement, however short the runs are."""
         width, inserted = len(columns), 0
         step = width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
+        values: list[Any] = []
         for line, data in runs:
             for part in slices(data, _PART):
                 fields = part.decode().replace("\n", ",").split(",")
                 records = len(fields) // (width - 2)
-                values: list[Any] = [None] * (records * width)
-                values[::width] = range(line, line + records)
-                values[1::width] = [load_id] * records
+                numbered: list[Any] = [None] * (records * width)
+                numbered[::width] = range(line, line + records)
+                numbered[1::width] = [load_id] * records
                 for field in range(width - 2):
-                    values[field + 2 :: width] = fields[field : -1 : width - 2]
-                for start in range(0, len(values), step):
-                    batch = values[start : start + step]
-                    connection.execute(_many_rows(copy, table, tuple(columns), len(batch) // width), batch)
+                    numbered[field + 2 :: width] = fields[field : -1 : width - 2]
+                values += numbered
+                whole = len(values) - len(values) % step
+                for start in range(0, whole, step):
+                    connection.execute(_many_rows(copy, table, tuple(columns), step // width), values[start : start + step])
+                del values[:whole]
                 line, inserted = line + records, inserted + records
+        if values:
+            connection.execute(_many_rows(copy, table, tuple(columns), len(values) // width), values)
         return inserted
 
     def insert(
