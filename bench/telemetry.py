@@ -75,9 +75,8 @@ def compute_anew() -> None:
         telemetry = find_dataset(tx.statements, "telemetry")
         # all events are the load, and none of them repeats or replaces another
         parameters = {**telemetry.merge_parameters(), "staged": telemetry.table, "load_id": 0}
-        for statement in ("10_find_changes", "30_create_deliveries"):
-            used = tx.statements[f"merge/publish/{statement}"].parameters
-            tx.run(f"merge/publish/{statement}", **{name: parameters[name] for name in used})
+        tx.execute("CREATE TEMP TABLE changes AS SELECT *, 'inserted' AS bucket FROM :\"table\"", table=telemetry.table)
+        tx.run("merge/publish/30_create_deliveries", table=telemetry.table, columns=parameters["columns"])
         for phase in telemetry.derive:
             list(tx.run_phase(phase, **parameters))
 

@@ -44,14 +44,15 @@ steps AS (
             (1, format('ALTER TABLE %s DETACH PARTITION %s', staged, month)),
             (2, format('ALTER TABLE %s ADD PRIMARY KEY (%s)', month, :key_text::text)),
             (3, format('ALTER TABLE %s RESET (autovacuum_enabled)', month)),
-            (4, format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)', stored, month, first, next)),
-            (5, format('ALTER TABLE %s DROP CONSTRAINT only_its_month', month)),
-            (6, format('ALTER TABLE %s RENAME TO %s', month, partition)),
-            (7, format('ANALYZE %s', partition)),
-            (8, format(E'-- count: inserted\nSELECT count(*) AS records FROM %s', partition))
+            (4, format('ANALYZE %s', month)),
+            (5, format(E'-- count: inserted\nSELECT count(*) AS records FROM %s', month)),
+            (6, format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)', stored, month, first, next)),
+            (7, format('ALTER TABLE %s DROP CONSTRAINT only_its_month', month)),
+            (8, format('ALTER TABLE %s RENAME TO %s', month, partition))
         ) AS step_by_step (step, statement)
 )
 
+-- Attaching waits for readers, and lets others wait: it comes last, when all months are ready.
 SELECT statement
 FROM steps
-ORDER BY first, step
+ORDER BY step >= 6, first, step
