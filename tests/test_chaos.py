@@ -97,7 +97,7 @@ class Instance:
 
     def __init__(self, url: str, *arguments: str | Path, cwd: Path | None = None, **environment: str | Path | int) -> None:
         variables = {name: value for name, value in os.environ.items() if name not in STRIPPED}
-        variables |= {"DATABASE_URL": url, "DBSVC_CHUNK_BYTES": str(CHUNK_BYTES)}
+        variables |= {"DATABASE_URL": url, "DBSVC_CHUNK_BYTES": str(CHUNK_BYTES), "DBSVC_MONTH_RECORDS": str(ROWS // 20)}
         variables |= {name: str(value) for name, value in environment.items()}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dbsvc", *map(str, arguments)],
@@ -607,6 +607,25 @@ def test_a_claim_dies_with_its_process(postgres_url: str, files: list[Path], cal
             assert other.logged("staged")
             assert other.logged("published")
     assert_same(postgres_url, calm(0, 1))
+
+
+@pytest.mark.parametrize("signalled", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_while_a_month_is_exchanged(
+    server: Server, files: list[Path], calm: Callable[..., str], signalled: signal.Signals
+) -> None:
+    """A reader of all months holds the exchange up: the keys are built, the first month waits to be attached."""
+    url = server.create()
+    reading = "SELECT count(*) FROM bills_other_months"
+    with Instance(url, "ingest", files[0]) as instance, holding(url, reading):
+        await_blocked(url)
+        assert query(url, "SELECT count(*) FROM pg_class WHERE relname LIKE 'staged_usage_1_2021%' AND relkind = 'r'") == [(4,)]
+        instance.kill(signalled)
+        assert instance.await_end() in (-signalled, 128 + signalled)
+    assert query(url, "SELECT count(*) FROM bills") == [(0,)]
+    events = succeed(url, "ingest", files[0])
+    assert not [event for event in events if event["event"] == "staged"]
+    assert_same(url, calm(0))
+    assert query(url, "SELECT count(*) FROM pg_class WHERE relname LIKE 'bills_2021%' AND relkind = 'r'") == [(4,)]
 
 
 def test_nothing_is_left_but_the_database(

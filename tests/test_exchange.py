@@ -108,6 +108,15 @@ def assert_same_without_plain(fresh_url: Callable[[], str], path: Path, chunk_by
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("odd", [2, 7, 150, 450, 10_000])
+def test_many_runs_of_any_length(fresh_url: Callable[[], str], tmp_path: Path, odd: int) -> None:
+    """Records travel in batches, whatever the lengths of the runs they stand in."""
+    lines = [
+        bill("2021-10-01", n) if n % odd else ("31/10/2021", n, "usd", '"b"', "x" if n % 2 else 7, 1) for n in range(1, 1001)
+    ]
+    assert_same_without_plain(fresh_url, write(tmp_path / "usage.csv", usage_csv(lines)), 20_000)
+
+
 def test_plain_records_are_not_judged(db: Database) -> None:
     """Else the tests above compare the judge with itself."""
     good = [
