@@ -43,11 +43,6 @@ _SETTINGS = {
     "jit": "off",  # compiling costs more than it saves at chunk size
     "work_mem": "64MB",  # sorting and hashing staged rows
     "temp_buffers": "32MB",  # a chunk's raw records
-    # staged months are compared with the table's own months, each by itself, and on all cores
-    "enable_partitionwise_join": "on",
-    "enable_partitionwise_aggregate": "on",
-    "parallel_tuple_cost": "0",  # the planner takes all rows for changed; few are
-    "enable_mergejoin": "off",  # it would sort both sides whole, before it sees that one of them is empty
     "default_statistics_target": "10",  # a coarse look at what was just staged or exchanged; autovacuum takes a closer one
     "maintenance_work_mem": "128MB",  # sorting the key of a staged month
     # A claim dies with its connection, so the server must notice that a client is gone, also in the middle of a statement ...

@@ -1,2 +1,0 @@
--- The planner must know how much is staged: guessing, it compares row by row.
-ANALYZE :"staged"
