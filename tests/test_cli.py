@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from dbsvc import connect
+from dbsvc import connect, migrate
 from dbsvc.engine import Database
 from dbsvc.engine.ingest import BUCKETS
 from tests.helpers import HEADER, bills, query, rejects, usage_csv, write
@@ -581,3 +581,26 @@ def test_reset_asks(cli: Cli) -> None:
     assert query_sqlite(cli, "SELECT count(*) FROM bills") == [(3,)]
     assert cli("db", "reset", "--yes").code == 0
     assert query_sqlite(cli, "SELECT count(*) FROM bills") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("command", "not_needed"),
+    [
+        ("--help", {"httpx", "yoyo", "psycopg", "prometheus_client", "dbsvc.engine.providers"}),
+        ("status", {"httpx", "yoyo", "psycopg"}),
+    ],
+)
+def test_what_a_command_does_not_need_is_not_imported(tmp_path: Path, command: str, not_needed: set[str]) -> None:
+    """Half a second for a library that is not used is too much for a process that lives a second."""
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    with connect(url) as db:
+        migrate(db)
+    script = f"import sys\nfrom dbsvc.cli.main import main\nsys.argv = ['dbsvc', {command!r}]\ntry:\n    main()\n"
+    script += "finally:\n    print('\\n'.join(sys.modules), file=sys.stderr)"
+    environment = {**os.environ, "DATABASE_URL": url}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.split())
+    assert "dbsvc.cli.main" in loaded
+    assert not loaded & not_needed
