@@ -46,6 +46,7 @@ def revenue(
         raise typer.BadParameter("--explain goes with --output table or json.")
     span = {"first": first.date() if first else date.min, "last": last.date() if last else date.max}
     with open_database() as db, db.snapshot() as tx:
+        tx.run("report/hold_bills")
         if by is By.product:
             rows = tx.run("revenue/by_product", **span).rows
         else:

@@ -26,6 +26,7 @@ def bill(
     """Show every version of a bill, where each came from, and what the bill is in USD at which rate."""
     key = {"bill_date": date.date(), "bill_id": bill_id}
     with open_database() as db, db.snapshot() as tx:
+        tx.run("report/hold_bills")
         versions = tx.run("trace/bill", **key).rows
         in_usd = tx.run("trace/bill_in_usd", **key).rows
     _show(
@@ -51,6 +52,7 @@ def reading(
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     key = {"inverter_id": inverter_id, "event_time": moment.astimezone(UTC)}
     with open_database() as db, db.snapshot() as tx:
+        tx.run("report/hold_bills")
         versions = tx.run("trace/reading_events", **key).rows
         readings = tx.run("trace/reading", **key).rows
     _show(

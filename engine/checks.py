@@ -140,6 +140,7 @@ def _run(db: Database, check: Check, parameters: Mapping[str, Any]) -> Result:
     found = error = None
     try:
         with db.snapshot() as tx:
+            tx.run("report/hold_bills")
             used = {name: parameters[name] for name in check.statement.parameters}
             found = tx.sample(check.statement.name, SAMPLE, **used)
     except DbsvcError as failure:

@@ -97,7 +97,7 @@ class Instance:
 
     def __init__(self, url: str, *arguments: str | Path, cwd: Path | None = None, **environment: str | Path | int) -> None:
         variables = {name: value for name, value in os.environ.items() if name not in STRIPPED}
-        variables |= {"DATABASE_URL": url, "DBSVC_CHUNK_BYTES": str(CHUNK_BYTES), "DBSVC_MONTH_RECORDS": str(ROWS // 20)}
+        variables |= {"DATABASE_URL": url, "DBSVC_CHUNK_BYTES": str(CHUNK_BYTES)}
         variables |= {name: str(value) for name, value in environment.items()}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dbsvc", *map(str, arguments)],
@@ -371,7 +371,8 @@ def test_killed_at_random(dialect: str, fresh_url: Callable[[], str], tmp_path: 
             with observing(calm_url) as connection:
                 expected.append(public(connection))
             for attempt in count():
-                with Instance(url, "ingest", file) as instance:
+                # staged by months, or as one
+                with Instance(url, "ingest", file, DBSVC_MONTH_RECORDS=draw.choice([ROWS // 20, ROWS])) as instance:
                     if attempt < max(5, KILLS // 2) and killed.total() < KILLS:
                         match draw.randrange(3):
                             case 0:
@@ -616,7 +617,8 @@ def test_killed_while_a_month_is_exchanged(
     """A reader of all months holds the exchange up: the keys are built, the first month waits to be attached."""
     url = server.create()
     reading = "SELECT count(*) FROM bills_other_months"
-    with Instance(url, "ingest", files[0]) as instance, holding(url, reading):
+    by_month: dict[str, Any] = {"DBSVC_MONTH_RECORDS": ROWS // 20}
+    with Instance(url, "ingest", files[0], **by_month) as instance, holding(url, reading):
         await_blocked(url)
         assert query(url, "SELECT count(*) FROM pg_class WHERE relname LIKE 'staged_usage_1_2021%' AND relkind = 'r'") == [(4,)]
         instance.kill(signalled)

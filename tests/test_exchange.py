@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import itertools
 import re
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from dbsvc import Database, connect, migrate
 from dbsvc.engine import ingest, migrations
 from dbsvc.engine.ingest import discard, publish, release
 from dbsvc.engine.plain import sift
-from tests.helpers import bills, buckets, history, ledger, load, query, register, rejects, stage, tables, usage_csv, write
+from tests.helpers import bills, buckets, history, ledger, load, query, rejects, tables, usage_csv, write
 from tests.test_ingest import DIRTY_FILE
 
 #: every load is staged by months, and none is
@@ -242,15 +244,28 @@ def test_a_load_staged_by_months_ends_without_a_trace(pg: Database, tmp_path: Pa
     assert query(pg, staged) == [(0,)]
 
 
-def test_readers_see_a_month_whole_or_not_at_all(pg: Database, tmp_path: Path) -> None:
-    """A snapshot from before the exchange goes on without the month."""
-    path = write(tmp_path / "usage.csv", usage_csv([bill("2021-10-01", 1)]))
-    row = stage(pg, path, register(pg, path))
-    with connect(pg.dialect._url) as reader, reader.snapshot() as tx:  # type: ignore[attr-defined]
-        tx.run("ledger/show_load", load_id=1)
-        publish(pg, row)
-        assert tx.run("schema/count_rows", table="bills").rows == [{"row_count": 0}]
-    assert len(bills(pg)) == 1
+def test_readers_see_all_of_a_load_or_nothing(pg: Database, tmp_path: Path) -> None:
+    """A load of two months, one exchanged and one merged; readers who come while a reader holds the exchange up."""
+    load(pg, write(tmp_path / "a.csv", usage_csv([bill("2021-10-01", 1)])), **BY_MONTH)
+    path = write(tmp_path / "b.csv", usage_csv([bill("2021-10-02", 2), bill("2021-11-01", 3)]))
+    url = pg.dialect._url  # type: ignore[attr-defined]
+
+    def count_bills() -> Any:
+        with connect(url) as reader:
+            return query(reader, "SELECT count(*), (SELECT count(*) FROM loads WHERE status = 'published') AS loads FROM bills")
+
+    with ThreadPoolExecutor(9) as pool, connect(url) as first:
+        with first.transaction() as tx:
+            tx.execute("SELECT count(*) FROM bills_other_months")
+            loading = pool.submit(load, pg, path, **BY_MONTH)
+            while not query(
+                first, "SELECT 1 AS n FROM pg_locks WHERE NOT granted AND relation = 'bills_other_months'::regclass"
+            ):
+                assert not loading.done()
+            readers = [pool.submit(count_bills) for _ in range(8)]
+            time.sleep(0.3)
+        assert buckets(loading.result().load) == {"inserted": 2}
+        assert {reader.result()[0] for reader in readers} <= {(1, 1), (3, 2)}
 
 
 def test_a_file_out_of_order_is_sorted(db: Database, tmp_path: Path) -> None:

@@ -54,5 +54,18 @@ steps AS (
 
 -- Attaching waits for readers, and lets others wait: it comes last, when all months are ready.
 SELECT statement
-FROM steps
+FROM (
+    SELECT
+        first,
+        step,
+        statement
+    FROM steps
+    UNION ALL
+    -- A query that began before would not see the months, but the rest of what this transaction does. So nobody begins one.
+    SELECT
+        '-infinity'::date AS first,
+        6 AS step,
+        format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', :table::text) AS statement
+    WHERE EXISTS (SELECT 1 FROM steps)
+) AS all_steps
 ORDER BY step >= 6, first, step
