@@ -138,8 +138,8 @@ def publish(title: str, lines: list[Line]) -> None:
     readme = _ROOT / "README.md"
     table = "\n".join([title, "", *_HEADER, *map(str, lines)])
     text = re.sub(
-        r"(<!-- bench -->\n).*?(\n<!-- /bench -->)",
-        lambda found: found[1] + table + found[2],
+        r"(<!-- bench -->\n).*?(<!-- /bench -->)",
+        lambda found: f"{found[1]}{table}\n{found[2]}",
         readme.read_text(),
         flags=re.DOTALL,
     )
