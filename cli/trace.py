@@ -52,7 +52,6 @@ def reading(
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     key = {"inverter_id": inverter_id, "event_time": moment.astimezone(UTC)}
     with open_database() as db, db.snapshot() as tx:
-        tx.run("report/hold_bills")
         versions = tx.run("trace/reading_events", **key).rows
         readings = tx.run("trace/reading", **key).rows
     _show(

@@ -14,8 +14,8 @@ from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError
 from dbsvc.engine.statements import Statement, Statements
 
 Row = dict[str, Any]
-#: Runs of records, one a line: the number of the first line, and the bytes.
-Runs = Iterable[tuple[int, bytes]]
+#: Records that follow each other, one a line: the number of the line that the first is on, and their bytes.
+Run = tuple[int, bytes]
 T = TypeVar("T")
 
 _ATTEMPTS = 8
@@ -71,7 +71,9 @@ class Dialect(Protocol):
     def copy_csv(self, connection: Any, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
         """Bulk-copy CSV records, each ended by LF, none with a lone CR or blank line. Raise MalformedCsvError."""
 
-    def copy_runs(self, connection: Any, copy: Statement, table: str, columns: Sequence[str], runs: Runs, load_id: int) -> int:
+    def copy_runs(
+        self, connection: Any, copy: Statement, table: str, columns: Sequence[str], runs: Iterable[Run], load_id: int
+    ) -> int:
         """Bulk-copy runs of CSV records without quotes, each record with the number of its line and the load's before it."""
 
     def insert(
@@ -175,7 +177,7 @@ class Transaction:
         with self.transaction(), self._driver():
             return self._dialect.copy_csv(self._connection, self.statements["rows/copy"], table, columns, data)
 
-    def copy_runs(self, name: str, table: str, columns: Sequence[str], runs: Runs, load_id: int) -> int:
+    def copy_runs(self, name: str, table: str, columns: Sequence[str], runs: Iterable[Run], load_id: int) -> int:
         """Bulk-copy runs of plain CSV records by a named statement; returns how many records.
 
         ``columns`` are those of the records; before them come ``line_no``, counted on from each run's first, and ``load_id``.

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from dbsvc.engine.database import Database, Row, Transaction
+from dbsvc.engine.database import Database, Row, Run, Transaction
 from dbsvc.engine.datasets import Header, find_dataset, header_of, load_datasets, read_header
 from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.errors import (
@@ -30,7 +30,7 @@ from dbsvc.engine.errors import (
 )
 from dbsvc.engine.formats import raw_records, rows
 from dbsvc.engine.log import event
-from dbsvc.engine.plain import Run, sift
+from dbsvc.engine.plain import sift
 from dbsvc.engine.scan import Position, Scan, scan
 from dbsvc.engine.settings import Settings
 

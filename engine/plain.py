@@ -9,15 +9,12 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from dbsvc.engine.database import Row
+from dbsvc.engine.database import Row, Run
 from dbsvc.engine.formats import delimited
 
 #: So many records of a chunk must be plain that it pays to take it apart.
 _WORTH = 0.5
 _LINE_END = re.compile(rb"\r+\n")
-
-#: Records that follow each other: the line in the chunk that the first is on, and their bytes.
-Run = tuple[int, bytes]
 
 
 def sift(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) -> tuple[list[Run], list[Run]] | None:
@@ -38,7 +35,8 @@ def sift(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) -> tuple[
             plain.append((line, _LINE_END.sub(b"\n", data[position:end]) if returns else data[position:end]))
             line += data.count(b"\n", position, end)
         if end < len(data):
-            position, end = end, delimited.record_end(data, end)
+            position = end
+            end, _ = delimited.whole_record(data, position)
             others.append((line, data[position:end]))
             line += data.count(b"\n", position, end)
             judged += 1

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import errors, pq
 from psycopg.rows import dict_row
 
-from dbsvc.engine.database import Result, Row, Runs, slices
+from dbsvc.engine.database import Result, Row, Run, slices
 from dbsvc.engine.errors import (
     ConfigurationError,
     ContentionError,
@@ -160,7 +160,7 @@ class Driver:
         copy: Statement,
         table: str,
         columns: Sequence[str],
-        runs: Runs,
+        runs: Iterable[Run],
         load_id: int,
     ) -> int:
         """Put the numbers before the records, slice by slice, and hand them to COPY."""

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from dbsvc.engine import decimals, times
-from dbsvc.engine.database import Result, Row, Runs, slices
+from dbsvc.engine.database import Result, Row, Run, slices
 from dbsvc.engine.errors import (
     ConfigurationError,
     ContentionError,
@@ -157,7 +157,7 @@ class Driver:
         copy: Statement,
         table: str,
         columns: Sequence[str],
-        runs: Runs,
+        runs: Iterable[Run],
         load_id: int,
     ) -> int:
         """Split the records into fields, number them, and insert many rows a statement, however short the runs are."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from dbsvc.engine.database import Run
 from dbsvc.engine.formats import delimited, jsonlines
 from dbsvc.engine.formats.record import Record
 
@@ -29,7 +30,7 @@ class Format(Protocol):
 FORMATS: Mapping[str, Format] = {"csv": delimited, "jsonl": jsonlines}
 
 
-def raw_records(of: Format, runs: Iterable[tuple[int, bytes]], lines: Collection[int]) -> dict[int, bytes]:
+def raw_records(of: Format, runs: Iterable[Run], lines: Collection[int]) -> dict[int, bytes]:
     """Return the bytes of the records that begin on these lines of the chunk, which lie in these runs of lines of it."""
     return {
         line: data[record.start : record.end]

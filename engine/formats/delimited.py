@@ -50,8 +50,7 @@ def records(data: bytes) -> Iterator[Record]:
                     yield Record(position, position + len(raw.rstrip(b"\r")), line, "")
                 position, line = position + len(raw) + 1, line + 1
         if quote >= 0:
-            end, fault = _record_at(data, position, final=True)
-            assert end is not None, "all bytes are there"
+            end, fault = whole_record(data, position)
             raw = data[position:end]
             yield Record(position, position + len(raw.rstrip(b"\r\n")), line, fault)
             position, line = end, line + raw.count(b"\n")
@@ -95,11 +94,11 @@ def tidy(data: bytes) -> bytes | None:
     return None if b"\n\n" in data or data.startswith(b"\n") else data
 
 
-def record_end(data: bytes, start: int) -> int:
-    """Return where the record that begins at ``start`` ends, all bytes of the chunk being there."""
-    end, _ = _record_at(data, start, final=True)
+def whole_record(data: bytes, start: int) -> tuple[int, str]:
+    """Return where the record that begins at ``start`` of a chunk ends, and its fault."""
+    end, fault = _record_at(data, start, final=True)
     assert end is not None, "all bytes are there"
-    return end
+    return end, fault
 
 
 def is_utf8(data: bytes) -> bool:

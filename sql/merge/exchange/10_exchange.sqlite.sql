@@ -11,6 +11,12 @@ WITH span AS (
     FROM :"staged"
 ),
 
+vacant AS (
+    SELECT *
+    FROM span
+    WHERE NOT EXISTS (SELECT 1 FROM :"table" AS stored WHERE stored.:"partition_by" BETWEEN span.first_day AND span.last_day)
+),
+
 begins AS (
     SELECT
         chunk_no,
@@ -44,11 +50,9 @@ SELECT
     '-- count: inserted' || char(10)
     || 'INSERT INTO "' || :table || '" (' || names.columns || ') SELECT ' || names.columns || ' FROM "' || :staged || '"'
     || CASE WHEN steps.unordered THEN ' ORDER BY ' || :key_text ELSE '' END AS statement
-FROM span
+FROM vacant
 CROSS JOIN steps
 CROSS JOIN names
-WHERE NOT EXISTS (SELECT 1 FROM :"table" AS stored WHERE stored.:"partition_by" BETWEEN span.first_day AND span.last_day)
 UNION ALL
 SELECT 'DELETE FROM "' || :staged || '"'
-FROM span
-WHERE NOT EXISTS (SELECT 1 FROM :"table" AS stored WHERE stored.:"partition_by" BETWEEN span.first_day AND span.last_day)
+FROM vacant
