@@ -57,6 +57,7 @@ class Dataset:
             "stored_values": [("stored", column) for column in values],
             "staged_key": [("staged", column) for column in self.key],
             "stored_key": [("stored", column) for column in self.key],
+            "past_key": [("past", column) for column in self.key],
             "newest_key": [("newest", column) for column in self.key],
             "assignments": {column: ("newest", column) for column in [*values, "load_id", "line_no"]},
         }

@@ -475,8 +475,8 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
         _measure(tx, load)
         rules = tx.statements.fingerprint(load["dataset"])
         tx.run("ledger/publish_more", load_id=load_id, passed=passed, rules=rules, **_merge(tx, load))
-        _run(tx, load, "merge/settle")
     if published:
+        _run(tx, load, "merge/settle")
         _run(tx, load, "merge/close")
     elif passed:
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
@@ -517,6 +517,9 @@ def _release(tx: Transaction, load_id: int) -> Row:
 
 
 def _discard(tx: Transaction, load_id: int) -> Row:
+    load = find_load(tx, load_id)
+    # a load that is being published remembers its repeats for ours: when it has committed, they are forgotten with it
+    tx.run("ledger/lock_dataset", dataset=load["dataset"])
     load = find_load(tx, load_id, "ledger/lock_load")
     if load["status"] not in ("staging", "staged", "held"):
         raise InputError(f"Load {load_id} is {load['status']}: only a load that is not published can be discarded.")

@@ -63,7 +63,8 @@ MERGE = ("open", "exchange", "repeats", "publish", "finish", "settle", "close")
 MERGED: frozenset[str] = frozenset(
     {
         *("staged", "load_id", "dataset", "table", "history", "key", "key_text", "columns", "precedence", "partition_by"),
-        *("staged_columns", "staged_values", "stored_values", "staged_key", "stored_key", "newest_key", "assignments"),
+        *("staged_columns", "staged_values", "stored_values", "assignments"),
+        *("staged_key", "stored_key", "past_key", "newest_key"),
     }
 )
 

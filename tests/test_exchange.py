@@ -283,7 +283,7 @@ def test_the_migration_keeps_the_bills(empty_url: str, dialect: str) -> None:
     with connect(empty_url) as db:
         migrate(db)
         with migrations._yoyo(db) as (backend, known):
-            backend.rollback_migrations(backend.to_rollback(known)[:1])
+            backend.rollback_migrations([one for one in backend.to_rollback(known) if one.id >= "0009"])
         days = [datetime.date(2021, 10, 1 + n % 31) for n in range(10_000)] + [datetime.date(2021, 11, 1)] * 5
         columns = [
             "bill_date",
@@ -299,13 +299,13 @@ def test_the_migration_keeps_the_bills(empty_url: str, dialect: str) -> None:
         with db.transaction() as tx:
             tx.insert_rows("bills", columns, rows)
         before = bills(db)
-        assert migrate(db) == ["0009_bills_by_month"]
+        assert migrate(db)[0] == "0009_bills_by_month"
         assert bills(db) == before
         if dialect == "postgresql":
             assert months(db) == ["bills_2021_10"]
         assert query(db, "SELECT count(*) FROM revenue_daily") == [(32,)]
         with migrations._yoyo(db) as (backend, known):
-            backend.rollback_migrations(backend.to_rollback(known)[:1])
+            backend.rollback_migrations([one for one in backend.to_rollback(known) if one.id >= "0009"])
         assert bills(db) == before
 
 

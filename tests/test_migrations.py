@@ -28,6 +28,7 @@ MIGRATIONS = [
     "0007_revenue",
     "0008_checks",
     "0009_bills_by_month",
+    "0011_redeliveries",
 ]
 TABLES = {
     "bills",

@@ -96,6 +96,8 @@ class Driver:
             connection.create_function("utc_time", 1, times.utc_time, deterministic=True)
             connection.create_function("local_day", 2, times.local_day, deterministic=True)
             connection.create_function("nearest_float", 1, times.nearest_float, deterministic=True)
+            if sqlite3.sqlite_version_info < (3, 44):  # which has it built in
+                connection.create_function("concat_ws", -1, _concat_ws, deterministic=True)
             connection.create_function("decimal_mul", 2, decimals.multiply, deterministic=True)
             connection.create_function("decimal_add", 2, decimals.add, deterministic=True)
             connection.create_function("decimal_div", 3, decimals.divide, deterministic=True)
@@ -252,6 +254,10 @@ class Driver:
         finally:
             os.close(folder)
             _register_types()  # the migrator has registered its own
+
+
+def _concat_ws(separator: str, *values: object) -> str:
+    return separator.join(str(value) for value in values if value is not None)
 
 
 def _render(statement: Statement, parameters: Mapping[str, Any]) -> str:

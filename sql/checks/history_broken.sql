@@ -3,7 +3,7 @@
 -- do: Nothing of the program does this: find out who changed the history. Then restore the database from a backup
 -- runbook: history_broken
 -- A row of a history says what a key was, and which load replaced it. These rows name loads that are not published, or are the
--- current delivery at the same time, or repeat a value for the sake of an older load that is not open any more.
+-- current delivery at the same time, or repeat a value for the sake of an older load that is not open any more, and of no reject.
 WITH past AS (
     SELECT
         'usage' AS dataset,
@@ -94,6 +94,15 @@ judged AS (
                     waiting.dataset = past.dataset
                     AND waiting.status IN ('staging', 'staged', 'held')
                     AND waiting.load_id < past.load_id
+            ) AND NOT EXISTS (
+                SELECT 1
+                FROM rejects
+                INNER JOIN loads AS waiting ON rejects.load_id = waiting.load_id
+                WHERE
+                    rejects.record_key = past.row_key
+                    AND waiting.dataset = past.dataset
+                    AND waiting.status <> 'discarded'
+                    AND waiting.load_id <= past.load_id
             ) THEN 'it waits for no load'
         END AS what
     FROM past

@@ -1,4 +1,4 @@
--- The loser is kept: every delivery that is not current, with the load that replaced it.
+-- The loser is kept: every delivery that is past, with the load that replaced it.
 INSERT INTO :"history" (:"columns", load_id, line_no, replaced_by_load_id)
 SELECT -- noqa: LT09
     :"columns",
@@ -6,4 +6,4 @@ SELECT -- noqa: LT09
     line_no,
     replaced_by_load_id
 FROM deliveries
-WHERE NOT is_current
+WHERE is_past
