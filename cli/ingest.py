@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from pathlib import PurePath
@@ -13,10 +14,12 @@ from dbsvc.cli import output, signals
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
-    from dbsvc.engine.ingest import Outcome
+    from dbsvc.engine.folders import Found
+    from dbsvc.engine.ingest import Outcome, Planned
     from dbsvc.engine.settings import Settings
 
 _HELD = 65
+_MOST_NAMES = 5  # are shown of what is left out
 _MOST_JOBS = 4  # each has a chunk in memory; for more start more instances
 
 
@@ -59,40 +62,58 @@ def ingest(
 
 
 def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int) -> list[dict[str, Any]]:
-    from dbsvc.engine.delivery import find_sources
+    from dbsvc.engine.folders import find_sources
     from dbsvc.engine.ingest import plan
     from dbsvc.engine.migrations import ensure_schema
 
-    sources = find_sources(files)
-    ensure_schema(db)
+    found = find_sources(files)
+    if any(source.error is None for source in found.sources):
+        ensure_schema(db)
     reports = []
-    for planned in plan(db, sources):
+    for planned in plan(db, found.sources):
         if planned.skipped:
             report = {"source": planned.source, "outcome": "skipped", "because": str(planned.error), "exit_code": 0}
         elif planned.error:
             report = _failure(planned.source, planned.error)
         else:
-            reports += _ingest_one(db, planned.source, settings, jobs)
+            reports += _ingest_one(db, planned, settings, jobs)
             continue
         reports.append(report)
         _show(report)
+    _tell_what_was_not_read(found, reports)
     return reports
 
 
-def _ingest_one(db: Database, source: str, settings: Settings, jobs: int) -> list[dict[str, Any]]:
+def _tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None:
+    from dbsvc.engine.log import event
+
+    for (argument, why), names in found.left_out.items():
+        event("left_out", folder=argument, why=why, names=names)
+        shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
+        output.say(f"{argument}: {len(names):,} left out ({why}): {shown}.")
+    for folder in found.empty:
+        event("empty", folder=folder)
+        output.say(f"{folder}: there is no file to load in this folder.")
+    if all(report["outcome"] == "skipped" for report in reports):
+        event("nothing_to_load", level=logging.WARNING, files=len(reports))
+        output.say("There was nothing to load.")
+
+
+def _ingest_one(db: Database, planned: Planned, settings: Settings, jobs: int) -> list[dict[str, Any]]:
     from dbsvc.engine.datasets import load_datasets, read_header
     from dbsvc.engine.delivery import Delivery
-    from dbsvc.engine.errors import InputError, InputMissingError
+    from dbsvc.engine.errors import InputError, InputMissingError, SpoolError
     from dbsvc.engine.ingest import ingest_all
 
+    source = planned.source
     reports: list[dict[str, Any]] = []
     try:
-        with Delivery(source) as delivery, output.progress(source) as progress:
+        with planned.delivery or Delivery(source) as delivery, output.progress(source) as progress:
             header = read_header(delivery, load_datasets(db.statements))
             for outcome in ingest_all(db, delivery, header, settings, jobs=jobs, progress=progress):
                 _signal(db, outcome)
                 reports.append(_report(source, outcome))
-    except (InputError, InputMissingError) as error:
+    except (InputError, InputMissingError, SpoolError) as error:
         reports.append(_failure(source, error))
     for report in reports:
         _show(report)

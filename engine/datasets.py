@@ -12,6 +12,7 @@ from typing import Any
 from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.errors import InputError, UnrecognisedError
 from dbsvc.engine.formats import FORMATS, Format, delimited, jsonlines
+from dbsvc.engine.oddities import find_kind, find_odd_header
 from dbsvc.engine.statements import Statements, quote
 
 _LONGEST_HEADER = 1024 * 1024  # bytes
@@ -117,15 +118,24 @@ def find_dataset(statements: Statements, name: str) -> Dataset:
 def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:
     """Find out whose a file is. Raises InputError when it is nobody's, or columns miss or are unknown."""
     source = delivery.source
+    known = list(datasets)
     head = delivery.read(0, _LONGEST_HEADER)
     if not head:
-        raise InputError(f"{source}: the file is empty.")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{source}: the file is UTF-16 text; save it as UTF-8.")
+        raise UnrecognisedError(f"{source}: the file is empty.")
+    if head[:1] == b"\0" and delivery.end_of_hole(0) >= delivery.size:
+        raise UnrecognisedError(f"{source}: the file holds nothing but NULs.")
+    if kind := find_kind(head, packed=not delivery.can_grow and not delivery.passes_by):
+        raise InputError(f"{source}: {kind}.")
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    head = head[mark:]
-    known = list(datasets)
-    return _find_objects(head, mark, known) or _read_header_record(source, head, mark, known)
+    try:
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise UnrecognisedError(f"{source}: the file is UTF-16 text; save it as UTF-8.")
+        return _find_objects(head[mark:], mark, known) or _read_header_record(source, head[mark:], mark, known)
+    except UnrecognisedError as problem:
+        if odd := find_odd_header(head, {dataset.title: dataset.columns.values() for dataset in known}):
+            kind_of_error = InputError if odd.in_first_line else UnrecognisedError
+            raise kind_of_error(f"{problem} {odd.sentence}") from None
+        raise
 
 
 def header_of(dataset: Dataset, raw: bytes) -> Header:
@@ -156,12 +166,12 @@ def _read_header_record(source: str, head: bytes, mark: int, datasets: list[Data
         utf16 = head[1:2] == b"\0" or head[:1] == b"\0"
         raise UnrecognisedError(f"{source}: " + ("looks like UTF-16; save it as UTF-8." if utf16 else "is not a text file."))
     if first is None:
-        raise InputError(f"{source}: the file holds nothing but blank lines.")
+        raise UnrecognisedError(f"{source}: the file holds nothing but blank lines.")
     raw = head[first.start : first.end]
     if raw.startswith(b"{"):
         raise UnrecognisedError(f"{source}: none of its first lines is a whole JSON object of a dataset.")
     if b"\r" in raw:
-        raise InputError(f"{source}: its lines end in CR alone; convert them to LF.")
+        raise UnrecognisedError(f"{source}: its lines end in CR alone; convert them to LF.")
     try:
         if first.fault:
             raise ValueError(first.fault)
@@ -189,11 +199,10 @@ def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[
     missing = [dataset.columns[column] for written, column in ours.items() if written not in folded]
     unknown = [name for name in names if name.casefold() not in ours]
     twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
-    for problem, columns in (("lacks", missing), ("has unknown", unknown), ("repeats", twice)):
-        if columns:
-            raise InputError(
-                f"{source}: a file of {dataset.title} that {problem} column(s): {_shown(columns)}. Nothing was loaded."
-            )
+    found = (("lacks", missing), ("has unknown", unknown), ("repeats", twice))
+    if problems := [f"{problem} column(s): {_shown(columns)}" for problem, columns in found if columns]:
+        ending = " (its header ends in a delimiter)" if not names[-1] else ""
+        raise InputError(f"{source}: a file of {dataset.title} that {', and '.join(problems)}{ending}. Nothing was loaded.")
     return dataset, tuple(ours[name] for name in folded)
 
 

@@ -3,6 +3,8 @@
     DbsvcError                 one clear sentence, and what to do next
     ├── ConfigurationError     a setting, or the program and the database's schema, do not fit       exit 78
     ├── InputMissingError      no such file                                                           exit 66
+    ├── SpoolError             what is packed or piped cannot be kept aside while it is read          exit 78
+    │   └── NoRoomError        ... because there is too little room for it                            exit 75
     ├── InputError             the file, or what was asked for, cannot be accepted                   exit 65
     │   ├── UnrecognisedError  ... because it is of no dataset we know
     │   └── NoRatesError       ... because the provider has no exchange rates for it
@@ -37,6 +39,18 @@ class InputMissingError(DbsvcError):
     """There is no such file."""
 
     exit_code = 66
+
+
+class SpoolError(DbsvcError):
+    """What is packed or piped cannot be kept aside while it is read."""
+
+    exit_code = 78
+
+
+class NoRoomError(SpoolError):
+    """There is too little room for it."""
+
+    exit_code = 75
 
 
 class InputError(DbsvcError):

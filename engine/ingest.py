@@ -10,15 +10,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from dbsvc.engine.database import Database, Row, Run, Transaction
-from dbsvc.engine.datasets import Header, find_dataset, header_of, load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
+from dbsvc.engine.datasets import Dataset, Header, find_dataset, header_of, load_datasets, read_header
+from dbsvc.engine.delivery import Delivery, shown_name
 from dbsvc.engine.errors import (
     ConfigurationError,
     DbsvcError,
@@ -26,8 +26,10 @@ from dbsvc.engine.errors import (
     InputMissingError,
     IntegrityError,
     MalformedCsvError,
+    SpoolError,
     UnrecognisedError,
 )
+from dbsvc.engine.folders import Source, looks_like_delivery
 from dbsvc.engine.formats import raw_records, rows
 from dbsvc.engine.log import event
 from dbsvc.engine.plain import sift
@@ -78,22 +80,35 @@ class Planned:
     source: str
     error: DbsvcError | None = None
     skipped: bool = False
+    #: what was opened already, if it can be read only once
+    delivery: Delivery | None = None
 
 
-def plan(db: Database, sources: Iterable[tuple[str, bool]]) -> list[Planned]:
-    """Put files in the order their datasets depend on each other. Sources come with whether they were named themselves."""
+def plan(db: Database, sources: Iterable[Source]) -> list[Planned]:
+    """Put files in the order their datasets depend on each other; of each no more is read than tells whose it is."""
     datasets = load_datasets(db.statements)
-    ranked = []
-    for source, named in sources:
-        rank, error, skipped = -1, None, False
-        if source != "-":  # which can be read only once, and comes first
-            try:
-                with Delivery(source) as delivery:
-                    rank = datasets.index(read_header(delivery, datasets).dataset)
-            except (InputError, InputMissingError) as problem:
-                error, skipped = problem, isinstance(problem, UnrecognisedError) and not named
-        ranked.append((rank, Planned(source, error, skipped)))
+    ranked = [_look_at(source, datasets) for source in sources]
     return [planned for _, planned in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _look_at(source: Source, datasets: list[Dataset]) -> tuple[int, Planned]:
+    """Return the rank of a file's dataset, and what to do with the file."""
+    shown = shown_name(source.path)
+    if source.error:
+        return -1, Planned(shown, source.error)
+    with ExitStack() as opened:
+        try:
+            delivery = opened.enter_context(Delivery(source.path))
+            rank = datasets.index(read_header(delivery, datasets).dataset)
+            if shown != source.path:
+                raise InputError(f"{shown}: the name of the file is not UTF-8 text; rename it.")
+        except (InputError, InputMissingError, SpoolError) as error:
+            unknown = isinstance(error, UnrecognisedError)
+            return -1, Planned(shown, error, unknown and not source.named and not looks_like_delivery(source.path))
+        if delivery.passes_by:
+            opened.pop_all()
+            return rank, Planned(shown, delivery=delivery)
+    return rank, Planned(shown)
 
 
 def ingest(

@@ -1,0 +1,104 @@
+"""What is odd about a file that cannot be read as it is: said, so that whoever made it can mend it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+#: What files begin with that are no text, but may hold deliveries.
+_KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
+    (re.compile(pattern, re.DOTALL), kind)
+    for pattern, kind in (
+        (rb"PK[\x03\x05\x07].{0,4096}(xl/|opendocument\.spreadsheet)", "is a workbook; save its sheet as CSV"),
+        (rb"PK(\x03\x04|\x05\x06|\x07\x08)(?!.{0,4096}(word/|ppt/|opendocument))", "is packed with zip"),
+        (rb"\x28\xb5\x2f\xfd|[\x22-\x28]\xb5\x2f\xfd", "is packed with zstd"),
+        (rb"[\x50-\x5f]\x2a\x4d\x18", "is packed with zstd or lz4"),
+        (rb"\x04\x22\x4d\x18|\x02\x21\x4c\x18", "is packed with lz4"),
+        (rb"\xfd7zXZ\0", "is packed with xz"),
+        (rb"\x5d\0\0[\0-\xff]{2}", "is packed with lzma"),
+        (rb"LZIP[\x00\x01]", "is packed with lzip"),
+        (rb"\x89LZO\0", "is packed with lzop"),
+        (rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", "is packed with bzip2"),
+        (rb"7z\xbc\xaf\x27\x1c", "is packed with 7-Zip"),
+        (rb"Rar!\x1a\x07", "is packed with rar"),
+        (rb"\x1f[\x9d\xa0]", "is packed with compress"),
+        (rb"\xff\x06\x00\x00sNaPpY", "is packed with snappy"),
+        (rb"MSCF\0\0\0\0", "is packed as a cabinet"),
+        (rb".{257}ustar", "is packed with tar"),
+        (rb"\x1f\x8b\x08", "is packed with gzip twice"),
+        (rb"PAR1", "is a Parquet file; export it as CSV or JSON lines"),
+        (rb"Obj\x01", "is an Avro file; export it as CSV or JSON lines"),
+        (rb"ORC[\0-\x1f]", "is an ORC file; export it as CSV or JSON lines"),
+        (rb"ARROW1\0\0|FEA1", "is an Arrow file; export it as CSV or JSON lines"),
+        (rb"-----BEGIN PGP MESSAGE|age-encryption\.org/|Salted__", "is encrypted; decrypt it"),
+    )
+)
+_LINES = 20  # so many lines are searched for a header
+_CHARACTERS = 16_384
+_DELIMITERS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
+
+
+@dataclass(frozen=True)
+class OddHeader:
+    """A dataset's header that is written in a way we do not read, and whether the file begins with it."""
+
+    sentence: str
+    in_first_line: bool
+
+
+def find_kind(head: bytes, *, packed: bool = False) -> str | None:
+    """Return what packs a file's content, or what else it is that may hold a delivery, and what to do; None for all others.
+
+    ``packed``: what is looked at came out of a gzip.
+    """
+    for pattern, kind in _KINDS:
+        if pattern.match(head):
+            if ";" in kind:
+                return kind
+            within = " within gzip" if packed and "gzip" not in kind else ""
+            return f"{kind}{within}; unpack it, or gzip it"
+    return None
+
+
+def find_odd_header(head: bytes, columns: Mapping[str, Collection[str]]) -> OddHeader | None:
+    """Return what is odd about the header of a file that is nobody's, if one of the first lines is a header but for that.
+
+    ``columns`` are the names that the files of each title have.
+    """
+    encoding, text = _decode(head)
+    lines = [line for line in re.split("\r\n|\n|\r", text)[:_LINES] if line.strip()]
+    for number, line in enumerate(lines):
+        for delimiter, shown in _DELIMITERS.items():
+            names = {name.strip("\ufeff\xa0 \t\"'").casefold() for name in line.split(delimiter)}
+            for title, theirs in columns.items():
+                if 2 * len(names & {name.casefold() for name in theirs}) >= len(theirs):
+                    separator = number == 1 and lines[0].lower().startswith("sep=")
+                    odd = [f"it is {encoding}"] if encoding else []
+                    if "\r" in text and "\n" not in text:
+                        odd.append("its lines end in CR alone")
+                    if separator:
+                        odd.append(f"its first line is '{lines[0].strip()[:10]}'")
+                    elif number:
+                        odd.append(f"there is a preamble of {number} line(s) before the header")
+                    if delimiter != ",":
+                        odd.append(f"its fields are separated by {shown}")
+                    sentence = (
+                        f"It looks like a file of {title}, but {' and '.join(odd)}, which dbsvc cannot read yet: "
+                        "export it as UTF-8, with the header first and ',' between fields."
+                    )
+                    return OddHeader(sentence, number == 0 or separator) if odd else None
+    if re.match(r'[\ufeff\s]*\[\s*\{\s*"', text):
+        return OddHeader("It is one array of JSON objects: write one object a line, without brackets and commas.", False)
+    return None
+
+
+def _decode(head: bytes) -> tuple[str, str]:
+    """Return the encoding, if it is an odd one, and the first characters."""
+    start = head[:_CHARACTERS]
+    for marks, encoding in (((b"\xff\xfe",), "utf-16-le"), ((b"\xfe\xff",), "utf-16-be")):
+        if start.startswith(marks):
+            return "UTF-16", start[2:].decode(encoding, errors="replace")
+    if b"\0" in start[:64]:
+        return "UTF-16", start.decode("utf-16-be" if start[:1] == b"\0" else "utf-16-le", errors="replace")
+    return "", start.decode(errors="replace")
