@@ -8,12 +8,15 @@ import sys
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dbsvc.cli import output
 from dbsvc.cli.data import open_database
+
+if TYPE_CHECKING:
+    from dbsvc.engine.revenue import Uncounted
 
 
 class By(StrEnum):
@@ -40,6 +43,8 @@ def revenue(
     explain: Annotated[bool, typer.Option("--explain", help="Show which rates were used, and where they come from.")] = False,
 ) -> None:
     """Show revenue in USD, exactly. Bills whose rate is missing are listed apart, and never counted as zero."""
+    from dbsvc.engine.revenue import find_uncounted
+
     if first and last and first > last:
         raise typer.BadParameter("--from is after --to.")
     if explain and output.results_are_csv():
@@ -53,22 +58,50 @@ def revenue(
             rows = tx.run("revenue/by", by=_COLUMNS[by], **span).rows
         missing = tx.run("revenue/missing_rates", **span).rows
         used = tx.run("revenue/used_rates", **span).rows if explain else []
+        uncounted = find_uncounted(tx, **span)
     groups = [_without(row, "is_total") for row in rows if not row["is_total"]]
     (total,) = [_without(row, "is_total", "label") for row in rows if row["is_total"]]
     if by in (By.customer, By.currency):
         groups.sort(key=lambda row: (row["revenue_usd"] is None, -Decimal(row["revenue_usd"] or 0), row["label"]))
     if output.results_are_csv():
-        _write_csv(by, groups, [*total], missing)
+        _write_csv(by, groups, [*total], missing, uncounted)
     elif output.results_are_json():
         output.objects({"kind": "revenue", by.value: row["label"], **_without(row, "label")} for row in groups)
         output.objects({"kind": "missing_rate", **row} for row in missing)
         output.objects({"kind": "used_rate", **row} for row in used)
-        output.objects([{"event": "revenue", "by": by.value, **total, "missing_rates": len(missing)}])
+        output.objects({"kind": "unpublished_load", **row} for row in uncounted.unpublished)
+        output.objects([{"event": "revenue", "by": by.value, **total, "missing_rates": len(missing), **_sums(uncounted)}])
     else:
         _show(by, groups, total, missing, used)
+        for sentence in _sentences(uncounted):
+            output.say(sentence)
 
 
-def _write_csv(by: By, groups: list[dict[str, Any]], columns: list[str], missing: list[dict[str, Any]]) -> None:
+def _sums(uncounted: Uncounted) -> dict[str, int]:
+    return {
+        "bills_quarantined": uncounted.quarantined,
+        "bills_quarantined_of_unknown_day": uncounted.quarantined_of_unknown_day,
+        "bills_unpublished": sum(load["bills"] for load in uncounted.unpublished),
+    }
+
+
+def _sentences(uncounted: Uncounted) -> list[str]:
+    """Say what is in no sum, and where to look."""
+    sentences = []
+    if uncounted.quarantined or uncounted.quarantined_of_unknown_day:
+        unknown = uncounted.quarantined_of_unknown_day
+        days = f"{uncounted.quarantined:,} of these days" + (f", {unknown:,} of unknown day" if unknown else "")
+        sentences.append(f"In quarantine, and in no sum above: {days}. `dbsvc rejects` says why.")
+    return sentences + [
+        f"Not published, and in no sum above: {load['bills']:,} of these days in load {load['load_id']}, which is "
+        f"{load['status']}. Look: `dbsvc loads show {load['load_id']}`."
+        for load in uncounted.unpublished
+    ]
+
+
+def _write_csv(
+    by: By, groups: list[dict[str, Any]], columns: list[str], missing: list[dict[str, Any]], uncounted: Uncounted
+) -> None:
     from dbsvc.engine.log import event
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -76,6 +109,8 @@ def _write_csv(by: By, groups: list[dict[str, Any]], columns: list[str], missing
     writer.writerows([output.plain(row[column]) for column in ("label", *columns)] for row in groups)
     for row in missing:
         event("missing_rate", logging.WARNING, **row)
+    if uncounted:
+        event("uncounted", logging.WARNING, **_sums(uncounted))
 
 
 def _show(

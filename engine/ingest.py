@@ -220,6 +220,11 @@ def find_load(tx: Transaction, load_id: int, statement: str = "ledger/show_load"
     raise InputError(f"There is no load {load_id}. `dbsvc loads` lists them.")
 
 
+def staging_table(load: Row) -> str:
+    """Return the name of a load's staging area."""
+    return f"staged_{load['dataset']}_{load['load_id']}"
+
+
 def _find_checkpoints(tx: Transaction, delivery: Delivery, header: Header) -> list[Row]:
     if header.stream is None:
         return []
@@ -364,7 +369,7 @@ def _stage_plain(tx: Transaction, load: Row, chunk: Row, header: Header, data: b
         return 0, [(1, data)]
     plain, others = sifted
     runs = ((chunk["first_line"] + line - 1, run) for line, run in plain)
-    return tx.copy_runs(f"{folder}/copy", _staged(load), header.columns, runs, load["load_id"]), others
+    return tx.copy_runs(f"{folder}/copy", staging_table(load), header.columns, runs, load["load_id"]), others
 
 
 def _receive(tx: Transaction, load: Row, header: Header, runs: list[Run]) -> int:
@@ -465,7 +470,7 @@ def _exchange(tx: Transaction, load: Row) -> Counter[str] | None:
 
 def _measure(tx: Transaction, load: Row) -> None:
     """Add what is staged to the load's control total, if its dataset has one."""
-    for _, result in tx.run_phase(f"{load['dataset']}/measure", staged=_staged(load), load_id=load["load_id"]):
+    for _, result in tx.run_phase(f"{load['dataset']}/measure", staged=staging_table(load), load_id=load["load_id"]):
         tx.run("ledger/add_to_total", load_id=load["load_id"], **result.rows[0])
 
 
@@ -547,7 +552,7 @@ def _discard(tx: Transaction, load_id: int) -> Row:
 def _forget_lost(tx: Transaction, load: Row) -> bool:
     """Mark chunks whose staging rows a crash of the server took for staging again; returns whether there are any."""
     load_id = load["load_id"]
-    lost = tx.run("ledger/forget_lost_chunks", load_id=load_id, staged=_staged(load)).rows
+    lost = tx.run("ledger/forget_lost_chunks", load_id=load_id, staged=staging_table(load)).rows
     if lost:
         event("staging rows lost in a crash", load_id=load_id, chunks=len(lost))
     return bool(lost)
@@ -556,7 +561,7 @@ def _forget_lost(tx: Transaction, load: Row) -> bool:
 def _run(tx: Transaction, load: Row, phase: str, **more: Any) -> Counter[str]:
     """Run a phase for a load, logging each statement; returns the records that they count into buckets."""
     dataset = find_dataset(tx.statements, load["dataset"])
-    tables = {"staged": _staged(load), "raw": _raw(load)}
+    tables = {"staged": staging_table(load), "raw": _raw(load)}
     parameters = {"load_id": load["load_id"], **tables, **dataset.merge_parameters(), **more}
     counts = Counter[str]()
     started = time.perf_counter()
@@ -576,10 +581,6 @@ def _run(tx: Transaction, load: Row, phase: str, **more: Any) -> Counter[str]:
         )
         started = ended
     return counts
-
-
-def _staged(load: Row) -> str:
-    return f"staged_{load['dataset']}_{load['load_id']}"
 
 
 def _raw(load: Row) -> str:

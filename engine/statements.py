@@ -32,7 +32,10 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     "fx": ("needed_rates", "stored_rates", "currencies", "create_quotes", "quote_outcomes", "drop_quotes"),
     "monitoring": ("newest_days", "failing_since"),
     "trace": ("bill", "bill_in_usd", "reading", "reading_events"),
-    "revenue": ("by", "by_product", "missing_rates", "used_rates"),
+    "revenue": (
+        *("by", "by_product", "missing_rates", "used_rates"),
+        *("quarantined", "unpublished_loads", "staged_bills"),
+    ),
     "ledger": (
         *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_stream", "share_load", "lock_load", "lock_dataset"),
         *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "finish_chunk"),

@@ -259,6 +259,9 @@ def test_json_and_csv(cli: Cli, db: Database) -> None:
         "bills": 3,
         "bills_without_rate": 0,
         "missing_rates": 0,
+        "bills_quarantined": 0,
+        "bills_quarantined_of_unknown_day": 0,
+        "bills_unpublished": 0,
         "product1_usd": "1455.484375000000",
         "product2_usd": "459.223777000000",
         "revenue_usd": "1914.708152000000",
@@ -292,6 +295,39 @@ def test_missing_rates_are_listed_apart(cli: Cli) -> None:
     assert ran.out.decode().splitlines()[2:] == ["EUR,1,1,,,", "ILS,1,1,,,"]
     warned = [(line["rate_date"], line["currency"]) for line in ran.logs if line["event"] == "missing_rate"]
     assert warned == [("2021-10-01", "ILS"), ("2021-10-02", "EUR")]
+
+
+def test_bills_that_are_not_published_are_told(cli: Cli) -> None:
+    """In quarantine, of these days or of a day that cannot be told; and staged by a load that is held."""
+    bad = [
+        ("2021-10-01", 3, "USX", "A", "1", "1"),
+        ("2021-10-02", 4, "USD", "B", "-1", "1"),
+        ("31/02/2021", 5, "USD", "C", "1", "1"),
+    ]
+    cli("ingest", cli.write("usage.csv", usage_csv([*ROWS, *bad])))
+    odd = [("2021-10-02", n, "USD", "D", "1", "1") for n in (7, 8)] + [("2021-10-03", 7, "USX", "D", "1", "1")] * 5
+    held = cli("ingest", cli.write("odd.csv", usage_csv(odd)))
+    assert held.code == 65
+    lost = cli("ingest", cli.write("lost.csv", usage_csv([("2021-10-01", 9, "USX", "E", "1", "1")])))
+    assert lost.code == 65
+    cli("loads", "discard", "3")
+
+    def counted(*arguments: str) -> tuple[int, int, int]:
+        total = cli("revenue", *arguments).objects[-1]
+        return total["bills_quarantined"], total["bills_quarantined_of_unknown_day"], total["bills_unpublished"]
+
+    assert counted() == (7, 1, 2)
+    assert counted("--to", "2021-10-01") == (1, 1, 0)
+    assert counted("--from", "2021-10-02", "--to", "2021-10-02", "--by", "customer") == (1, 1, 2)
+    assert counted("--from", "2021-10-03", "--by", "product") == (5, 1, 0)
+    assert (
+        cli("revenue").objects[-2].items() >= {"kind": "unpublished_load", "load_id": 2, "status": "held", "bills": 2}.items()
+    )
+    (warned,) = [line for line in cli("revenue", "--output", "csv").logs if line["event"] == "uncounted"]
+    assert warned["bills_unpublished"] == 2
+    shown = " ".join(cli("revenue", "--output", "table").out.decode().split())
+    assert "In quarantine, and in no sum above: 7 of these days, 1 of unknown day." in shown
+    assert "Not published, and in no sum above: 2 of these days in load 2, which is held." in shown
 
 
 def test_explain_says_which_rates_were_used(cli: Cli, db: Database) -> None:

@@ -1,0 +1,19 @@
+-- Bills in quarantine, which are in no sum: those that may belong to these days, and those whose day cannot be told, because it
+-- or the id is broken. Counted by the chunks and by the index of keys, so that a large quarantine need not be read.
+WITH told AS (
+    SELECT substr(rejects.record_key, 1, 10) AS day
+    FROM rejects
+    INNER JOIN loads ON rejects.load_id = loads.load_id
+    WHERE loads.dataset = 'usage' AND loads.status <> 'discarded' AND rejects.record_key IS NOT NULL
+),
+
+held_back AS (
+    SELECT coalesce(sum(load_chunks.rejected), 0) AS bills
+    FROM loads
+    INNER JOIN load_chunks ON loads.load_id = load_chunks.load_id
+    WHERE loads.dataset = 'usage' AND loads.status <> 'discarded'
+)
+
+SELECT
+    (SELECT count(*) FROM told WHERE told.day BETWEEN cast(:first AS text) AND cast(:last AS text)) AS quarantined,
+    cast((SELECT held_back.bills FROM held_back) - (SELECT count(*) FROM told) AS bigint) AS quarantined_of_unknown_day
