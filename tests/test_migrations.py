@@ -40,6 +40,7 @@ TABLES = {
     "load_streams",
     "loads",
     "rejects",
+    "replacements",
 }
 TABLES |= {"plants", "plants_history", "inverters", "inverters_history", "power_units", "inverter_daily_summary"}
 TABLES |= {"fx_rates", "fx_rates_history", "check_results"}

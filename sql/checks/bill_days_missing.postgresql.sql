@@ -3,7 +3,8 @@
 -- dataset: usage
 -- do: Ask for the file of that day, and load it: dbsvc ingest FILE
 -- runbook: bill_days_missing
--- Between the first and the last bill there are days without any. A delivery may be missing.
+-- Between the first and the last bill there are days without any. A delivery may be missing. A bill of the
+-- future has a wrong date, and is no last bill.
 
 -- Each day is looked up after the one before it: PostgreSQL would read all bills for a DISTINCT, which SQLite does not.
 WITH RECURSIVE known AS (
@@ -21,7 +22,7 @@ days AS (
         bill_date,
         lead(bill_date) OVER (ORDER BY bill_date) AS next_date
     FROM known
-    WHERE bill_date IS NOT NULL
+    WHERE bill_date <= (:today)::date + 1
 )
 
 SELECT

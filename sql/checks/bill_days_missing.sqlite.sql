@@ -3,12 +3,13 @@
 -- dataset: usage
 -- do: Ask for the file of that day, and load it: dbsvc ingest FILE
 -- runbook: bill_days_missing
--- Between the first and the last bill there are days without any. A delivery may be missing.
+-- Between the first and the last bill there are days without any. A delivery may be missing. A bill of the
+-- future has a wrong date, and is no last bill.
 WITH days AS (
     SELECT
         bill_date,
         lead(bill_date) OVER (ORDER BY bill_date) AS next_date
-    FROM (SELECT DISTINCT bill_date FROM bills WHERE bill_date >= :since) AS known
+    FROM (SELECT DISTINCT bill_date FROM bills WHERE bill_date BETWEEN :since AND date(:today, '+1 day')) AS known
 )
 
 SELECT

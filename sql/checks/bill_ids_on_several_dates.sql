@@ -6,14 +6,15 @@
 -- :restart_share = 0.5: when more than this share of the ids is on several dates, ids restart, and none is odd for that alone
 -- The same bill id has bills on several dates: one bill that was delivered under two dates, and counts twice, or an id that was
 -- used again. Where ids restart each day that is as it should be, and only bills that are the same but for the date are shown.
+-- Bills of the future are not looked at: their date is wrong, which another check says.
 
 -- Only days whose ids overlap with those of another day are read: where ids count up, there are none.
 WITH RECURSIVE days AS (
     SELECT min(bill_date) AS bill_date
     FROM bills
-    WHERE bill_date >= :since
+    WHERE bill_date BETWEEN :since AND :today
     UNION ALL
-    SELECT (SELECT min(bills.bill_date) FROM bills WHERE bills.bill_date > days.bill_date)
+    SELECT (SELECT min(bills.bill_date) FROM bills WHERE bills.bill_date > days.bill_date AND bills.bill_date <= :today)
     FROM days
     WHERE days.bill_date IS NOT NULL
 ),

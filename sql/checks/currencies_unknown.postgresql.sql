@@ -4,7 +4,8 @@
 -- do: Nothing of the program lets such currencies in: find out who changed bills. Dates of the future: ask the source
 -- runbook: currencies_unknown
 -- The contract lets in only currencies that exist, so these bills were changed behind our back; they can never be charged in
--- USD. And a bill of the day after tomorrow, or later, has a wrong date: that day's rates cannot be known.
+-- USD. And a bill of the day after tomorrow, or later, has a wrong date: that day's rates cannot be known. With amounts
+-- of zero nothing is wrong any more: a key is never deleted.
 
 -- Differs from SQLite's in how a day is added to a date.
 SELECT
@@ -24,6 +25,8 @@ SELECT
     count(*),
     min(bill_id)
 FROM bills
-WHERE bill_date > (:today)::date + 1
+WHERE
+    bill_date > (:today)::date + 1
+    AND (product1_revenue <> 0 OR product2_revenue <> 0)
 GROUP BY bill_date, currency
 ORDER BY what, bill_date, currency

@@ -7,5 +7,6 @@ SET
     duplicate = duplicate + :duplicate,
     superseded = superseded + :superseded,
     rejected = rejected - :passed,
-    rules = :rules
+    rules = :rules,
+    out_of_turn = TRUE
 WHERE load_id = :load_id
