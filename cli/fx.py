@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,11 +17,12 @@ from dbsvc.cli.data import open_database
 if TYPE_CHECKING:
     from datetime import date
 
-    from dbsvc.engine import Database
-    from dbsvc.engine.fx import Plan
+    from dbsvc.engine import Database, DbsvcError
+    from dbsvc.engine.fx import Pair, Plan
 
-_NOT_FINAL = 75
+_UNAVAILABLE, _REFUSED, _NOT_FINAL = 65, 69, 75  # exit codes
 _MOST_SHOWN = 50  # rates; of more, people are shown the unusual ones
+_MOST_NAMED = 5  # days or currencies in a sentence
 
 
 def fx(
@@ -44,12 +46,22 @@ def fx(
     allow_provisional: Annotated[
         bool, typer.Option("--allow-provisional", help="Store rates that are not final, until they are.")
     ] = False,
+    retry_unavailable: Annotated[
+        bool,
+        typer.Option("--retry-unavailable", help="Ask again for what the provider did not have; by itself for all of that."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many calls it would cost, and ask nobody.")] = False,
 ) -> None:
-    """Fetch historical exchange rates against USD, and store them once. What is stored costs no call."""
+    """Fetch historical exchange rates against USD, and store them once.
+
+    What is stored costs no call, nor what the provider is known not to have.
+    """
+    from dbsvc.engine.fx import plan as find_calls
+
     codes = sorted({code.strip().upper() for codes in currency or () for code in codes.split(",") if code.strip()})
-    if (date is not None) + (first is not None or last is not None) + missing != 1:
-        raise typer.BadParameter("Name the days by one of --date, --from with --to, and --missing.")
+    named = (date is not None) + (first is not None or last is not None) + missing
+    if named > 1 or not (named or retry_unavailable):
+        raise typer.BadParameter("Name the days by one of --date, --from with --to, --missing, and --retry-unavailable.")
     if (first is None) != (last is None):
         raise typer.BadParameter("--from and --to go together.")
     if first and last and first > last:
@@ -57,31 +69,31 @@ def fx(
     if currency and not codes:
         raise typer.BadParameter("--currency names currencies by their codes, such as EUR,ILS.")
     if timeframe and date:
-        raise typer.BadParameter("--timeframe goes with --from and --to, or with --missing.")
+        raise typer.BadParameter("--timeframe goes with --from and --to, with --missing, or with --retry-unavailable.")
     if accept and not refresh:
         raise typer.BadParameter("--accept goes with --refresh.")
-    if refresh and missing:
+    if refresh and not (date or first):
         raise typer.BadParameter("--refresh goes with --date, or with --from and --to.")
-    span = None if missing else tuple(day.date() for day in (first or date, last or date) if day)
+    span = [day.date() for day in (first or date, last or date) if day]
     started = time.perf_counter()
     with open_database() as db:
-        plan = _plan(db, span, codes, refresh=refresh, time_frames=timeframe)
+        pairs = _find_pairs(db, span, codes, missing=missing)
+        plan = find_calls(db, pairs, refresh=refresh, retry_unavailable=retry_unavailable, time_frames=timeframe)
         if dry_run:
             _show_plan(plan)
             return
-        code = _carry_out(db, plan, started, allow_provisional=allow_provisional, accept=accept)
+        code = _carry_out(db, plan, started, unattended=missing, allow_provisional=allow_provisional, accept=accept)
     raise typer.Exit(code)
 
 
-def _plan(db: Database, span: tuple[date, ...] | None, codes: list[str], **choices: bool) -> Plan:
+def _find_pairs(db: Database, span: list[date], codes: list[str], *, missing: bool) -> list[Pair]:
     from dbsvc.engine import fx
 
     fx.check_currencies(db, codes)
     if span:
-        pairs = [(day, code) for day in fx.days(span[0], span[-1]) for code in codes or fx.CURRENCIES]
-    else:
-        pairs = [pair for pair in fx.find_needed(db) if not codes or pair[1] in codes]
-    return fx.plan(db, pairs, **choices)
+        return [(day, code) for day in fx.days(span[0], span[-1]) for code in codes or fx.CURRENCIES]
+    pairs = fx.find_needed(db) if missing else fx.find_unavailable(db)
+    return [pair for pair in pairs if not codes or pair[1] in codes]
 
 
 def _show_plan(plan: Plan) -> None:
@@ -89,82 +101,117 @@ def _show_plan(plan: Plan) -> None:
     lacking = sum(len(call.wanted) for call in plan.calls)
     if output.results_are_json():
         output.objects(calls)
-        output.objects(
-            [{"event": "fx", "dry_run": True, "calls": len(calls), "rates": lacking, "already_stored": len(plan.stored)}]
-        )
+        numbers = {"calls": len(calls), "rates": lacking, "already_stored": len(plan.stored)}
+        numbers |= {"known_unavailable": len(plan.unavailable), "too_early": len(plan.too_early)}
+        output.objects([{"event": "fx", "dry_run": True, **numbers}])
         return
     if calls:
         output.table("", calls, ["from", "to", "currencies"])
     output.say(
         f"{_count(len(calls), 'call')} for {_count(lacking, 'rate')}; {len(plan.stored):,} already stored. Nothing was asked."
     )
+    if calls:
+        output.say("If the provider does not have all of them, finding out which costs more calls.")
+    for hint in _plan_hints(plan, plan.unavailable):
+        output.say(hint)
 
 
-def _carry_out(db: Database, plan: Plan, started: float, **choices: bool) -> int:
+def _carry_out(db: Database, plan: Plan, started: float, *, unattended: bool, **choices: bool) -> int:
     """Make the calls, and show what they brought, also before an error; returns the exit code."""
-    from dbsvc.engine.errors import NoRatesError
-    from dbsvc.engine.fx import fetch
+    from dbsvc.engine.fx import carry_out
     from dbsvc.engine.providers import provider_for
     from dbsvc.engine.settings import read_settings
 
     provider = provider_for(read_settings(), db.pause) if plan.calls else None
-    rows: list[dict[str, Any]] = [{**row, "outcome": "already_stored"} for row in plan.stored]
-    without: list[NoRatesError] = []
+    rows: list[dict[str, Any]] = []
+    failures: list[tuple[date, DbsvcError]] = []
 
     def work(progress: Callable[[int, int], None]) -> None:
         assert provider
-        for done, call in enumerate(plan.calls, 1):
-            try:
-                rows.extend(fetch(db, provider, call, **choices))
-            except NoRatesError as error:  # another day may have them
-                without.append(error)
-            progress(done, len(plan.calls))
+        for step in carry_out(db, provider, plan, **choices):
+            rows.extend(step.rows)
+            if step.error:
+                failures.append((step.call.first, step.error))
+            progress(len(rows), sum(len(call.wanted) for call in plan.calls))
 
     try:
         if plan.calls:
-            with output.progress("rates", "calls") as progress:
+            with output.progress("rates", "rates") as progress:
                 output.interruptible(db, lambda: work(progress))
     finally:
-        for error in without:
-            output.error(str(error), error.exit_code)
+        code = _tell_errors(rows, failures, plan, unattended=unattended)
         requests = provider.requests if provider else 0
-        _show(rows, plan, requests, no_rates=len(without), retries=db.retries, seconds=round(time.perf_counter() - started, 3))
-    if without:
-        return without[0].exit_code
-    return _NOT_FINAL if any(row["outcome"] == "not_final" for row in rows) else 0
+        seconds = round(time.perf_counter() - started, 3)
+        _show(rows, plan, requests, unattended=unattended, retries=db.retries, seconds=seconds)
+    return code
 
 
-def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, retries: int, **more: Any) -> None:
+def _tell_errors(rows: list[dict[str, Any]], failures: list[tuple[date, DbsvcError]], plan: Plan, *, unattended: bool) -> int:
+    """Tell what did not come, once each; returns the exit code."""
+    from dbsvc.engine.log import event
+
+    told: dict[str, int] = {}
+    for day, error in failures:
+        told.setdefault(f"{day}: {error}" if len(plan.calls) > 1 else str(error), error.exit_code)
+    told |= {row["because"]: _REFUSED for row in rows if row["outcome"] == "refused"}
+    lacking = [row for row in rows if row["outcome"] == "unavailable"]
+    if unattended and plan.unavailable:  # told as an error in the night it was found
+        event("known_unavailable", logging.WARNING, rates=len(plan.unavailable), because=_explain_unavailable(plan.unavailable))
+    elif not unattended:
+        lacking += plan.unavailable
+    if lacking:
+        told[_explain_unavailable(lacking)] = _UNAVAILABLE
+    for sentence, code in told.items():
+        output.error(sentence, code)
+    return next(iter(told.values()), _NOT_FINAL if any(row["outcome"] == "not_final" for row in rows) else 0)
+
+
+def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, *, unattended: bool, retries: int, seconds: float) -> None:
     from dbsvc.engine.fx import OUTCOMES
 
+    nothing = {"rate": None, "provisional": False}
+    known = [{**row, "outcome": "already_stored"} for row in plan.stored]
+    known += [{**nothing, **row, "outcome": "known_unavailable"} for row in plan.unavailable]
+    asked = {(row["rate_date"], row["currency"]) for row in rows}
+    left = {pair for call in plan.calls for pair in call.wanted} - asked
+    rows = known + rows
     tally = Counter(row["outcome"] for row in rows)
-    line = {"requests": requests, **{outcome: tally[outcome] for outcome in (*OUTCOMES, "already_stored")}}
-    line |= {"too_early": len(plan.too_early), "retries": retries, **more}
+    counts = {outcome: tally[outcome] for outcome in (*OUTCOMES, "already_stored", "known_unavailable")}
     signals.numbers.update(requests=requests, retries=retries)
-    signals.families["rates"].update({outcome: tally[outcome] for outcome in (*OUTCOMES, "already_stored")})
+    signals.families["rates"].update({**counts, "left": len(left)})
     if output.results_are_json():
         output.objects(rows)
-        output.objects([{"event": "fx", **line}])
+        more = {"left": len(left), "too_early": len(plan.too_early), "retries": retries, "seconds": seconds}
+        output.objects([{"event": "fx", "requests": requests, **counts, **more}])
         return
     usual = ("stored", "already_stored", "unchanged")
     shown = rows if len(rows) <= _MOST_SHOWN else [row for row in rows if row["outcome"] not in usual]
     if shown:
         output.table("", [{**row, "outcome": _outcome(row)} for row in shown], ["rate_date", "currency", "rate", "outcome"])
     parts = [f"{_count(tally[outcome], 'rate')} {outcome.replace('_', ' ')}" for outcome in tally]
-    nothing = "No rate was stored" if plan.calls else "No rate is missing"
-    output.say(f"{', '.join(parts) or nothing}; {_count(requests, 'request') if requests else 'no request was made'}.")
-    for hint in _hints(tally, plan, sum(bool(row["provisional"]) for row in rows)):
+    otherwise = "No rate was stored" if plan.calls else "No rate is missing"
+    output.say(f"{', '.join(parts) or otherwise}; {_count(requests, 'request') if requests else 'no request was made'}.")
+    hints = _hints(tally, sum(bool(row["provisional"]) for row in rows))
+    if len(shown) < len(rows):
+        hints.insert(0, f"{len(rows) - len(shown):,} of these rates are as usual and not shown: --output json shows all.")
+    if left and (rows or len(plan.calls) > 1):
+        days = len({day for day, _ in left})
+        hints.append(
+            f"{_count(len(left), 'rate')} of {_count(days, 'day')} {'is' if len(left) == 1 else 'are'} left. What was stored "
+            "stays: the same command goes on from there."
+        )
+    for hint in hints + _plan_hints(plan, plan.unavailable if unattended else []):
         output.say(hint)
 
 
 def _outcome(row: dict[str, Any]) -> str:
     words = str(row["outcome"]).replace("_", " ")
-    if row["outcome"] in ("disputed", "not_final"):
+    if row["outcome"] in ("disputed", "not_final") and row["quoted_rate"] is not None:
         words += f": quoted {row['quoted_rate']}"
     return f"{words}, provisional" if row["provisional"] else words
 
 
-def _hints(tally: Counter[str], plan: Plan, provisional: int) -> list[str]:
+def _hints(tally: Counter[str], provisional: int) -> list[str]:
     hints = []
     if tally["disputed"]:
         hints.append(
@@ -173,12 +220,46 @@ def _hints(tally: Counter[str], plan: Plan, provisional: int) -> list[str]:
         )
     if tally["not_final"]:
         hints.append("What is not final was not stored. Run the same command again later, or add --allow-provisional.")
+    if tally["unavailable"]:
+        hints.append("What is unavailable is remembered, and not asked again; `dbsvc fx --retry-unavailable` does.")
     if provisional:
         hints.append("Provisional rates are replaced when `dbsvc fx` is asked for them again, as `dbsvc fx --missing` does.")
+    return hints
+
+
+def _plan_hints(plan: Plan, unavailable: list[dict[str, Any]]) -> list[str]:
+    """Say what is not asked for."""
+    hints = []
+    if unavailable:
+        hints.append(f"{_count(len(unavailable), 'rate')} not asked for: {_explain_unavailable(unavailable)}")
     if plan.too_early:
         days = len({day for day, _ in plan.too_early})
         hints.append(f"Bills of {_count(days, 'day')} not over yet, by UTC, wait for their rates.")
     return hints
+
+
+def _explain_unavailable(rows: list[dict[str, Any]]) -> str:
+    """Say in one sentence what the provider does not have, and what to do."""
+    unknown = sorted({row["currency"] for row in rows if row["reason"] == "currency_unknown"})
+    days_of = defaultdict(set)
+    for row in rows:
+        if row["reason"] != "currency_unknown":
+            days_of[row["currency"]].add(row["rate_date"])
+    currencies_of = defaultdict(list)  # which have the same days
+    for currency, days in sorted(days_of.items()):
+        currencies_of[tuple(sorted(days))].append(currency)
+    parts = [f"does not know {_listed(unknown)}"] if unknown else []
+    parts += [f"has no rates of {_listed(currencies)} for {_listed(days)}" for days, currencies in currencies_of.items()]
+    return (
+        f"{rows[0]['provider']} {_listed(parts, '; ')}: correct the bills where their currency or date is wrong, or ask again "
+        "later with `dbsvc fx --retry-unavailable`."
+    )
+
+
+def _listed(things: Sequence[object], mark: str = ", ") -> str:
+    named = [str(thing) for thing in things[:_MOST_NAMED]]
+    more = len(things) - len(named)
+    return mark.join([*named, f"and {more:,} more"] if more else named)
 
 
 def _count(number: int, what: str) -> str:

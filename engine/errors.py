@@ -7,7 +7,7 @@
     │   └── NoRoomError        ... because there is too little room for it                            exit 75
     ├── InputError             the file, or what was asked for, cannot be accepted                   exit 65
     │   ├── UnrecognisedError  ... because it is of no dataset we know
-    │   └── NoRatesError       ... because the provider has no exchange rates for it
+    │   └── NoRatesError       ... because the provider does not have such exchange rates
     ├── ProviderError          the provider of exchange rates cannot be asked, or answered wrongly   exit 69
     │   └── ProviderBusyError  ... or asks us to slow down                              retryable    exit 75
     ├── StatementError         a SQL file is missing, unused or unreadable (file:line)               exit 1
@@ -20,6 +20,14 @@
 
 ``retryable`` says whether the same transaction, run again, can succeed. (*) A read-only or full database is not retried.
 """
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dbsvc.engine.providers import Quote
 
 
 class DbsvcError(Exception):
@@ -64,7 +72,16 @@ class UnrecognisedError(InputError):
 
 
 class NoRatesError(InputError):
-    """The provider has no exchange rates for what was asked."""
+    """The provider does not have all of what was asked.
+
+    ``reason`` is what it said: ``no_rates``, ``date_refused``, or ``currency_unknown`` on any day. ``currencies`` are those it
+    named, if it did.
+    """
+
+    def __init__(self, message: str, *, reason: str, currencies: Collection[str] = ()) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.currencies = frozenset(currencies)
 
 
 class ProviderError(DbsvcError):
@@ -72,9 +89,21 @@ class ProviderError(DbsvcError):
 
     exit_code = 69
 
-    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        lasting: bool = False,
+        usable: Sequence[Quote] | None = None,
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
+        #: whatever else is asked now will fail as well
+        self.lasting = lasting
+        #: what of the answer makes sense, if that is not nothing at all
+        self.usable = usable
         #: how long the provider wants us to wait, in seconds
         self.retry_after = retry_after
 
@@ -85,7 +114,7 @@ class ProviderBusyError(ProviderError):
     exit_code = 75
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message, retryable=True, retry_after=retry_after)
+        super().__init__(message, retryable=True, retry_after=retry_after, lasting=True)
 
 
 class StatementError(DbsvcError):

@@ -29,7 +29,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     "rows": ("copy", "insert", "create_incoming", "upsert_incoming", "drop_incoming"),
     "schema": ("tables", "applied_migrations", "lock", "count_rows"),
     "report": ("newest_days", "hold_bills"),
-    "fx": ("needed_rates", "stored_rates", "currencies", "create_quotes", "quote_outcomes", "drop_quotes"),
+    "fx": ("needed_rates", "stored_rates", "unavailable_rates", "currencies", "create_quotes", "quote_outcomes", "drop_quotes"),
     "monitoring": ("newest_days", "failing_since"),
     "trace": ("bill", "bill_in_usd", "reading", "reading_events"),
     "revenue": (

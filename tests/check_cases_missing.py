@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dbsvc.engine import Database
+from dbsvc.engine.providers import Quote
 from tests.check_case import Case, bills, days, deliver, execute
 from tests.helpers import register, write
 from tests.test_fx import final, provisional, tell
@@ -148,9 +149,16 @@ CASES = {
         expected=[{"dataset": "usage", "newest_load_id": "7", "hours_ago": "72.1", "usual_hours": "24.0"}],
     ),
     "fx_rates_missing": Case(
-        trips=[_need_rates, lambda db: tell(db, provisional("3.2"), allow_provisional=True)],
+        trips=[
+            _need_rates,
+            lambda db: tell(db, provisional("3.2"), allow_provisional=True),
+            lambda db: tell(db, Quote(date(2021, 10, 1), "EUR", None, None, False)),
+        ],
         nearly=[_need_rates, lambda db: tell(db, final("3.2"), final("0.9", currency="EUR"))],
-        expected=[{"currency": "EUR", "bills": "1", "provisional_rate": ""}, {"currency": "ILS", "provisional_rate": "3.2"}],
+        expected=[
+            {"currency": "EUR", "bills": "1", "provisional_rate": "", "unavailable": "left_out"},
+            {"currency": "ILS", "bills": "2", "provisional_rate": "3.2", "unavailable": ""},
+        ],
     ),
     "loads_held": Case(
         trips=[lambda db: deliver(db, bills({"day": "never"}, {"bill": "x"}, {}))],

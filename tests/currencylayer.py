@@ -71,7 +71,7 @@ def historical(query: Mapping[str, str], **changes: Any) -> dict[str, Any]:
     """The documented answer to /historical; ``changes`` replace parts of it."""
     day = date.fromisoformat(query["date"])
     last_second = datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
-    quotes = {f"USD{code}": literal(RATES[code]) for code in query["currencies"].split(",")}
+    quotes: dict[str, Any] = {f"USD{code}": literal(RATES.get(code, "7.5")) for code in query["currencies"].split(",")}
     whole: dict[str, Any] = {"success": True, "terms": "https://currencylayer.com/terms", "historical": True}
     whole |= {"date": query["date"], "timestamp": int(last_second.timestamp()), "source": "USD", "quotes": quotes}
     return {**whole, **changes}
@@ -80,8 +80,8 @@ def historical(query: Mapping[str, str], **changes: Any) -> dict[str, Any]:
 def timeframe(query: Mapping[str, str], **changes: Any) -> dict[str, Any]:
     """The documented answer to /timeframe."""
     first, last = (date.fromisoformat(query[name]) for name in ("start_date", "end_date"))
-    quotes = {f"USD{code}": literal(RATES[code]) for code in query["currencies"].split(",")}
-    days = {(first + timedelta(n)).isoformat(): quotes for n in range((last - first).days + 1)}
+    quotes = {f"USD{code}": literal(RATES.get(code, "7.5")) for code in query["currencies"].split(",")}
+    days = {(first + timedelta(n)).isoformat(): dict(quotes) for n in range((last - first).days + 1)}
     whole = {
         "success": True,
         "timeframe": True,
@@ -107,6 +107,51 @@ def good(query: dict[str, str]) -> Reply:
     return as_json(historical(query) if "date" in query else timeframe(query))
 
 
+def unknown(*codes: str, code: int = 202, says: str = "") -> Answer:
+    """Fail every call that asks for one of these currencies, as documented; ``says`` is added to what it says."""
+
+    def answer(query: dict[str, str]) -> Reply:
+        asked = {named for named in query["currencies"].split(",") if named in codes}
+        return error(code, says=says)(query) if asked else _any_good(query)
+
+    return answer
+
+
+def without(*codes: str, null: bool = False, day: str = "") -> Answer:
+    """A good answer that leaves out these currencies, or has null for them; in a time frame only on that day."""
+
+    def answer(query: dict[str, str]) -> Reply:
+        content = historical(query) if "date" in query else timeframe(query)
+        by_day: dict[str, dict[str, Any]] = {query["date"]: content["quotes"]} if "date" in query else content["quotes"]
+        for quotes in [quotes for on, quotes in by_day.items() if day in ("", on)]:
+            for code in codes:
+                if quotes.pop(f"USD{code}", None) and null:
+                    quotes[f"USD{code}"] = None
+        return as_json(content)
+
+    return answer
+
+
+def since(first: str, code: int = 302) -> Answer:
+    """Fail every call for a day before the history begins."""
+    return lambda query: (error(code) if query.get("date", query.get("start_date", "")) < first else _any_good)(query)
+
+
+def on(day: str, answer: Answer) -> Answer:
+    """An answer for one day, and for every time frame that it is in; a good one for all others."""
+
+    def either(query: dict[str, str]) -> Reply:
+        first, last = query.get("start_date", query.get("date", "")), query.get("end_date", query.get("date", ""))
+        return (answer if first <= day <= last else _any_good)(query)
+
+    return either
+
+
+def _any_good(query: dict[str, str]) -> Reply:
+    """Answer with a rate for any currency at all."""
+    return as_json(historical(query) if "date" in query else timeframe(query))
+
+
 def changed(**changes: Any) -> Answer:
     """A good answer with other parts; None takes one away."""
 
@@ -126,10 +171,11 @@ def _named(rates: Mapping[str, str]) -> dict[str, Any]:
     return {f"USD{code}": literal(text) for code, text in rates.items()}
 
 
-def error(code: int, status: int = 200, **headers: str) -> Answer:
-    """A documented error."""
+def error(code: int, status: int = 200, says: str = "", **headers: str) -> Answer:
+    """A documented error; ``says`` is added to its sentence."""
     kind, info = ERRORS[code]
-    return lambda _: as_json({"success": False, "error": {"code": code, "type": kind, "info": info}}, status, **headers)
+    content = {"success": False, "error": {"code": code, "type": kind, "info": f"{info} {says}".strip()}}
+    return lambda _: as_json(content, status, **headers)
 
 
 def rate_limited(status: int = 200, **headers: str) -> Answer:
@@ -266,7 +312,18 @@ def serving(answer: Answer = good) -> Iterator[CurrencyLayer]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Play CurrencyLayer.")
     parser.add_argument("--port", type=int, default=8080)
-    server = CurrencyLayer(port=parser.parse_args().port)
+    parser.add_argument("--unknown", default="", help="Currencies that it does not know, as XPF,XTS; 202 for the whole call.")
+    parser.add_argument("--without", default="", help="Currencies that its answers leave out.")
+    parser.add_argument("--since", default="", help="The first day of its history; 302 for those before.")
+    given = parser.parse_args()
+    answer: Answer = good
+    if given.unknown:
+        answer = unknown(*given.unknown.split(","))
+    elif given.without:
+        answer = without(*given.without.split(","))
+    elif given.since:
+        answer = since(given.since)
+    server = CurrencyLayer(answer, port=given.port)
     print(f"CURRENCYLAYER_BASE_URL={server.url} CURRENCYLAYER_ACCESS_KEY={KEY}", flush=True)
     threading.Event().wait()
 

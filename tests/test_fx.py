@@ -8,23 +8,29 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from dbsvc import Database, IntegrityError, connect
 from dbsvc.engine import fx
-from dbsvc.engine.errors import InputError
-from dbsvc.engine.providers import Quote
+from dbsvc.engine.errors import DbsvcError, InputError, NoRatesError, ProviderBusyError, ProviderError
+from dbsvc.engine.providers import Quote, provider_for
+from dbsvc.engine.settings import Settings
 from tests import currencylayer as fake
 from tests.currencylayer import CurrencyLayer, serving
-from tests.helpers import query, usage_csv, write
+from tests.helpers import load, query, usage_csv, write
 from tests.test_cli import Cli
 
 DAY = datetime.date(2021, 10, 1)
@@ -284,7 +290,8 @@ def test_a_day_is_asked_for_once(cli: Cli, db: Database, api: CurrencyLayer) -> 
 def test_several_days(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     arguments = ["fx", "--from", "2021-09-30", "--to", "2021-10-02"]
     ran = cli(*arguments, "--dry-run")
-    assert ran.objects[-1] == {"event": "fx", "dry_run": True, "calls": 3, "rates": 9, "already_stored": 0}
+    nothing = {"already_stored": 0, "known_unavailable": 0, "too_early": 0}
+    assert ran.objects[-1] == {"event": "fx", "dry_run": True, "calls": 3, "rates": 9, **nothing}
     cli("fx", "--date", "2021-10-01", env=api.env())
     ran = cli(*arguments, env=api.env())
     assert [request["date"] for request in api.requests] == ["2021-10-01", "2021-09-30", "2021-10-02"]
@@ -316,11 +323,8 @@ def test_a_day_without_rates_does_not_keep_out_the_others(cli: Cli, db: Database
     rows = [(f"2021-10-0{n}", n, c, "A", 1, 2) for n, c in ((1, "ILS"), (2, "XPF"), (3, "EUR"))]
     cli("ingest", cli.write("usage.csv", usage_csv(rows)))
     ran = cli("fx", "--missing", env=api.env())
-    assert (ran.code, len(api.requests), ran.objects[-1]["no_rates"]) == (65, 3, 1)
+    assert (ran.code, len(api.requests), ran.objects[-1]["unavailable"]) == (65, 3, 1)
     assert "no rates of XPF for 2021-10-02" in ran.error
-    api.script = [fake.error(106), fake.error(104)]  # both are told
-    ran = cli("fx", "--from", "2021-09-01", "--to", "2021-09-02", env=api.env())
-    assert (ran.code, len([line for line in ran.logs if line["event"] == "error"])) == (69, 2)
     assert sorted(rates(db)) == [("2021-10-01", "ILS"), ("2021-10-03", "EUR")]
 
 
@@ -397,9 +401,10 @@ FAILURES: list[tuple[fake.Answer | None, dict[str, str], int, int, str]] = [
     (fake.error(104), {}, 69, 1, "quota is used up"),
     (fake.error(102), {}, 78, 1, "not active"),
     (fake.error(105, 403), {}, 78, 1, "http://api.currencylayer.com"),
-    (fake.error(202), {}, 65, 1, "does not know all of the currencies EUR, GBP, ILS"),
+    (fake.error(202), {}, 65, 5, "does not know EUR, GBP, ILS"),
+    (fake.error(302), {}, 65, 1, "no rates of EUR, GBP, ILS for 2021-10-01"),
     (fake.html, {}, 69, 1, "something else than JSON"),
-    (fake.quoting(ILS="-1"), {}, 69, 1, "cannot be"),
+    (fake.quoting(ILS="-1", EUR="0", GBP="1e9"), {}, 69, 1, "cannot be"),
     (fake.rate_limited(429, Retry_After="600"), {}, 75, 1, "slow down (106): run the same command again in 600 seconds"),
     (fake.status(500), {"CURRENCYLAYER_DEADLINE": "0.4"}, 69, 1, "out of order (HTTP 500)"),
 ]
@@ -442,6 +447,376 @@ def test_no_key_of_a_settings_file_or_a_secret_file_in_any_output(cli: Cli, api:
     assert (ran.code, api.requests[0]["access_key"]) == (69, "an-odd%key+of/mine")
     assert "of/mine" not in (ran.out + ran.err).decode()
     assert "odd%25key" not in (ran.out + ran.err).decode()
+
+
+# --- what the provider does not have
+
+
+def need(db: Database, folder: Path, *needed: str) -> None:
+    """Load bills of these days and currencies, written as 2021-10-01 ILS."""
+    rows = [(day, n, currency, "A", 1, 2) for n, (day, currency) in enumerate(one.split() for one in needed)]
+    load(db, write(folder / "usage.csv", usage_csv(rows)))
+
+
+def unavailable(db: Database) -> set[tuple[str, str, str]]:
+    return set(query(db, "SELECT CAST(rate_date AS text), currency, reason FROM fx_unavailable"))
+
+
+def stored(db: Database) -> set[tuple[str, str]]:
+    return set(rates(db))
+
+
+class Night:
+    """What a run makes of it, without a process: requests, outcomes, errors."""
+
+    def __init__(self, db: Database, api: CurrencyLayer, wanted: Iterable[fx.Pair] | None = None, **choices: Any) -> None:
+        known = Settings(
+            currencylayer_access_key=fake.KEY,
+            currencylayer_base_url=api.url,
+            currencylayer_timeout=2,
+            currencylayer_deadline=2,
+        )
+        before, self.errors, self.outcomes = len(api.requests), list[DbsvcError](), Counter[str]()
+        plan = fx.plan(db, set(fx.find_needed(db) if wanted is None else wanted), **choices)
+        try:
+            for step in fx.carry_out(db, provider_for(known, lambda seconds: None), plan):
+                self.errors += [step.error] if step.error else []
+                self.outcomes.update(row["outcome"] for row in step.rows)
+        except DbsvcError as error:
+            self.errors.append(error)
+        self.requests = len(api.requests) - before
+        self.known_unavailable = len(plan.unavailable)
+
+
+NEEDED = [f"2021-10-0{n} {currency}" for n in (1, 2, 3) for currency in ("EUR", "GBP", "ILS", "XPF")]
+GOT = {(f"2021-10-0{n}", currency) for n in (1, 2, 3) for currency in ("EUR", "GBP", "ILS")}
+UNKNOWN = {("2021-10-01", "XPF", "currency_unknown")}
+
+
+def lacking(reason: str) -> set[tuple[str, str, str]]:
+    return {(f"2021-10-0{n}", "XPF", reason) for n in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "requests", "kept"),
+    [
+        # the whole day, its two halves, of the second what is left of it; then the currency is known to be unknown
+        (fake.unknown("XPF"), 4 + 2, UNKNOWN),
+        (fake.unknown("XPF", says="[XPF]"), 2 + 2, UNKNOWN),
+        (fake.unknown("XPF", says="currencies=EUR,GBP,..."), 4 + 2, UNKNOWN),
+        # then it is asked apart
+        (fake.unknown("XPF", code=106), 4 + 2 * 2, lacking("no_rates")),
+        (fake.without("XPF"), 3, lacking("left_out")),
+        (fake.without("XPF", null=True), 3, lacking("left_out")),
+    ],
+)
+def test_a_currency_that_the_provider_does_not_have(
+    db: Database,
+    api: CurrencyLayer,
+    tmp_path: Path,
+    answer: fake.Answer,
+    requests: int,
+    kept: set[tuple[str, str, str]],
+) -> None:
+    need(db, tmp_path, *NEEDED)
+    api.answer = answer
+    night = Night(db, api)
+    assert (night.requests, night.outcomes) == (requests, {"stored": 9, "unavailable": 3})
+    assert (stored(db), unavailable(db)) == (GOT, kept)
+    night = Night(db, api)
+    assert (night.requests, night.known_unavailable) == (0, 3)
+    api.answer = fake.unknown()  # it has come
+    night = Night(db, api, fx.find_unavailable(db), retry_unavailable=True)
+    assert (night.requests, len(stored(db)), unavailable(db)) == (3, 12, set())
+    assert fx.find_unavailable(db) == []
+
+
+def test_a_bill_in_a_currency_that_nobody_knows(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    need(db, cli.folder, "2021-10-01 EUR", "2021-10-01 XAU", "2021-10-02 EUR", "2021-10-02 XAU", "2099-10-01 ILS")
+    api.answer = fake.unknown("XAU")
+    ran = cli("fx", "--missing", env=api.env())
+    assert (ran.code, len(api.requests), len(rates(db))) == (65, 3 + 1, 2)
+    assert ran.error.startswith("currencylayer does not know XAU: correct the bills")
+    assert ran.objects[-1].items() >= {"stored": 2, "unavailable": 2, "left": 0, "too_early": 1}.items()
+    assert len([line for line in ran.logs if line["event"] == "rate" and line["level"] == "warning"]) == 2
+    # the second night asks nothing, needs no key, and says it
+    nowhere = {"CURRENCYLAYER_BASE_URL": "http://127.0.0.1:9"}
+    ran = cli("fx", "--missing", "--metrics-file", "metrics", env=nowhere)
+    assert (ran.code, ran.objects[-1]["known_unavailable"]) == (0, 2)
+    assert [line["level"] for line in ran.logs if line["event"] == "known_unavailable"] == ["warning"]
+    assert 'dbsvc_rates{command="fx",outcome="known_unavailable"} 2.0' in (cli.folder / "metrics").read_text()
+    assert cli("fx", "--missing", "--dry-run").objects[-1].items() >= {"calls": 0, "known_unavailable": 2}.items()
+    # asked for by name, it is told every time; and a check finds the bills
+    ran = cli("fx", "--date", "2021-10-01", "--currency", "EUR,XAU", env=nowhere)
+    assert (ran.code, "does not know XAU" in ran.error) == (65, True)
+    ran = cli("check", "--output", "json", "--only", "fx_rates_missing", "--since", "2021-10-01")
+    (found,) = [row for row in ran.objects if "check" in row]
+    assert [(row["currency"], row["unavailable"]) for row in found["sample"]] == [("XAU", "currency_unknown")] * 2
+    ran = cli("fx", "--retry-unavailable", env=api.env())
+    assert (ran.code, len(api.requests)) == (65, 5)
+    api.answer = fake.unknown()
+    ran = cli("fx", "--retry-unavailable", env=api.env())
+    assert (ran.code, len(api.requests), len(rates(db))) == (0, 7, 4)
+
+
+@pytest.mark.parametrize(
+    ("culprits", "requests"),
+    # n = 6 currencies, k culprits: at most 1 + 2k * 3, and never more than 11
+    [("AUD", 5), ("SEK", 5), ("AUD NOK", 7), ("CHF SEK", 9), ("AUD CAD CHF NOK PLN SEK", 11)],
+)
+def test_several_culprits(db: Database, api: CurrencyLayer, tmp_path: Path, culprits: str, requests: int) -> None:
+    currencies = {"AUD", "CAD", "CHF", "NOK", "PLN", "SEK"}
+    need(db, tmp_path, *(f"2021-10-01 {currency}" for currency in sorted(currencies)), "2021-10-02 EUR")
+    api.answer = fake.unknown(*culprits.split())
+    assert Night(db, api).requests == requests + 1
+    assert {currency for _, currency in stored(db)} == currencies - {*culprits.split()} | {"EUR"}
+    assert {currency for _, currency, _ in unavailable(db)} == {*culprits.split()}
+    assert Night(db, api).requests == 0
+
+
+def test_culprits_that_are_named_cost_one_call_more(db: Database, api: CurrencyLayer) -> None:
+    api.answer = fake.unknown("CHF", "SEK", says="[SEK, CHF]")
+    assert Night(db, api, pairs(DAY, currencies="AUD CAD CHF NOK PLN SEK")).requests == 2
+    assert (len(stored(db)), len(unavailable(db))) == (4, 2)
+
+
+def test_days_before_the_history(db: Database, api: CurrencyLayer, tmp_path: Path) -> None:
+    need(db, tmp_path, "1998-12-30 EUR", "1998-12-31 EUR", "1998-12-31 ILS", "1999-01-01 EUR", "2099-10-01 EUR")
+    api.answer = fake.since("1999-01-01")
+    assert Night(db, api).requests == 3
+    refused = {("1998-12-30", "EUR"), ("1998-12-31", "EUR"), ("1998-12-31", "ILS")}
+    assert unavailable(db) == {(*pair, "date_refused") for pair in refused}
+    assert stored(db) == {("1999-01-01", "EUR")}
+    assert Night(db, api).requests == 0
+
+
+def days(first: str, count: int) -> list[datetime.date]:
+    return [datetime.date.fromisoformat(first) + datetime.timedelta(n) for n in range(count)]
+
+
+@pytest.mark.parametrize("code", [302, 502, 504, 505])
+def test_a_time_frame_that_begins_before_the_history(db: Database, api: CurrencyLayer, code: int) -> None:
+    def answer(query: dict[str, str]) -> fake.Reply:
+        return fake.since("1999-01-01", 302 if "date" in query else code)(query)
+
+    api.answer = answer
+    wanted = pairs(*days("1998-12-30", 12), currencies="ILS EUR")
+    # the whole, and its newer half; the older is to blame, its newer half is not; then of three days the newer two are
+    assert Night(db, api, wanted, time_frames=True).requests == 7
+    assert len(stored(db)) == 20
+    assert {(day, reason) for day, _, reason in unavailable(db)} == {(f"1998-12-{n}", "date_refused") for n in (30, 31)}
+    assert Night(db, api, wanted, time_frames=True).requests == 0
+
+
+def test_a_time_frame_in_which_something_is_lacking(db: Database, api: CurrencyLayer) -> None:
+    year = days("2021-01-01", 365)
+    api.answer = fake.unknown("XPF", code=106)
+    assert Night(db, api, pairs(*year, currencies="EUR XPF"), time_frames=True).requests == 3
+    assert (len(stored(db)), len(unavailable(db))) == (365, 365)
+    assert Night(db, api, pairs(*year, currencies="EUR XPF"), time_frames=True).requests == 0
+    api.answer = fake.without("GBP", day="2021-05-05")
+    assert Night(db, api, pairs(*year, currencies="EUR GBP"), time_frames=True).requests == 1
+    assert ("2021-05-05", "GBP", "left_out") in unavailable(db)
+    assert (len(stored(db)), len(unavailable(db))) == (2 * 365 - 1, 366)
+
+
+def test_a_day_of_a_time_frame_that_is_not_final_may_still_come(db: Database, api: CurrencyLayer) -> None:
+    api.answer = fake.without("ILS")
+    wanted = pairs(*(TODAY - datetime.timedelta(n) for n in (3, 2, 1)), currencies="ILS")
+    assert Night(db, api, wanted, time_frames=True).outcomes == {"unavailable": 2, "not_final": 1}
+    assert len(unavailable(db)) == 2
+
+
+def test_what_is_lacking_soon_after_its_day_is_asked_once_more(db: Database) -> None:
+    def calls(age: int, said: int) -> int:
+        """How many are planned for a day so long ago, of which the provider had nothing so many days later."""
+        day = TODAY - datetime.timedelta(age)
+        recorded_at = NOON.replace(year=day.year, month=day.month, day=day.day) + datetime.timedelta(said)
+        with db.transaction() as tx:
+            tx.execute("DELETE FROM fx_unavailable")
+            tx.insert_rows(
+                "fx_unavailable",
+                ("rate_date", "currency", "provider", "reason", "recorded_at"),
+                [(day, "ILS", "currencylayer", "no_rates", recorded_at)],
+            )
+        return len(fx.plan(db, [(day, "ILS")]).calls)
+
+    assert [calls(*case) for case in ((1, 1), (2, 1), (3, 1), (4, 1), (4, 3), (99, 2), (99, 98))] == [0, 0, 1, 1, 0, 1, 0]
+
+
+def test_a_rate_that_comes_from_elsewhere_is_available(db: Database) -> None:
+    nothing = [Quote(DAY, currency, None, None, False) for currency in ("ILS", "EUR")]
+    assert tell(db, *nothing) == ["unavailable", "unavailable"]
+    call = fx.Call.for_pairs([(DAY, "ILS")])
+    assert [row["outcome"] for row in fx.fetch(db, Told([final("3.2")], name="another"), call)] == ["stored"]
+    assert unavailable(db) == {("2021-10-01", "EUR", "left_out")}
+    assert [row["outcome"] for row in fx.fetch(db, Told(nothing), call)] == ["unavailable"]  # which is stored already
+    assert (rates(db), len(unavailable(db))) == ({("2021-10-01", "ILS"): "3.2"}, 1)
+    assert len(fx.plan(db, pairs(DAY), provider="told").calls) == 0
+    assert len(fx.plan(db, pairs(DAY), provider="another").calls) == 1
+    assert len(fx.plan(db, pairs(DAY), provider="told", refresh=True).calls) == 1
+
+
+def test_a_provisional_rate_that_is_not_followed_by_a_final_one(db: Database) -> None:
+    tell(db, provisional("3.2"), allow_provisional=True)
+    assert tell(db, Quote(DAY, "ILS", None, None, False)) == ["unavailable"]
+    plan = fx.plan(db, pairs(DAY, currencies="ILS"), provider="told")
+    assert (plan.calls, len(plan.unavailable), rates(db)) == ([], 1, {("2021-10-01", "ILS"): "3.2"})
+    assert tell(db, final("3.3")) == ["replaced"]
+    assert unavailable(db) == set()
+
+
+def test_a_retry_asks_for_an_unknown_currency_once(db: Database, api: CurrencyLayer, tmp_path: Path) -> None:
+    need(db, tmp_path, *(f"2021-10-0{n} XPF" for n in (1, 2, 3)))
+    api.answer = fake.unknown("XPF")
+    assert Night(db, api).requests == 1
+    assert Night(db, api, fx.find_unavailable(db), retry_unavailable=True).requests == 1
+    need(db, tmp_path, "2021-11-01 XPF", "2021-11-01 EUR")  # of a later day
+    assert (Night(db, api).requests, stored(db)) == (1, {("2021-11-01", "EUR")})
+    api.answer = fake.unknown("XPF", code=106)  # it knows it now, and has no rates
+    assert Night(db, api, fx.find_unavailable(db), retry_unavailable=True).requests == 4
+    assert {reason for _, _, reason in unavailable(db)} == {"no_rates"}
+
+
+def test_a_rate_that_cannot_be_is_refused_by_itself_and_not_remembered(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    api.answer = fake.on("2021-10-01", fake.quoting(ILS="-1"))
+    ran = cli("fx", "--from", "2021-10-01", "--to", "2021-10-02", env=api.env())
+    assert (ran.code, len(api.requests), len(rates(db)), unavailable(db)) == (69, 2, 5, set())
+    assert "its rate of ILS for 2021-10-01 is -1, which cannot be" in ran.error
+    assert ran.objects[-1].items() >= {"stored": 5, "refused": 1, "left": 0}.items()
+    night = Night(db, api, pairs(DAY, NEXT))
+    assert (night.requests, night.outcomes) == (1, {"refused": 1})
+    api.answer = fake.good
+    assert Night(db, api, pairs(DAY, NEXT)).outcomes == {"stored": 1}
+
+
+@pytest.mark.parametrize("fault", [fake.status(500), fake.html, fake.changed(date="2021-01-01"), fake.error(301)])
+def test_a_day_that_fails_does_not_keep_out_the_others(db: Database, api: CurrencyLayer, fault: fake.Answer) -> None:
+    api.answer = fake.on("2021-10-02", fault)
+    night = Night(db, api, pairs(*days("2021-10-01", 4), currencies="ILS"))
+    assert (len(night.errors), len(rates(db)), unavailable(db)) == (1, 3, set())
+
+
+def test_the_errors_of_single_days_are_told(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    api.answer = fake.on("2021-10-02", fake.html)
+    ran = cli("fx", "--from", "2021-10-01", "--to", "2021-10-03", "--currency", "ILS", env=api.env())
+    assert (ran.code, ran.objects[-1]["left"], len(rates(db))) == (69, 1, 2)
+    assert ran.error.startswith("2021-10-02: CurrencyLayer answered something else than JSON")
+
+
+def test_a_provider_that_fails_call_by_call_is_left_alone(db: Database, api: CurrencyLayer) -> None:
+    api.answer = fake.html
+    wanted = pairs(*days("2021-10-01", 20), currencies="ILS")
+    assert Night(db, api, wanted).requests == 4
+    assert [request["date"] for request in api.requests] == ["2021-10-01", "2021-10-02", "2021-10-03", "2021-10-20"]
+    # but if it is only these days, all others are had
+    api.answer = lambda query: (fake.html if query["date"] <= "2021-10-07" else fake.good)(query)
+    assert Night(db, api, wanted).requests == 20
+    assert len(rates(db)) == 13
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(fake.error(104), 69), (fake.rate_limited(429, Retry_After="600"), 75), (fake.error(101), 78)]
+)
+def test_what_fails_for_all_says_what_is_left(
+    cli: Cli, db: Database, api: CurrencyLayer, fault: fake.Answer, code: int
+) -> None:
+    need(db, cli.folder, *NEEDED)
+    # in the middle of finding the culprit
+    api.script, api.answer = [fake.error(202), fake.good, fault], fake.unknown("XPF")
+    ran = cli("fx", "--missing", env=api.env())
+    assert (ran.code, len(api.requests), ran.objects[-1]["left"]) == (code, 3, 10)
+    assert (stored(db), unavailable(db)) == ({("2021-10-01", "EUR"), ("2021-10-01", "GBP")}, set())
+    assert Night(db, api).requests == 3 + 2
+    assert (stored(db), Night(db, api).requests) == (GOT, 0)
+
+
+@dataclass
+class Odd:
+    """A provider that has some rates, fails a call when it lacks one of them, and sometimes without."""
+
+    has: set[fx.Pair]
+    unknown: set[str]
+    faults: list[type[Exception] | None]
+    asked: list[set[fx.Pair]]
+    leaves_out: bool
+    names: bool
+    name: str = "odd"
+    requests: int = 0
+
+    def quotes(self, first: datetime.date, last: datetime.date, currencies: Sequence[str]) -> list[Quote]:
+        self.requests += 1
+        days = [first + datetime.timedelta(n) for n in range((last - first).days + 1)]
+        self.asked.append({(day, currency) for day in days for currency in currencies})
+        if self.faults and (fault := self.faults.pop()):
+            raise fault("No.")
+        if lost := self.unknown.intersection(currencies):
+            raise NoRatesError("No.", reason="currency_unknown", currencies=lost if self.names else ())
+        if (lost := {currency for _, currency in self.asked[-1] - self.has}) and not self.leaves_out:
+            raise NoRatesError("No.", reason="no_rates", currencies=lost if self.names else ())
+        return [
+            final("3", currency=currency, day=day) if (day, currency) in self.has else Quote(day, currency, None, None, False)
+            for day, currency in sorted(self.asked[-1])
+        ]
+
+
+ASKABLE = pairs(*(DAY + datetime.timedelta(n) for n in range(4)), currencies="ILS EUR GBP XPF")
+
+
+@given(
+    wanted=st.sets(st.sampled_from(ASKABLE), min_size=1),
+    has=st.sets(st.sampled_from(ASKABLE)),
+    unknown=st.sets(st.sampled_from(["XPF", "GBP"])),
+    runs=st.lists(
+        st.lists(st.sampled_from([None, None, ProviderError, ProviderBusyError, InputError]), max_size=8), max_size=3
+    ),
+    leaves_out=st.booleans(),
+    names=st.booleans(),
+)
+@hypothesis_settings(max_examples=25)
+def test_whatever_failed_in_the_end_only_what_is_neither_stored_nor_unavailable_was_asked(
+    db: Database,
+    wanted: set[fx.Pair],
+    has: set[fx.Pair],
+    unknown: set[str],
+    runs: list[list[type[Exception] | None]],
+    leaves_out: bool,
+    names: bool,
+) -> None:
+    with db.transaction() as tx:
+        tx.execute("DELETE FROM fx_rates")
+        tx.execute("DELETE FROM fx_unavailable")
+
+    def state() -> tuple[set[fx.Pair], set[fx.Pair]]:
+        have = set(query(db, "SELECT rate_date, currency FROM fx_rates"))
+        marks = query(db, "SELECT rate_date, currency, reason FROM fx_unavailable")
+        lost = {currency for _, currency, reason in marks if reason == "currency_unknown"}
+        return have, {pair for pair in wanted if pair[1] in lost} | {(day, currency) for day, currency, _ in marks}
+
+    there = {pair for pair in wanted & has if pair[1] not in unknown}
+    for faults in [*runs, []]:
+        before, gone = state()
+        odd = Odd(has, unknown, list(faults), [], leaves_out, names)
+        planned = fx.plan(db, wanted, provider="odd")
+        assert {pair for call in planned.calls for pair in call.wanted} == wanted - before - gone
+        with suppress(DbsvcError):
+            for _ in fx.carry_out(db, odd, planned):
+                pass
+        assert set().union(*odd.asked) <= wanted - before - gone
+        assert odd.requests <= sum(2 * len(call.currencies) - 1 for call in planned.calls)
+        now, lost = state()
+        assert before <= now <= there  # nothing is stored or marked that is not so
+        assert gone <= lost <= wanted - there
+    assert state() == (there, wanted - there)
+    assert fx.plan(db, wanted, provider="odd").calls == []
+
+
+def test_a_table_that_is_cut_says_so(cli: Cli, api: CurrencyLayer) -> None:
+    api.answer = fake.without("GBP", day="2021-01-05")
+    arguments = ("fx", "--from", "2021-01-01", "--to", "2021-02-28", "--timeframe", "--output", "table")
+    told = cli(*arguments, env=api.env()).out.decode()
+    assert "176 rates stored, 1 rate unavailable" in told
+    assert "176 of these rates are as usual and not shown: --output json shows all." in " ".join(told.split())
 
 
 # --- several at once, and killed
@@ -568,8 +943,14 @@ def test_what_people_read(tmp_path: Path, api: CurrencyLayer, snapshot: Snapshot
     run("--date", "2021-10-01", "--refresh", answer=fake.quoting(ILS="3.3"))
     run("--date", "2021-10-01", "--refresh", "--accept", answer=fake.quoting(ILS="3.3"))
     run("--from", "2021-01-01", "--to", "2021-03-31", "--timeframe")
-    for code in (101, 104, 105, 106, 202, 302, 501):
-        run("--date", "2021-10-02", "--currency", "EUR,XPF", answer=fake.error(code))
+    for code, currencies in (
+        *((101, "EUR,XPF"), (104, "EUR,XPF"), (105, "EUR,XPF"), (106, "CHF,XPF"), (202, "AUD,CAD"), (302, "NOK,SEK")),
+        (501, "CZK,PLN"),
+    ):
+        run("--date", "2021-10-02", "--currency", currencies, answer=fake.error(code))
+    run("--date", "2021-10-02", "--currency", "CAD,SEK", "--dry-run")
+    run("--date", "2021-10-02", "--currency", "CAD,SEK")
+    run("--retry-unavailable", answer=fake.unknown("CAD"))
     run("--date", "2021-10-02", answer=fake.rate_limited())
     run("--date", "2021-10-02", answer=fake.status(502))
     run("--date", "2021-10-02", answer=fake.html)

@@ -29,6 +29,7 @@ MIGRATIONS = [
     "0008_checks",
     "0009_bills_by_month",
     "0011_redeliveries",
+    "0013_fx_unavailable",
 ]
 TABLES = {
     "bills",
@@ -43,7 +44,7 @@ TABLES = {
     "replacements",
 }
 TABLES |= {"plants", "plants_history", "inverters", "inverters_history", "power_units", "inverter_daily_summary"}
-TABLES |= {"fx_rates", "fx_rates_history", "check_results"}
+TABLES |= {"fx_rates", "fx_rates_history", "fx_unavailable", "check_results"}
 TABLES |= {"inverter_telemetry_raw", "inverter_telemetry_raw_history", "inverter_telemetry_clean"}
 
 SCHEMA = {

@@ -138,8 +138,6 @@ def test_a_rate_keeps_its_digits(written: str) -> None:
         (fake.changed(timestamp=10**300), "timestamp is 1000"),
         (fake.changed(quotes=None), "no quotes"),
         (fake.changed(quotes=[]), "no quotes"),
-        (fake.changed(quotes={}), "lacks EUR"),
-        (fake.changed(quotes={"USDEUR": 0.9, "USDGBP": 0.8}), "lacks ILS"),
         (fake.changed(quotes={"USDEUR": 0.9, "USDGBP": 0.8, "USDILS": "3.2"}), "ILS for 2021-10-01 is 3.2, which is no number"),
         (fake.changed(quotes={"USDEUR": 0.9, "USDGBP": 0.8, "USDILS": True}), "ILS for 2021-10-01 is True"),
         (fake.quoting(ILS="0"), "ILS for 2021-10-01 is 0, which cannot be"),
@@ -178,21 +176,50 @@ def test_a_door_that_stays_shut(status: int, says: str) -> None:
             assert says in str(error)
 
 
-def test_a_time_frame_that_lacks_a_day_or_is_another_one() -> None:
+def test_a_time_frame_that_is_another_one() -> None:
     last = datetime.date(2021, 10, 3)
 
-    def lacking(query: dict[str, str]) -> fake.Reply:
-        whole = fake.timeframe(query)
-        del whole["quotes"]["2021-10-02"]
-        return fake.as_json(whole)
-
     answers = {
-        "no quotes for 2021-10-02": lacking,
         "for 2021-10-01 to 2021-10-02": lambda query: fake.as_json(fake.timeframe(query, end_date="2021-10-02")),
     }
     for says, answer in answers.items():
         with asking(answer=answer) as asked, pytest.raises(ProviderError, match=says):
             asked.provider.quotes(DAY, last, ["ILS"])
+
+
+def test_what_an_answer_leaves_out_has_no_rate() -> None:
+    for answer in (fake.without("GBP"), fake.without("GBP", null=True)):
+        with asking(answer=answer) as asked:
+            assert [(quote.currency, quote.rate is None) for quote in asked.quotes()] == [
+                ("EUR", False),
+                ("GBP", True),
+                ("ILS", False),
+            ]
+    with asking(answer=fake.changed(quotes={})) as asked:
+        assert [quote.rate for quote in asked.quotes()] == [None] * 3
+
+
+@pytest.mark.parametrize("nothing", [None, {}, []])
+def test_a_day_that_a_time_frame_leaves_out_has_no_rates(nothing: object) -> None:
+    def lacking(query: dict[str, str]) -> fake.Reply:
+        whole = fake.timeframe(query)
+        whole["quotes"]["2021-10-02"] = nothing
+        return fake.as_json(whole)
+
+    with asking(answer=lacking) as asked:
+        quotes = asked.provider.quotes(DAY, datetime.date(2021, 10, 3), ["ILS", "EUR"])
+    assert [(quote.rate_date.day, quote.rate is None) for quote in quotes] == [
+        *[(1, False)] * 2,
+        *[(2, True)] * 2,
+        *[(3, False)] * 2,
+    ]
+
+
+def test_a_rate_that_cannot_be_leaves_the_others_usable() -> None:
+    with asking(answer=fake.quoting(ILS="-3.2", GBP="0")) as asked, pytest.raises(ProviderError) as caught:
+        asked.quotes()
+    assert [quote.currency for quote in caught.value.usable or ()] == ["EUR"]
+    assert "its rate of GBP for 2021-10-01 is 0, which cannot be, and 1 more like it." in str(caught.value)
 
 
 # --- its errors: final, after one request, with any status
@@ -204,9 +231,9 @@ def test_a_documented_error(code: int, status: int) -> None:
     kinds: dict[int, type[DbsvcError]] = {
         104: ProviderError,
         106: NoRatesError,
-        202: InputError,
+        202: NoRatesError,
         301: InputError,
-        302: InputError,
+        302: NoRatesError,
     }
     kinds |= dict.fromkeys(range(501, 506), InputError)
     with asking(answer=fake.error(code, status)) as asked:
@@ -217,6 +244,29 @@ def test_a_documented_error(code: int, status: int) -> None:
         assert str(error).endswith(f"({code}).")
         assert str(error).count(". ") == 0
         assert len(asked.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("says", "named"),
+    [
+        ("", set()),
+        ("[Required format: currencies=EUR,USD,GBP,...]", set()),
+        ("Invalid: XPF.", {"XPF"}),
+        ("Invalid: XPF, ILS, CHF [currencies=EUR,...]", {"XPF", "ILS"}),
+    ],
+)
+def test_what_an_error_names(says: str, named: set[str]) -> None:
+    with asking(answer=fake.error(202, says=says)) as asked, pytest.raises(NoRatesError) as caught:
+        asked.quotes("EUR", "GBP", "ILS", "XPF")
+    assert (caught.value.reason, set(caught.value.currencies)) == ("currency_unknown", named)
+
+
+@pytest.mark.parametrize("code", [106, 202, 302, 502, 503, 504, 505])
+def test_what_a_time_frame_fails_for(code: int) -> None:
+    reasons = {106: "no_rates", 202: "currency_unknown"}
+    with asking(answer=fake.error(code)) as asked, pytest.raises(NoRatesError) as caught:
+        asked.provider.quotes(DAY, datetime.date(2021, 10, 3), ["ILS"])
+    assert caught.value.reason == reasons.get(code, "date_refused")
 
 
 def test_an_error_nobody_has_documented() -> None:
@@ -302,7 +352,7 @@ def test_no_try_that_is_bound_to_be_cut_off() -> None:
     with asking(fake.status(503, Retry_After="5"), currencylayer_timeout=2, currencylayer_deadline=5.9) as asked:
         asked.fails()
         assert (len(asked.server.requests), asked.pauses) == (1, [])
-    with asking(fake.status(503, Retry_After="5"), currencylayer_timeout=2, currencylayer_deadline=6.1) as asked:
+    with asking(fake.status(503, Retry_After="5"), currencylayer_timeout=2, currencylayer_deadline=8) as asked:
         asked.quotes()
         assert (len(asked.server.requests), asked.pauses) == (2, [5.0])
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BASE = "USD"  # what every rate is against
 
+NAME = "currencylayer"  # of the provider that is asked: what it does not have is known without a key
+
 _SMALLEST = Decimal("0.0000001")
 _LARGEST = 10_000_000  # the weakest currencies are at some millions
 _MOST_DIGITS = 30
@@ -25,7 +27,8 @@ class Quote:
 
     rate_date: date
     currency: str
-    rate: Decimal
+    #: None if the provider's answer, which is in order, has none
+    rate: Decimal | None
     #: the provider's timestamp, if it gives one
     quoted_at: datetime | None
     #: the day was not over yet when this was quoted
@@ -44,7 +47,8 @@ class Provider(Protocol):
     def quotes(self, first: date, last: date, currencies: Sequence[str]) -> list[Quote]:
         """Return a quote for every day and currency, by one call.
 
-        Raises InputError, NoRatesError, ConfigurationError, ProviderError or ProviderBusyError: a sentence without secrets.
+        Raises InputError, NoRatesError, ConfigurationError, ProviderError or ProviderBusyError: a sentence without secrets. A
+        ProviderError says whether it is lasting, and what of the answer is usable all the same.
         """
 
 

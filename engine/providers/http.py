@@ -90,7 +90,9 @@ class Client:
             return asyncio.run(self._send(path, params, seconds))
         except (TimeoutError, httpx.TimeoutException) as error:
             raise ProviderError(
-                f"{self.name} did not answer within {seconds:.3g} seconds: run the same command again later.", retryable=True
+                f"{self.name} did not answer within {seconds:.3g} seconds: run the same command again later.",
+                retryable=True,
+                lasting=True,
             ) from error
         except httpx.TransportError as error:
             reason = _reason(error)
@@ -98,6 +100,7 @@ class Client:
                 f"{self.name} could not be asked at {self._base_url} ({reason}): check the network, then run the same command "
                 "again.",
                 retryable=True,
+                lasting=True,
             ) from error
         except httpx.DecodingError as error:
             raise ProviderError(f"{self.name} answered something that cannot be unpacked: {error}.") from error

@@ -3,10 +3,11 @@ SELECT
     quotes.rate_date,
     quotes.currency,
     quotes.outcome,
+    quotes.reason,
     quotes.rate AS quoted_rate,
     fx_rates.rate,
     fx_rates.provisional,
-    fx_rates.provider,
+    coalesce(fx_rates.provider, quotes.provider) AS provider,
     fx_rates.quoted_at,
     fx_rates.fetched_at
 FROM quotes
