@@ -87,6 +87,9 @@ class Dialect(Protocol):
     def migrations(self) -> list[str]:
         """Folders with migrations, below ``migrations``, in the order they apply."""
 
+    def equip(self, connection: Any) -> None:
+        """Teach a connection the functions that our statements, views and migrations use, if the schema does not bring them."""
+
     def migration_url(self) -> str:
         """Where yoyo finds the database."""
 

@@ -115,13 +115,23 @@ def _alone(db: Database) -> Iterator[None]:
 @contextmanager
 def _yoyo(db: Database) -> Iterator[tuple[Any, Any]]:
     """Yield yoyo's backend and migrations, alone: its own lock is a row that outlives a crash, so it is broken first."""
-    from yoyo import get_backend, read_migrations
+    from yoyo import read_migrations
+    from yoyo.connections import get_backend_class, parse_uri
+    from yoyo.migrations import default_migration_table
+
+    uri = parse_uri(db.dialect.migration_url())
+
+    class Backend(get_backend_class(uri.scheme)):  # type: ignore[misc]
+        def init_connection(self, connection: Any) -> None:
+            super().init_connection(connection)
+            db.dialect.equip(connection)
 
     with (
         _alone(db),
         as_file(files("dbsvc").joinpath("migrations")) as root,
-        get_backend(db.dialect.migration_url()) as backend,
+        Backend(uri, default_migration_table) as backend,
     ):
+        backend.init_database()
         backend.break_lock()
         migrations = read_migrations(*(str(root / folder) for folder in db.dialect.migrations()))
         with backend.lock():

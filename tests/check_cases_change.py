@@ -158,7 +158,8 @@ CASES = {
                 db,
                 {"energy_wh_total": 1000},
                 {"event_time": "2025-04-01T06:01:00Z"},
-                {"event_time": "2025-04-01T06:02:00Z", "energy_wh_total": 999.999},
+                {"event_time": "2025-04-01T06:02:00Z", "energy_wh_total": 989.999},
+                {"event_time": "2025-04-01T06:03:00Z", "energy_wh_total": 1000},
             )
         ],
         nearly=[
@@ -166,11 +167,38 @@ CASES = {
                 db,
                 {"energy_wh_total": 1000},
                 {"event_time": "2025-04-01T06:01:00Z"},
-                {"event_time": "2025-04-01T06:02:00Z", "energy_wh_total": 1000},
-                {"event_time": "2025-04-01T06:03:00Z", "inverter_id": "I2", "energy_wh_total": 1},
+                {"event_time": "2025-04-01T06:02:00Z", "energy_wh_total": 990},
+                {"event_time": "2025-04-01T06:03:00Z", "energy_wh_total": 0},
+                {"event_time": "2025-04-01T06:04:00Z", "inverter_id": "I2", "energy_wh_total": 1},
             )
         ],
-        expected=[{"inverter_id": "I1", "energy_wh_total": "999.999", "energy_before": "1000.0", "event_id": "e3"}],
+        expected=[{"inverter_id": "I1", "energy_wh_total": "989.999", "energy_before": "1000.0", "event_id": "e3"}],
+    ),
+    # 33 kW, 1.2 times, and 1 kWh: 1,660 Wh in a minute
+    "energy_uncounted": Case(
+        trips=[
+            lambda db: telemetry(
+                db,
+                {"energy_wh_total": 50_000},
+                {"event_time": "2025-04-01T06:01:00Z", "energy_wh_total": 51_660.001},
+                {"event_time": "2025-04-01T06:01:00Z", "energy_wh_total": 7, "inverter_id": "I2"},
+                {"event_time": "2025-04-01T06:02:00Z", "energy_wh_total": 0, "inverter_id": "I2"},
+                {"event_time": "2025-04-01T06:03:00Z", "energy_wh_total": 8, "inverter_id": "I2"},
+            )
+        ],
+        nearly=[
+            lambda db: telemetry(
+                db,
+                {"energy_wh_total": 0},
+                {"event_time": "2025-04-01T06:01:00Z", "energy_wh_total": 1660},
+                {"event_time": "2025-04-01T06:02:00Z", "energy_wh_total": 1650},
+                {"event_time": "2025-04-01T06:03:00Z", "energy_wh_total": 15},
+            )
+        ],
+        expected=[
+            {"inverter_id": "I1", "energy_wh": "0.0", "energy_wh_uncounted": "1660.001", "counter_faults": "1"},
+            {"inverter_id": "I2", "energy_wh": "1.0", "energy_wh_uncounted": "0.0", "counter_faults": "1"},
+        ],
     ),
     # 33 kW and 20 percent are 39.6 kW
     "power_above_capacity": Case(

@@ -28,6 +28,7 @@ MIGRATIONS = [
     "0007_revenue",
     "0008_checks",
     "0009_bills_by_month",
+    "0010_telemetry_doubts",
     "0011_redeliveries",
     "0013_fx_unavailable",
 ]

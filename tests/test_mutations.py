@@ -236,6 +236,10 @@ MUTATIONS: dict[str, tuple[list[str], set[str]]] = {
         [f"UPDATE inverter_telemetry_clean SET energy_wh_total = 1 WHERE event_id = '{SOME_EVENT}'"],
         {"energy_counters_backwards", "readings_wrong"},
     ),
+    "a day's energy is said not to count": (
+        [f"UPDATE inverter_daily_summary SET counter_faults = 1 WHERE inverter_id = 'i2' AND day = '{DAYS[-2]}'"],
+        {"energy_uncounted", "daily_summaries_wrong"},
+    ),
     "an event is sent again under another id": (
         [
             "INSERT INTO inverter_telemetry_raw SELECT 'again', plant_id, inverter_id, event_time, source, ac_power, "

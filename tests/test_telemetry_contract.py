@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import random
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,9 @@ NUMBERS_INVALID = [
     *(f'"{"0" * 40}7"', '"+5"', '"--5"', '"5-"', '"-"', '"."', '"-."', '".."', '"1.2.3"', '"1,5"', '"1_000"', '"1 000"'),
     *('"0x1F"', '"5 kW"', '"five"', '"5\\n"', '"\u0663"', '"\uff15"', '"\u22125"', '"½"', '"\\ufffd"', '"5\\t"'),
 ]
-NUMBERS_NEGATIVE = ["-5", "-0.001", '"-5"', '"-.5"', "-1e2", "-1e-7", f"-{'9' * 39}"]
+#: more than a hundredth of the capacity, which is 1 kW, below zero; and not more, which is zero
+NUMBERS_NEGATIVE = ["-5", "-0.0100006", '"-5"', '"-.5"', "-1e2", f"-{'9' * 39}"]
+NUMBERS_AT_REST = {"-0.01": "kW", "-1e-7": "kW", '"-10.000"': "W", "-3.2": "W", "-0.00001": "MW"}
 UNITS_BROKEN = [
     *('"KW"', '"kw"', '"mW"', '"Mw"', '"w"', '"hp"', '"GW"', '"kWh"', '"kW\\n"', '"1"', "5", "true", "[]", "{}", '"\\ufffd"'),
 ]
@@ -132,6 +135,24 @@ TIMES_KEPT = {
     "2024-12-31T23:30:00-01:00": "2025-01-01 00:30:00",
     "2000-01-01T00:00:00Z": "2000-01-01 00:00:00",
     "1999-12-31T23:59:59-00:01": "2000-01-01 00:00:59",
+    # ISO 8601 has more ways, and so have mails
+    "2025-04-01T06:00Z": "2025-04-01 06:00:00",
+    "2025-04-01T06:01-03": "2025-04-01 09:01:00",
+    "2025-04-01T06:02:00 Z": "2025-04-01 06:02:00",
+    "2025-04-01T06:03:00 +05:30": "2025-04-01 00:33:00",
+    "2025-04-01T06:04:00UTC": "2025-04-01 06:04:00",
+    "2025-04-01 06:05:00 GMT": "2025-04-01 06:05:00",
+    "2025-04-01T06:06:00Z[Europe/London]": "2025-04-01 06:06:00",
+    "2025-04-01T06:07:00\u221205:30": "2025-04-01 11:37:00",
+    "20250401T060800Z": "2025-04-01 06:08:00",
+    "2025-W14-2T06:09:00Z": "2025-04-01 06:09:00",
+    "2025-091T06:10:00Z": "2025-04-01 06:10:00",
+    "2025-04-01T24:00:00Z": "2025-04-02 00:00:00",
+    "2025-04-01T061200Z": "2025-04-01 06:12:00",
+    "2025-04-01T06:13:00.Z": "2025-04-01 06:13:00",
+    "2025-04-01T06:14:00,5Z": "2025-04-01 06:14:00.500000",
+    "2025-04-01T06:15.25Z": "2025-04-01 06:15:15",
+    "Tue, 01 Apr 2025 06:16:00 GMT": "2025-04-01 06:16:00",
     "2016-12-31T23:59:60Z": "2017-01-01 00:00:00",
     "2015-07-01T05:29:60+05:30": "2015-07-01 00:00:00",
     "2012-06-30T09:59:60-14:00": "2012-07-01 00:00:00",
@@ -174,11 +195,11 @@ TIMES_BROKEN = {
     **dict.fromkeys(
         [
             # the zone
-            *("2025-04-01T06:00:00+15:00", "2025-04-01T06:00:00-15:00", "2025-04-01T06:00:00+24:00", "2025-04-01T06:00:00+05"),
+            *("2025-04-01T06:00:00+15:00", "2025-04-01T06:00:00-15:00", "2025-04-01T06:00:00+24:00", "2025-04-01T06:00:00+5"),
             *("2025-04-01T06:00:00+5:30", "2025-04-01T06:00:00+05:60", "2025-04-01T06:00:00+05:30:00", "2025-04-01T06:00:00ZZ"),
-            *("2025-04-01T06:00:00 Z", "2025-04-01T06:00:00 +05:30", "2025-04-01T06:00:00UTC"),
+            *("2025-04-01T06:00:00  Z", "2025-04-01T06:00:00UTC+1", "2025-04-01T06:00:00[Europe/London]"),
             "2025-04-01T06:00:00 Europe/London",
-            *("2025-04-01T06:00:00Z[Europe/London]", "2025-04-01T06:00:00\u221205:30", "2025-04-01T06:00:00EST", "Z", "+05:30"),
+            *("2025-04-01T06:00:00EST", "Z", "+05:30"),
             # the day
             *("2025-02-29T06:00:00Z", "2023-02-30T06:00:00Z", "2024-02-30T06:00:00Z", "1900-02-29T06:00:00Z"),
             "2025-04-31T06:00:00Z",
@@ -188,11 +209,11 @@ TIMES_BROKEN = {
             "12025-04-01T06:00:00Z",
             *("-2025-04-01T06:00:00Z", "+2025-04-01T06:00:00Z", "01/04/2025T06:00:00Z", "01/04/2025 06:00:00Z"),
             "25-04-01T06:00:00Z",
-            *("20250401T060000Z", "2025-W14-2T06:00:00Z", "2025-091T06:00:00Z", "2025-04-01", "2025-04-01Z"),
+            *("2025-W54-2T06:00:00Z", "2025-366T06:00:00Z", "2025-04-01", "2025-04-01Z"),
             # the time
-            *("2025-04-01T24:00:00Z", "2025-04-01T25:00:00Z", "2025-04-01T06:60:00Z", "2025-04-01T06:00:61Z"),
-            "2025-04-01T06:00Z",
-            *("2025-04-01T6:00:00Z", "2025-04-01T060000Z", "2025-04-01T06:00:00.Z", "2025-04-01T06:00:00,5Z"),
+            *("2025-04-01T24:00:01Z", "2025-04-01T25:00:00Z", "2025-04-01T06:60:00Z", "2025-04-01T06:00:61Z"),
+            "2025-04-01T06Z",
+            *("2025-04-01T6:00:00Z", "2025-04-01T06:0000Z", "2025-04-01T06:00:00.5.Z"),
             "2025-04-01T06:00:00 AM Z",
             # leap seconds come at the end of June and of December, by the clock of UTC
             *("2025-04-01T12:34:60Z", "2025-04-01T23:59:60Z", "2016-12-31T12:34:60Z", "2017-01-01T00:00:60Z"),
@@ -208,7 +229,7 @@ TIMES_BROKEN = {
             # other ways of telling the time, and none
             *("1743487200", "1743487200000", "now", "today", "tomorrow", "infinity", "-infinity", "epoch", "allballs"),
             "yesterday",
-            *("Tue, 01 Apr 2025 06:00:00 GMT", "noon", "true", "x" * 100_000),
+            *("Wed, 01 Apr 2025 06:00:00 GMT", "noon", "true", "x" * 100_000),
         ],
         "invalid",
     ),
@@ -234,6 +255,17 @@ KEPT: list[tuple[dict[str, str], dict[str, Any]]] = [
         for no_unit in NOTHING
     ),
     *(({"dc_power": nothing}, {"dc_power": None}) for nothing in NOTHING),
+    # at night some send no power
+    *(({"ac_power": nothing}, {"ac_power": None}) for nothing in NOTHING),
+    *(({"ac_power": "", "ac_power_unit": nothing}, {"ac_power": None, "ac_power_unit": None}) for nothing in NOTHING),
+    *(({"ac_power": "", "status": nothing}, {"ac_power": None, "status": None}) for nothing in NOTHING),
+    *(({"ac_power": "", "energy_wh_total": nothing}, {"ac_power": None, "energy_wh_total": None}) for nothing in NOTHING),
+    # ... or what a sensor says at rest
+    *(
+        ({field: written, f"{field}_unit": f'"{unit}"'}, {field: 0, f"{field}_unit": unit})
+        for field in ("ac_power", "dc_power")
+        for written, unit in NUMBERS_AT_REST.items()
+    ),
     *(
         ({field: written, f"{field}_unit": '"W"'}, {field: number, f"{field}_unit": "W"})
         for field in ("ac_power", "dc_power")
@@ -288,9 +320,11 @@ KEPT: list[tuple[dict[str, str], dict[str, Any]]] = [
 BROKEN: list[tuple[dict[str, str], str]] = [
     *(
         ({field: nothing}, f"{field}_missing")
-        for field in ("event_id", "plant_id", "inverter_id", "event_time", "ac_power", "ac_power_unit", "dc_power_unit")
+        for field in ("event_id", "plant_id", "inverter_id", "event_time", "ac_power_unit", "dc_power_unit")
         for nothing in NOTHING
     ),
+    *(({"ac_power": nothing, "status": "", "energy_wh_total": nothing}, "ac_power_missing") for nothing in NOTHING),
+    ({"ac_power": "", "ac_power_unit": '"hp"'}, "ac_power_unit_unknown"),
     *(
         ({field: written}, f"{field}_{why}")
         for field in ("event_id", "source", "status")
@@ -303,6 +337,7 @@ BROKEN: list[tuple[dict[str, str], str]] = [
         for field in ("ac_power", "dc_power", "energy_wh_total", "temperature_c")
         for written in NUMBERS_INVALID
     ),
+    *(({"energy_wh_total": written}, "energy_wh_total_negative") for written in ("-0.001", "-1e-7")),
     *(
         ({field: written}, f"{field}_negative")
         for field in ("ac_power", "dc_power", "energy_wh_total")
@@ -348,7 +383,7 @@ BROKEN: list[tuple[dict[str, str], str]] = [
     ),
     (
         dict.fromkeys(WRITTEN, "null"),
-        "event_id_missing plant_id_missing inverter_id_missing event_time_missing ac_power_missing ac_power_unit_missing",
+        "event_id_missing plant_id_missing inverter_id_missing event_time_missing ac_power_missing",
     ),
     ({"status": '"\\u0000"'}, "nul_byte status_invalid"),
     ({"status": '"OK\\u0000"'}, "nul_byte"),
@@ -404,7 +439,7 @@ REJECTED: list[tuple[bytes, str]] = [
     *(
         (
             line,
-            "event_id_missing plant_id_missing inverter_id_missing event_time_missing ac_power_missing ac_power_unit_missing",
+            "event_id_missing plant_id_missing inverter_id_missing event_time_missing ac_power_missing",
         )
         for line in (b"{}", b" {  } ", b'{"a": 1}', b'{"Event_ID": "x"}', b'{"": {}}')
     ),
@@ -429,12 +464,18 @@ def clean_row(raw: tuple[Any, ...]) -> tuple[Any, ...]:
     """The reading of an event: in watts, to three places, on the plant's day."""
     event_id, plant, inverter, time, source, ac_power, ac_unit, dc_power, dc_unit, energy, temperature, status = raw[:12]
     day = time.astimezone(ZoneInfo(ZONES[plant])).date()
-    power = (to_three_places(ac_power, UNITS[ac_unit]), to_three_places(dc_power, UNITS.get(dc_unit, 1)))
+    power = (to_three_places(ac_power, UNITS.get(ac_unit, 1)), to_three_places(dc_power, UNITS.get(dc_unit, 1)))
     return (inverter, time, plant, day, event_id, source, *power, to_three_places(energy), to_three_places(temperature), status)
 
 
 def to_three_places(number: float | None, factor: int = 1) -> float | None:
     return None if number is None else float((Decimal(repr(number)) * factor).quantize(Decimal("0.001"), ROUND_HALF_UP))
+
+
+def natural(name: str) -> tuple[Any, ...]:
+    """What names are compared by: characters one by one, digits as numbers."""
+    parts = re.findall("[0-9]+|[^0-9]", name)
+    return [(ord(part[0]), -1) if part[0] not in "0123456789" else (ord("0"), int(part)) for part in parts], name
 
 
 def register_inverters(db: Database) -> None:
@@ -475,8 +516,8 @@ def test_every_event_is_kept_normalised_or_rejected_with_all_reasons(
     rows = query(db, f"SELECT {', '.join(columns)}, load_id, line_no FROM inverter_telemetry_raw")
     assert sorted(rows) == sorted(raw_rows)
     assert [row for row in rows if "-0.0" in map(str, row)] == []
-    # of several events with one moment, the one with the greatest id counts
-    readings = {(row[2], row[3]): clean_row(row) for row in sorted(raw_rows)}
+    # of several events with one moment, the one with the greatest id counts, as people count
+    readings = {(row[2], row[3]): clean_row(row) for row in sorted(raw_rows, key=lambda row: natural(row[0]))}
     columns = ("inverter_id", "event_time", "plant_id", "day", "event_id", "source", "ac_power_w", "dc_power_w")
     columns += ("energy_wh_total", "temperature_c", "status")
     rows = query(db, f"SELECT {', '.join(columns)} FROM inverter_telemetry_clean")

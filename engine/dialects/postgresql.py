@@ -103,6 +103,9 @@ class Driver:
             raise
         return connection
 
+    def equip(self, connection: Connection) -> None:
+        """Nothing: the functions that we use are in the schema."""
+
     def close(self, connection: Connection) -> None:
         """Close a connection."""
         connection.close()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from dbsvc.engine import decimals, times
+from dbsvc.engine import counters, decimals, natural, times
 from dbsvc.engine.database import Result, Row, Run, slices
 from dbsvc.engine.errors import (
     ConfigurationError,
@@ -93,15 +93,7 @@ class Driver:
             detect_types=sqlite3.PARSE_DECLTYPES,
         )
         try:
-            connection.create_function("utc_time", 1, times.utc_time, deterministic=True)
-            connection.create_function("local_day", 2, times.local_day, deterministic=True)
-            connection.create_function("nearest_float", 1, times.nearest_float, deterministic=True)
-            if sqlite3.sqlite_version_info < (3, 44):  # which has it built in
-                connection.create_function("concat_ws", -1, _concat_ws, deterministic=True)
-            connection.create_function("decimal_mul", 2, decimals.multiply, deterministic=True)
-            connection.create_function("decimal_add", 2, decimals.add, deterministic=True)
-            connection.create_function("decimal_div", 3, decimals.divide, deterministic=True)
-            connection.create_aggregate("decimal_sum", 1, decimals.Sum)  # type: ignore[arg-type]  # a sum may be null
+            self.equip(connection)
             configure = statements["session/configure"]
             for setting, value in _SETTINGS.items():
                 self._patiently(connection, _render(configure, {"setting": setting, "value": value}), {})
@@ -109,6 +101,20 @@ class Driver:
             connection.close()
             raise
         return connection
+
+    def equip(self, connection: sqlite3.Connection) -> None:
+        """Teach a connection the functions that our statements, views and migrations use, and SQLite lacks."""
+        connection.create_function("utc_time", 1, times.utc_time, deterministic=True)
+        connection.create_function("local_day", 2, times.local_day, deterministic=True)
+        connection.create_function("nearest_float", 1, times.nearest_float, deterministic=True)
+        connection.create_function("natural_key", 1, natural.natural_key, deterministic=True)
+        if sqlite3.sqlite_version_info < (3, 44):  # which has it built in
+            connection.create_function("concat_ws", -1, _concat_ws, deterministic=True)
+        connection.create_function("decimal_mul", 2, decimals.multiply, deterministic=True)
+        connection.create_function("decimal_add", 2, decimals.add, deterministic=True)
+        connection.create_function("decimal_div", 3, decimals.divide, deterministic=True)
+        connection.create_aggregate("decimal_sum", 1, decimals.Sum)  # type: ignore[arg-type]  # a sum may be null
+        connection.create_aggregate("counted_energy", 3, counters.CountedEnergy)  # type: ignore[arg-type]  # an array is a text
 
     def close(self, connection: sqlite3.Connection) -> None:
         """Close a connection."""

@@ -6,39 +6,30 @@
 -- Each day since the first one is summed up anew from its readings, and compared with what is stored. A day that is only on one
 -- side has no numbers on the other.
 
--- Inverter by inverter, so that their readings are looked up; and the counter before each, which takes SQLite less time than a
--- window over all of them. Else it differs from PostgreSQL's in how it divides whole numbers, and how it takes a day from a
--- date.
-WITH stepped AS (
+-- Inverter by inverter, so that their readings are looked up. Differs from PostgreSQL's in how it divides whole numbers, how it
+-- takes a day from a date, and in its function for energy.
+WITH summed AS (
     SELECT
         clean.plant_id,
         clean.inverter_id,
         clean.day,
-        clean.event_time,
-        cast(round(clean.ac_power_w * 1000) AS integer) AS milliwatts,
-        cast(round(clean.energy_wh_total * 1000) AS integer) AS counter,
-        CASE
-            WHEN clean.energy_wh_total IS NOT NULL
-                THEN (
-                    SELECT cast(round(earlier.energy_wh_total * 1000) AS integer)
-                    FROM inverter_telemetry_clean AS earlier
-                    WHERE
-                        earlier.inverter_id = clean.inverter_id
-                        AND earlier.event_time < clean.event_time
-                        AND earlier.event_time >= date(clean.day, '-1 day')
-                        AND earlier.day = clean.day
-                        AND earlier.plant_id = clean.plant_id
-                        AND earlier.energy_wh_total IS NOT NULL
-                    ORDER BY earlier.event_time DESC
-                    LIMIT 1
-                )
-        END AS counter_before
+        sum(cast(round(clean.ac_power_w * 1000) AS integer)) AS milliwatts,
+        max(cast(round(clean.ac_power_w * 1000) AS integer)) AS most_milliwatts,
+        count(*) AS points,
+        count(clean.ac_power_w) AS points_with_power,
+        count(clean.energy_wh_total) AS counters,
+        counted_energy(
+            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS integer), inverters.capacity_kw
+        ) AS energy,
+        min(clean.event_time) AS first_event_time,
+        max(clean.event_time) AS last_event_time
     FROM inverters
     CROSS JOIN inverter_telemetry_clean AS clean
     WHERE
         inverters.inverter_id = clean.inverter_id
         AND clean.day >= :since
         AND clean.event_time >= date(:since, '-1 day')
+    GROUP BY clean.inverter_id, clean.day, clean.plant_id
 ),
 
 fresh AS (
@@ -46,16 +37,16 @@ fresh AS (
         plant_id,
         inverter_id,
         day,
-        ((2 * sum(milliwatts) + count(*)) / (2 * count(*))) / 1000.0 AS avg_ac_power_w,
-        max(milliwatts) / 1000.0 AS max_ac_power_w,
-        count(*) AS points,
-        sum(
-            CASE WHEN counter >= counter_before THEN counter - counter_before WHEN counter_before IS NOT NULL THEN counter END
-        ) / 1000.0 AS energy_wh,
-        min(event_time) AS first_event_time,
-        max(event_time) AS last_event_time
-    FROM stepped
-    GROUP BY inverter_id, day, plant_id
+        ((2 * milliwatts + points_with_power) / nullif(2 * points_with_power, 0)) / 1000.0 AS avg_ac_power_w,
+        most_milliwatts / 1000.0 AS max_ac_power_w,
+        points,
+        points_with_power,
+        CASE WHEN counters > 1 THEN (energy ->> 0) / 1000.0 END AS energy_wh,
+        (energy ->> 1) / 1000.0 AS energy_wh_uncounted,
+        energy ->> 2 AS counter_faults,
+        first_event_time,
+        last_event_time
+    FROM summed
 ),
 
 stored AS (
@@ -81,9 +72,12 @@ FULL JOIN fresh
     ON stored.inverter_id = fresh.inverter_id AND stored.day = fresh.day AND stored.plant_id = fresh.plant_id
 WHERE
     stored.points IS DISTINCT FROM fresh.points
+    OR stored.points_with_power IS DISTINCT FROM fresh.points_with_power
     OR stored.avg_ac_power_w IS DISTINCT FROM fresh.avg_ac_power_w
     OR stored.max_ac_power_w IS DISTINCT FROM fresh.max_ac_power_w
     OR stored.energy_wh IS DISTINCT FROM fresh.energy_wh
+    OR stored.energy_wh_uncounted IS DISTINCT FROM fresh.energy_wh_uncounted
+    OR stored.counter_faults IS DISTINCT FROM fresh.counter_faults
     OR stored.first_event_time IS DISTINCT FROM fresh.first_event_time
     OR stored.last_event_time IS DISTINCT FROM fresh.last_event_time
 ORDER BY inverter_id, day, plant_id

@@ -3,8 +3,9 @@
 -- dataset: telemetry
 -- do: Ask the plant whether the inverter was reset or replaced. If not, its readings of that day cannot be trusted
 -- runbook: energy_counters_backwards
--- An inverter's energy counter is lower than in the reading before. The day's energy takes that for a reset, and counts from
--- zero: if it was none, the day says too much. A reset, a replaced device, or a wrong value.
+-- An inverter's energy counter is lower than in the reading before: a reset, a replaced device, or a wrong value. If the counter
+-- does not come back, the day's energy takes it for a reset, and counts from zero as far as that is possible. What was rounded (a
+-- fall by up to 0.1 kWh and a hundredth) is left out, and zeros: counters that say nothing at night.
 
 -- Differs from SQLite's in how a day is taken from a date.
 WITH steps AS (
@@ -22,7 +23,7 @@ WITH steps AS (
     WHERE
         inverters.inverter_id = readings.inverter_id
         AND readings.event_time >= (:since)::date - 1
-        AND readings.energy_wh_total IS NOT NULL
+        AND readings.energy_wh_total > 0
 )
 
 SELECT
@@ -34,5 +35,5 @@ SELECT
     energy_before,
     event_id
 FROM steps
-WHERE day >= :since AND energy_wh_total < energy_before
+WHERE day >= :since AND energy_before - energy_wh_total > least(100, energy_before / 100)
 ORDER BY inverter_id, event_time

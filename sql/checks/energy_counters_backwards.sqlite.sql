@@ -3,8 +3,9 @@
 -- dataset: telemetry
 -- do: Ask the plant whether the inverter was reset or replaced. If not, its readings of that day cannot be trusted
 -- runbook: energy_counters_backwards
--- An inverter's energy counter is lower than in the reading before. The day's energy takes that for a reset, and counts from
--- zero: if it was none, the day says too much. A reset, a replaced device, or a wrong value.
+-- An inverter's energy counter is lower than in the reading before: a reset, a replaced device, or a wrong value. If the counter
+-- does not come back, the day's energy takes it for a reset, and counts from zero as far as that is possible. What was rounded (a
+-- fall by up to 0.1 kWh and a hundredth) is left out, and zeros: counters that say nothing at night.
 
 -- Inverter by inverter, so that their readings since that day are looked up; and the reading before each, which takes SQLite a
 -- third of the time of a window over all of them.
@@ -23,7 +24,7 @@ WHERE
     inverters.inverter_id = readings.inverter_id
     AND readings.event_time >= date(:since, '-1 day')
     AND readings.day >= :since
-    AND readings.energy_wh_total IS NOT NULL
+    AND readings.energy_wh_total > 0
     AND readings.inverter_id = earlier.inverter_id
     AND earlier.event_time = (
         SELECT known.event_time
@@ -32,9 +33,9 @@ WHERE
             known.inverter_id = readings.inverter_id
             AND known.event_time < readings.event_time
             AND known.event_time >= date(:since, '-1 day')
-            AND known.energy_wh_total IS NOT NULL
+            AND known.energy_wh_total > 0
         ORDER BY known.event_time DESC
         LIMIT 1
     )
-    AND readings.energy_wh_total < earlier.energy_wh_total
+    AND earlier.energy_wh_total - readings.energy_wh_total > min(100, earlier.energy_wh_total / 100)
 ORDER BY readings.inverter_id, readings.event_time

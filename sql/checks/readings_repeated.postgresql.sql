@@ -3,15 +3,13 @@
 -- dataset: telemetry
 -- do: Nothing is counted twice. Tell the plant that its gateway makes new event ids when it sends again
 -- runbook: readings_repeated
--- Several events carry the same moment of the same inverter. Only the one with the greatest event id counts; when they do not
--- say the same, nobody knows whether it is the right one.
+-- Several events carry the same moment of the same inverter. Only the one with the greatest event id (as people count) counts;
+-- when they do not say the same, nobody knows whether it is the right one.
 WITH repeated AS (
     SELECT
         raw.inverter_id,
         raw.event_time,
-        count(*) AS events,
-        min(raw.event_id) AS first_event_id,
-        max(raw.event_id) AS last_event_id
+        count(*) AS events
     FROM inverters
     INNER JOIN inverter_telemetry_raw AS raw ON inverters.inverter_id = raw.inverter_id
     WHERE raw.event_time >= :since - interval '1 day'
@@ -25,8 +23,14 @@ SELECT
     clean.day,
     repeated.event_time,
     repeated.events,
-    repeated.first_event_id,
-    repeated.last_event_id
+    (
+        SELECT raw.event_id
+        FROM inverter_telemetry_raw AS raw
+        WHERE raw.inverter_id = repeated.inverter_id AND raw.event_time = repeated.event_time
+        ORDER BY natural_key(raw.event_id), raw.event_id
+        LIMIT 1
+    ) AS first_event_id,
+    clean.event_id AS last_event_id
 FROM repeated
 INNER JOIN inverter_telemetry_clean AS clean
     ON repeated.inverter_id = clean.inverter_id AND repeated.event_time = clean.event_time

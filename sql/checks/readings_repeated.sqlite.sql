@@ -3,8 +3,8 @@
 -- dataset: telemetry
 -- do: Nothing is counted twice. Tell the plant that its gateway makes new event ids when it sends again
 -- runbook: readings_repeated
--- Several events carry the same moment of the same inverter. Only the one with the greatest event id counts; when they do not
--- say the same, nobody knows whether it is the right one.
+-- Several events carry the same moment of the same inverter. Only the one with the greatest event id (as people count) counts;
+-- when they do not say the same, nobody knows whether it is the right one.
 WITH moments AS (
     SELECT DISTINCT
         raw.inverter_id,
@@ -28,9 +28,7 @@ repeated AS (
     SELECT
         raw.inverter_id,
         raw.event_time,
-        count(*) AS events,
-        min(raw.event_id) AS first_event_id,
-        max(raw.event_id) AS last_event_id
+        count(*) AS events
     FROM moments
     CROSS JOIN inverter_telemetry_raw AS raw
     WHERE moments.inverter_id = raw.inverter_id AND moments.event_time = raw.event_time
@@ -43,8 +41,14 @@ SELECT
     clean.day,
     repeated.event_time,
     repeated.events,
-    repeated.first_event_id,
-    repeated.last_event_id
+    (
+        SELECT raw.event_id
+        FROM inverter_telemetry_raw AS raw
+        WHERE raw.inverter_id = repeated.inverter_id AND raw.event_time = repeated.event_time
+        ORDER BY natural_key(raw.event_id), raw.event_id
+        LIMIT 1
+    ) AS first_event_id,
+    clean.event_id AS last_event_id
 FROM repeated
 INNER JOIN inverter_telemetry_clean AS clean
     ON repeated.inverter_id = clean.inverter_id AND repeated.event_time = clean.event_time

@@ -3,8 +3,8 @@
 -- dataset: telemetry
 -- do: Nothing of the program does this: find out who changed telemetry. Then restore the database from a backup
 -- runbook: readings_wrong
--- A reading is what an inverter measured at a moment: the event with the greatest id, in watts. Here events of a moment have no
--- reading, or the reading is not theirs. Looks at moments since the first day, by UTC.
+-- A reading is what an inverter measured at a moment: the event with the greatest id (as people count), in watts. Here events
+-- of a moment have no reading, or the reading is not theirs. Looks at moments since the first day, by UTC.
 
 -- Rounds with floor, as the statement that writes readings does.
 WITH wrong AS (
@@ -25,14 +25,17 @@ WITH wrong AS (
     WHERE
         inverters.inverter_id = events.inverter_id
         AND events.event_time >= :since
-        AND events.event_id > coalesce(readings.event_id, '')
+        AND events.event_id <> coalesce(readings.event_id, '')
+        AND (natural_key(events.event_id), events.event_id)
+        > (natural_key(coalesce(readings.event_id, '')), coalesce(readings.event_id, ''))
         AND NOT EXISTS (
             SELECT 1
             FROM inverter_telemetry_raw AS greater
             WHERE
                 greater.inverter_id = events.inverter_id
                 AND greater.event_time = events.event_time
-                AND greater.event_id > events.event_id
+                AND greater.event_id <> events.event_id
+                AND (natural_key(greater.event_id), greater.event_id) > (natural_key(events.event_id), events.event_id)
         )
     UNION ALL
     SELECT
@@ -48,7 +51,7 @@ WITH wrong AS (
     FROM inverters
     CROSS JOIN inverter_telemetry_clean AS readings
     INNER JOIN inverter_telemetry_raw AS events ON readings.event_id = events.event_id
-    INNER JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
+    LEFT JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
     LEFT JOIN power_units AS dc_unit ON events.dc_power_unit = dc_unit.unit
     WHERE
         inverters.inverter_id = readings.inverter_id
@@ -57,7 +60,7 @@ WITH wrong AS (
             events.inverter_id <> readings.inverter_id
             OR events.event_time <> readings.event_time
             OR events.plant_id <> readings.plant_id
-            OR readings.ac_power_w <> floor(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000
+            OR readings.ac_power_w IS DISTINCT FROM floor(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000
             OR readings.dc_power_w IS DISTINCT FROM floor(events.dc_power * (dc_unit.watts * 1000) + 0.5) / 1000
             OR readings.energy_wh_total IS DISTINCT FROM floor(events.energy_wh_total * 1000 + 0.5) / 1000
             OR readings.temperature_c IS DISTINCT FROM (floor((events.temperature_c + 300) * 1000 + 0.5) - 300000) / 1000

@@ -1,5 +1,6 @@
--- One reading for each moment of an inverter: of the events that carry it, the one with the greatest id counts. That does not
--- depend on the order they came in. Power in watts, everything to three places, the day by the clock of the plant.
+-- One reading for each moment of an inverter: of the events that carry it, the one with the greatest id counts, as people count:
+-- evt-10 is greater than evt-9. That does not depend on the order they came in. Power in watts, everything to three places, the
+-- day by the clock of the plant.
 -- Rounds with floor, as SQLite can too, so that both give the same. LATERAL, so that the events of the touched readings are
 -- looked up, never all events read.
 INSERT INTO inverter_telemetry_clean (
@@ -23,10 +24,19 @@ CROSS JOIN
     LATERAL ( -- noqa: LT02
         SELECT *
         FROM inverter_telemetry_raw AS known
-        WHERE known.inverter_id = touched.inverter_id AND known.event_time = touched.event_time -- noqa: RF03
-        ORDER BY known.event_id DESC
-        LIMIT 1
+        WHERE
+            known.inverter_id = touched.inverter_id -- noqa: RF03
+            AND known.event_time = touched.event_time -- noqa: RF03
+            AND NOT EXISTS (
+                SELECT 1
+                FROM inverter_telemetry_raw AS greater
+                WHERE
+                    greater.inverter_id = known.inverter_id
+                    AND greater.event_time = known.event_time
+                    AND greater.event_id <> known.event_id
+                    AND (natural_key(greater.event_id), greater.event_id) > (natural_key(known.event_id), known.event_id)
+            )
     ) AS events
 INNER JOIN plants ON events.plant_id = plants.plant_id
-INNER JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
+LEFT JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
 LEFT JOIN power_units AS dc_unit ON events.dc_power_unit = dc_unit.unit

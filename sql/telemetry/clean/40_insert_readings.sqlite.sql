@@ -1,5 +1,6 @@
--- One reading for each moment of an inverter: of the events that carry it, the one with the greatest id counts. That does not
--- depend on the order they came in. Power in watts, everything to three places, the day by the clock of the plant.
+-- One reading for each moment of an inverter: of the events that carry it, the one with the greatest id counts, as people count:
+-- evt-10 is greater than evt-9. That does not depend on the order they came in. Power in watts, everything to three places, the
+-- day by the clock of the plant.
 -- SQLite may have no floor, but a cast to integer is one for what is not negative. CROSS JOIN keeps it from reading all events
 -- first: those of the touched readings are looked up.
 INSERT INTO inverter_telemetry_clean (
@@ -22,7 +23,7 @@ FROM touched
 CROSS JOIN inverter_telemetry_raw AS events
     ON touched.inverter_id = events.inverter_id AND touched.event_time = events.event_time
 INNER JOIN plants ON events.plant_id = plants.plant_id
-INNER JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
+LEFT JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
 LEFT JOIN power_units AS dc_unit ON events.dc_power_unit = dc_unit.unit
 WHERE
     NOT EXISTS (
@@ -31,5 +32,6 @@ WHERE
         WHERE
             greater.inverter_id = events.inverter_id
             AND greater.event_time = events.event_time
-            AND greater.event_id > events.event_id
+            AND greater.event_id <> events.event_id
+            AND (natural_key(greater.event_id), greater.event_id) > (natural_key(events.event_id), events.event_id)
     )

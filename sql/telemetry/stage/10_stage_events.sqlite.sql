@@ -1,4 +1,4 @@
--- Good events, typed. Adding zero makes zero of minus zero.
+-- Good events, typed. Power that the judge let pass although it is negative is zero, and so is minus zero.
 -- count: staged
 -- SQLite has read the time already; its own cast misses the nearest float by a digit now and then.
 INSERT INTO :"staged" (
@@ -14,9 +14,9 @@ SELECT
     inverter_id,
     event_utc,
     nullif(source, ''),
-    nearest_float(ac_power) + 0.0,
-    ac_power_unit,
-    nearest_float(nullif(dc_power, '')) + 0.0,
+    max(nearest_float(nullif(ac_power, '')) + 0.0, 0.0),
+    nullif(ac_power_unit, ''),
+    max(nearest_float(nullif(dc_power, '')) + 0.0, 0.0),
     nullif(dc_power_unit, ''),
     nearest_float(nullif(energy_wh_total, '')) + 0.0,
     nearest_float(nullif(temperature_c, '')) + 0.0,

@@ -1,9 +1,12 @@
--- A day of an inverter: power, how many readings, and the energy that its counter says was produced between them. A counter that
--- goes back has been reset, and counts from zero. Only the day's own readings are looked at: a late event changes its day alone.
+-- A day of an inverter: power, how many readings, and the energy that its counter says was produced between them, as far as the
+-- inverter could make it (counted_energy knows how counters dip, jump and restart). Only the day's own readings are looked at: a
+-- late event changes its day alone.
 -- Sums in whole milliwatts and milliwatt-hours, averages rounded to one (half up): exact, hence the same on every database.
--- Differs from PostgreSQL's in how it divides whole numbers, and in how a day is added to a date.
+-- Differs from PostgreSQL's in how it divides whole numbers, in how a day is added to a date, and in that its function for energy
+-- gathers the readings itself, and returns an array in JSON.
 INSERT INTO inverter_daily_summary (
-    plant_id, inverter_id, day, avg_ac_power_w, max_ac_power_w, points, energy_wh, first_event_time, last_event_time
+    plant_id, inverter_id, day, avg_ac_power_w, max_ac_power_w, points, energy_wh, first_event_time, last_event_time,
+    points_with_power, energy_wh_uncounted, counter_faults
 )
 WITH days AS (
     SELECT DISTINCT
@@ -12,41 +15,43 @@ WITH days AS (
     FROM touched_days
 ),
 
-readings AS (
+summed AS (
     SELECT
         clean.plant_id,
         clean.inverter_id,
         clean.day,
-        clean.event_time,
-        cast(round(clean.ac_power_w * 1000) AS integer) AS milliwatts,
-        cast(round(clean.energy_wh_total * 1000) AS integer) AS counter
+        sum(cast(round(clean.ac_power_w * 1000) AS integer)) AS milliwatts,
+        max(cast(round(clean.ac_power_w * 1000) AS integer)) AS most_milliwatts,
+        count(*) AS points,
+        count(clean.ac_power_w) AS points_with_power,
+        count(clean.energy_wh_total) AS counters,
+        counted_energy(
+            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS integer), inverters.capacity_kw
+        ) AS energy,
+        min(clean.event_time) AS first_event_time,
+        max(clean.event_time) AS last_event_time
     FROM days
-    INNER JOIN inverter_telemetry_clean AS clean
+    CROSS JOIN inverter_telemetry_clean AS clean
         ON
             days.inverter_id = clean.inverter_id
             AND days.day = clean.day
             AND clean.event_time >= date(days.day, '-1 day')
             AND clean.event_time < date(days.day, '+2 days')
-),
-
-stepped AS (
-    SELECT
-        *,
-        lag(counter) OVER (PARTITION BY inverter_id, day, plant_id, counter IS NULL ORDER BY event_time) AS counter_before
-    FROM readings
+    INNER JOIN inverters ON days.inverter_id = inverters.inverter_id
+    GROUP BY clean.inverter_id, clean.day, clean.plant_id
 )
 
 SELECT
     plant_id,
     inverter_id,
     day,
-    ((2 * sum(milliwatts) + count(*)) / (2 * count(*))) / 1000.0,
-    max(milliwatts) / 1000.0,
-    count(*),
-    sum(CASE WHEN counter >= counter_before THEN counter - counter_before WHEN counter_before IS NOT NULL THEN counter END)
-    / 1000.0,
-    min(event_time),
-    max(event_time)
-FROM stepped
--- sorted already: steps were counted in this order
-GROUP BY inverter_id, day, plant_id
+    ((2 * milliwatts + points_with_power) / nullif(2 * points_with_power, 0)) / 1000.0,
+    most_milliwatts / 1000.0,
+    points,
+    CASE WHEN counters > 1 THEN (energy ->> 0) / 1000.0 END,
+    first_event_time,
+    last_event_time,
+    points_with_power,
+    (energy ->> 1) / 1000.0,
+    energy ->> 2
+FROM summed
