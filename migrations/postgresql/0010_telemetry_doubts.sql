@@ -186,8 +186,8 @@ $$;
 
 -- A timestamp with a zone in any unambiguous spelling, or null if the text is none: what utc_time does not know by heart.
 -- ISO 8601: dates by month, week or day of the year, with hyphens or without; times with colons or without, without seconds,
--- with decimals of the last part after a point or a comma; 24:00; Z, UTC, GMT or an offset of hours or hours and minutes, after a blank
--- or not; a zone's name in brackets after it. And dates as in mails, with the month's name.
+-- with decimals of the last part after a point or a comma; 24:00; Z, UTC, GMT or an offset of hours or hours and minutes, after
+-- a blank or not; a zone's name in brackets after it. And dates as in mails, with the month's name.
 CREATE OR REPLACE FUNCTION utc_time_otherwise(written text) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     mail text [] := regexp_match(written, '^(?:([A-Z][a-z]{2}), )?([0-9]{1,2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9].*)$');

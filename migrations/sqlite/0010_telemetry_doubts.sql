@@ -192,11 +192,11 @@ CREATE TABLE inverter_daily_summary (
     energy_wh real CHECK (energy_wh >= 0),
     first_event_time utc_timestamp NOT NULL,
     last_event_time utc_timestamp NOT NULL CHECK (last_event_time >= first_event_time),
-    points_with_power integer NOT NULL,
+    points_with_power integer NOT NULL DEFAULT 0,
     -- what the counter says beyond what the inverter could make
-    energy_wh_uncounted real NOT NULL CHECK (energy_wh_uncounted >= 0),
+    energy_wh_uncounted real NOT NULL DEFAULT 0 CHECK (energy_wh_uncounted >= 0),
     -- how many values of the counter could not be followed
-    counter_faults integer NOT NULL,
+    counter_faults integer NOT NULL DEFAULT 0,
     -- the inverter leads: an inverter that moved has rows of two plants on one day
     PRIMARY KEY (inverter_id, day, plant_id)
 ) WITHOUT ROWID;
