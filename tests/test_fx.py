@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import json
 import signal
 import subprocess
 import sys
@@ -880,6 +881,7 @@ MOMENTS += [
     ("after", "fx/store/30_keep_replaced"),
     ("after", "fx/store/50_replace_rates"),
     ("after", "fx/store/60_insert_rates"),
+    ("after", "fx/store/80_remember_unavailable"),
 ]
 MOMENTS += [("after", "fx/drop_quotes"), ("before", "session/commit")]
 
@@ -901,6 +903,55 @@ def test_killed(cli: Cli, db: Database, api: CurrencyLayer, moment: str, fatal: 
     assert cli(*arguments, env=api.env()).code == 0
     assert len(api.requests) == 1 if committed else 2
     assert (rates(db), past(db)) == (ALL, [("ILS", "replaced", "3.1", True)])
+
+
+@pytest.mark.slow  # it kills processes
+def test_killed_after_every_call(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    """Whatever was stored or remembered by then is not asked again, and the end is the same."""
+    need(db, cli.folder, *NEEDED)
+    api.answer = fake.unknown("XPF")
+    asked = []
+    for _ in range(10):
+        before = len(api.requests)
+        ran = subprocess.run(
+            [sys.executable, "-c", KILLED, "after", "session/commit", "fx", "--missing"],
+            cwd=cli.folder,
+            env=cli.env(api.env()),
+            capture_output=True,
+            check=False,
+        )
+        asked.append([request["currencies"] for request in api.requests[before:]])
+        if ran.returncode != -signal.SIGKILL:
+            break
+    first = [["EUR,GBP,ILS,XPF", "EUR,GBP"], ["ILS,XPF", "ILS"], ["XPF"]]
+    assert (ran.returncode, asked) == (0, [*first, ["EUR,GBP,ILS"], ["EUR,GBP,ILS"], []])
+    assert (stored(db), unavailable(db)) == (GOT, UNKNOWN)
+
+
+def test_stopped_between_calls(cli: Cli, db: Database, api: CurrencyLayer) -> None:
+    api.script, api.answer = [fake.good], fake.silence
+    with subprocess.Popen(
+        [sys.executable, "-m", "dbsvc", "fx", "--from", "2021-10-01", "--to", "2021-10-03"],
+        cwd=cli.folder,
+        env=cli.env(api.env(CURRENCYLAYER_TIMEOUT="30")),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        while len(api.requests) < 2:
+            assert process.poll() is None
+        process.terminate()
+        out, _ = process.communicate(timeout=20)
+    assert (process.returncode, rates(db)) == (143, ALL)
+    assert json.loads(out.splitlines()[-1]).items() >= {"stored": 3, "left": 6}.items()
+
+
+def test_two_instances_that_find_the_same_culprit(db: Database, api: CurrencyLayer) -> None:
+    api.answer = fake.unknown("XPF", code=106)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: Night(db, api, pairs(DAY, NEXT, currencies="EUR XPF")), range(2)))
+    assert {(currency, reason) for _, currency, reason in unavailable(db)} == {("XPF", "no_rates")}
+    assert (len(stored(db)), len(unavailable(db))) == (2, 2)
 
 
 def test_stopped_while_waiting(cli: Cli, db: Database, api: CurrencyLayer) -> None:
