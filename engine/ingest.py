@@ -43,6 +43,7 @@ SMALL_FILE = 100
 
 #: How many bytes are read to see one record.
 _SAMPLE = 4096
+_LONGEST_DAY = 10  # characters
 
 #: The columns of a received record before its fields, when it is not simply the next one and sound.
 _NUMBERED = ("line_in_chunk", "fault")
@@ -142,8 +143,7 @@ def ingest(
         if load["status"] == "staging":
             with _timed(seconds, "stage"):
                 if header.dataset.partition_by and scanned.lines >= settings.month_records:
-                    days = _sample_days(delivery, header, scanned)
-                    db.run_transaction(partial(_split, load=load, days=days, records=scanned.lines, settings=settings))
+                    db.run_transaction(partial(_split, load=load, records=scanned.lines, settings=settings))
                 _stage(db, load, delivery, header, jobs, lambda done: progress(done, scanned.lines))
             with _timed(seconds, "audit"):
                 load = db.run_transaction(partial(_audit, load=load, settings=settings))
@@ -263,6 +263,8 @@ def _register(tx: Transaction, delivery: Delivery, header: Header, scanned: Scan
     )
     if header.stream:
         tx.run("ledger/add_stream", load_id=load_id, stream=header.stream)
+    if header.dataset.partition_by:
+        tx.run("ledger/add_sample", load_id=load_id, days="\n".join(_sample_days(delivery, header, scanned)))
     tx.insert_rows(
         "load_chunks",
         ("load_id", "chunk_no", "byte_start", "byte_end", "first_line", "sha256"),
@@ -292,15 +294,14 @@ def _sample_days(delivery: Delivery, header: Header, scanned: Scan) -> list[str]
         next(rows(header.dataset.format, sample, header.names), None) for sample in [*heads, tail[tail.rfind(b"\n") + 1 :]]
     )
     column = len(_NUMBERED) + header.columns.index(str(header.dataset.partition_by))
-    return [str(record[column]) for record in firsts if record]
+    return [str(record[column])[:_LONGEST_DAY] for record in firsts if record]
 
 
-def _split(tx: Transaction, load: Row, days: list[str], records: int, settings: Settings) -> None:
+def _split(tx: Transaction, load: Row, records: int, settings: Settings) -> None:
     """Let a large load be staged by months, which publish may exchange; unless it is staged already, or partly."""
     load = find_load(tx, load["load_id"], "ledger/lock_load")
     if load["status"] == "staging":
-        more = {"days": days, "records": records, "month_records": settings.month_records}
-        _run(tx, load, f"{load['dataset']}/split", **more)
+        _run(tx, load, f"{load['dataset']}/split", records=records, month_records=settings.month_records)
 
 
 def _stage(db: Database, load: Row, delivery: Delivery, header: Header, jobs: int, progress: Callable[[int], None]) -> None:
@@ -421,7 +422,7 @@ def _audit(tx: Transaction, load: Row, settings: Settings) -> Row:
             "total_min_loads": settings.total_min_loads,
         }
         for folder in ("audit", f"{load['dataset']}/audit"):
-            for _, result in tx.run_phase(folder, load_id=load_id, **limits):
+            for _, result in tx.run_phase(folder, load_id=load_id, staged=staging_table(load), **limits):
                 findings += [row["finding"] for row in result.rows]
     if findings:
         tx.run("ledger/hold_load", load_id=load_id, held_because="\n".join(findings))

@@ -37,7 +37,8 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
         *("quarantined", "unpublished_loads", "staged_bills"),
     ),
     "ledger": (
-        *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_stream", "share_load", "lock_load", "lock_dataset"),
+        *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_stream", "add_sample"),
+        *("share_load", "lock_load", "lock_dataset"),
         *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "finish_chunk"),
         *("forget_lost_chunks", "forget_chunks", "forget_rejects", "restart_load", "renumber_load"),
         *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),
@@ -52,7 +53,7 @@ PHASES: Mapping[str, frozenset[str]] = {
     "judge": frozenset({"raw"}),
     "stage": frozenset({"raw", "staged", "load_id", "chunk_no", "first_line"}),
     "measure": frozenset({"staged", "load_id"}),
-    "split": frozenset({"load_id", "staged", "days", "records", "month_records"}),
+    "split": frozenset({"load_id", "staged", "records", "month_records"}),
     "plain": frozenset({"table", "columns", "rows"}),
 }
 #: Those that a dataset may do without: what nobody measures, splits by months, or stages as it is.
@@ -79,7 +80,7 @@ CHECK: frozenset[str] = frozenset({"since", "today"})
 CHECK_HEADER = ("title", "severity", "do", "runbook")
 
 #: The audits of every load, and the parameters they may use.
-AUDIT: frozenset[str] = frozenset({"load_id", "max_rejected_share", "small_file", "total_factor", "total_min_loads"})
+AUDIT: frozenset[str] = frozenset({"load_id", "staged", "max_rejected_share", "small_file", "total_factor", "total_min_loads"})
 
 _TOKEN = re.compile(
     r"""(?P<skip>'(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | ::)

@@ -18,6 +18,7 @@ FIELDS = ("bill_date", "bill_id", "currency", "customer_name", "product1_revenue
 DIGITS40 = "1234567890" * 4
 MEGABYTES = "x" * (3 * 2**20)
 A_DATE = datetime.date(2020, 1, 1)
+NEXT_YEAR = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(360)
 
 DATES_KEPT: dict[str, str] = {
     "31/10/2021": "2021-10-31",
@@ -27,8 +28,15 @@ DATES_KEPT: dict[str, str] = {
     "05/06/2021": "2021-06-05",
     "29/02/2020": "2020-02-29",
     "29/02/2000": "2000-02-29",
-    "0001-01-01": "0001-01-01",
-    "31/12/9999": "9999-12-31",
+    "1900-01-01": "1900-01-01",
+    "01/01/1900": "1900-01-01",
+    f"{NEXT_YEAR:%d/%m/%Y}": str(NEXT_YEAR),
+    str(NEXT_YEAR): str(NEXT_YEAR),
+}
+#: a true date, but no bill is that old, and none is made years ahead
+DATES_FAR = {
+    **dict.fromkeys(["0001-01-01", "31/12/0021", "1899-12-31", "31/12/1899"], "too_old"),
+    **dict.fromkeys(["31/12/9999", "2099-01-01", str(NEXT_YEAR + datetime.timedelta(10))], "in_future"),
 }
 DATES_BROKEN = [
     *("31/02/2021", "29/02/2021", "29/02/1900", "2021-02-29", "31/04/2021", "10/31/2021", "32/01/2021", "00/01/2021"),
@@ -129,6 +137,7 @@ KEPT: list[tuple[str, str, Any]] = [
 BROKEN: list[tuple[str, str, str]] = [
     *((field, written, "missing") for field in FIELDS for written in ("", " ", '""')),
     *(("bill_date", written, "invalid") for written in DATES_BROKEN),
+    *(("bill_date", *case) for case in DATES_FAR.items()),
     *(("bill_id", *case) for case in IDS_BROKEN.items()),
     *(("currency", written, "unknown") for written in CURRENCIES_BROKEN),
     *(("customer_name", *case) for case in NAMES_BROKEN.items()),

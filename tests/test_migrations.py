@@ -30,6 +30,7 @@ MIGRATIONS = [
     "0009_bills_by_month",
     "0010_telemetry_doubts",
     "0011_redeliveries",
+    "0012_samples",
     "0013_fx_unavailable",
 ]
 TABLES = {
@@ -38,6 +39,7 @@ TABLES = {
     "currencies",
     "datasets",
     "load_chunks",
+    "load_samples",
     "load_sequence",
     "load_streams",
     "loads",

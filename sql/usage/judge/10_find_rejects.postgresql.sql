@@ -19,7 +19,10 @@ dates AS (
 ),
 
 true_dates AS MATERIALIZED (
-    SELECT bill_date
+    SELECT
+        bill_date,
+        iso_date < '1900-01-01' AS is_too_old,
+        iso_date > (current_date + 366)::text AS is_in_future
     FROM dates
     WHERE
         CASE
@@ -41,6 +44,8 @@ rules AS (
         product1_revenue,
         product2_revenue,
         bill_date IN (SELECT true_dates.bill_date FROM true_dates) AS date_is_true,
+        bill_date NOT IN (SELECT true_dates.bill_date FROM true_dates WHERE true_dates.is_too_old) AS date_is_recent,
+        bill_date NOT IN (SELECT true_dates.bill_date FROM true_dates WHERE true_dates.is_in_future) AS date_has_come,
         bill_id <> '' AND bill_id !~ '[^0-9]' AS id_is_whole,
         upper(currency COLLATE "C") IN (SELECT currencies.code FROM currencies) AS currency_is_known,
         customer_name <> '' AS name_is_there,
@@ -67,6 +72,8 @@ SELECT
             CASE
                 WHEN bill_date = '' THEN 'bill_date_missing'
                 WHEN NOT date_is_true THEN 'bill_date_invalid'
+                WHEN NOT date_is_recent THEN 'bill_date_too_old'
+                WHEN NOT date_has_come THEN 'bill_date_in_future'
             END,
             CASE
                 WHEN bill_id = '' THEN 'bill_id_missing'
@@ -100,6 +107,8 @@ WHERE
     NOT (
         fault = ''
         AND date_is_true
+        AND date_is_recent
+        AND date_has_come
         AND id_is_whole
         AND currency_is_known
         AND name_is_there

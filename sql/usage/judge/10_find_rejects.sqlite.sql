@@ -24,6 +24,11 @@ WITH rules AS (
                     AND substr(bill_date, 7, 4) >= '0001'
             ELSE FALSE
         END AS date_is_true,
+        CASE WHEN substr(bill_date, 3, 1) <> '/' THEN bill_date ELSE substr(bill_date, 7, 4) END >= '1900' AS date_is_recent,
+        CASE
+            WHEN substr(bill_date, 3, 1) <> '/' THEN bill_date
+            ELSE substr(bill_date, 7, 4) || '-' || substr(bill_date, 4, 2) || '-' || substr(bill_date, 1, 2)
+        END <= date('now', '+366 days') AS date_has_come,
         bill_id <> '' AND bill_id NOT GLOB '*[^0-9]*' AS id_is_whole,
         upper(currency) IN (SELECT currencies.code FROM currencies) AS currency_is_known,
         customer_name <> '' AS name_is_there,
@@ -49,6 +54,8 @@ SELECT
             || CASE
                 WHEN bill_date = '' THEN ' bill_date_missing'
                 WHEN NOT date_is_true THEN ' bill_date_invalid'
+                WHEN NOT date_is_recent THEN ' bill_date_too_old'
+                WHEN NOT date_has_come THEN ' bill_date_in_future'
                 ELSE ''
             END
             || CASE
@@ -90,6 +97,8 @@ WHERE
     NOT (
         fault = ''
         AND date_is_true
+        AND date_is_recent
+        AND date_has_come
         AND id_is_whole
         AND currency_is_known
         AND name_is_there

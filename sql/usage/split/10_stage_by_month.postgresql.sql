@@ -10,7 +10,9 @@ WITH sampled AS (
             WHEN day ~ '^[0-9]{2}/[0-9]{2}/[0-9]{4}$' THEN substr(day, 7, 4) || '-' || substr(day, 4, 2)
             WHEN day ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN substr(day, 1, 7)
         END AS month
-    FROM unnest(:days::text[]) AS day
+    FROM load_samples
+    CROSS JOIN LATERAL string_to_table(load_samples.days, E'\n') AS day
+    WHERE load_samples.load_id = :load_id
 ),
 
 span AS (
