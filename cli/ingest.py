@@ -112,7 +112,7 @@ def _ingest_one(db: Database, planned: Planned, settings: Settings, jobs: int) -
             header = read_header(delivery, load_datasets(db.statements))
             for outcome in ingest_all(db, delivery, header, settings, jobs=jobs, progress=progress):
                 _signal(db, outcome)
-                reports.append(_report(source, outcome))
+                reports.append({**_report(source, outcome), **_waiting(db, outcome)})
     except (InputError, InputMissingError, SpoolError) as error:
         reports.append(_failure(source, error))
     for report in reports:
@@ -147,6 +147,16 @@ def _signal(db: Database, outcome: Outcome) -> None:
         with db.snapshot() as tx:
             for row in tx.run("ledger/count_reasons", load_id=outcome.load["load_id"]).rows:
                 signals.families["rejected"].update(dict.fromkeys(row["reasons"].split(), row["records"]))
+
+
+def _waiting(db: Database, outcome: Outcome) -> dict[str, Any]:
+    """How many rejects, of which loads, wait for what this one has just brought."""
+    from dbsvc.engine.waiting import find_waiting
+
+    if outcome.already or outcome.load["status"] != "published":
+        return {}
+    waiting = find_waiting(db, outcome.load)
+    return {"waiting_rejects": dict(sorted(waiting.items()))} if waiting else {}
 
 
 def _report(source: str, outcome: Outcome) -> dict[str, Any]:
@@ -241,6 +251,14 @@ def _hints(report: dict[str, Any]) -> list[str]:
             hints.append(f"Load {load_id} was discarded. `dbsvc loads release {load_id}` allows it after all.")
         case "skipped":
             hints.append(f"Skipped {report['because']}")
+    if waiting := report.get("waiting_rejects"):
+        records, loads = sum(waiting.values()), ", ".join(map(str, waiting))
+        wait, whose, which = ("record waits" if records == 1 else "records wait"), "loads", ""
+        if len(waiting) == 1:
+            whose, which = "load", f" {loads}"
+        hints.append(
+            f"{records:,} rejected {wait} for what load {load_id} brought, of {whose} {loads}: `dbsvc rejects retry{which}`."
+        )
     if report.get("waiting_bytes"):
         hints.append(f"{source}: the last line is incomplete ({report['waiting_bytes']:,} bytes); it waits for the next run.")
     return hints

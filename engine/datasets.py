@@ -30,6 +30,8 @@ class Dataset:
     depends_on: tuple[str, ...]
     table: str
     key: tuple[str, ...]
+    #: the reason of records, of datasets that depend on this one, that name one which is not known
+    awaited_by: str | None
     #: the column whose greatest value wins among deliveries of one key, before the order of delivery does
     precedence: str | None
     #: the date that the table is partitioned by, where a database can; a load may then be exchanged in
@@ -98,6 +100,7 @@ def load_datasets(statements: Statements) -> list[Dataset]:
             depends_on=tuple(description["depends_on"]),
             table=description["table"],
             key=tuple(description["key"]),
+            awaited_by=description.get("awaited_by"),
             precedence=description.get("precedence"),
             partition_by=description.get("partition_by"),
             derive=tuple(description.get("derive", ())),

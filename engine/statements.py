@@ -43,6 +43,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
         *("forget_lost_chunks", "forget_chunks", "forget_rejects", "restart_load", "renumber_load"),
         *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),
         *("count_read", "add_to_total", "hold_load", "release_load", "publish_load", "discard_load"),
+        *("brought_keys", "waiting_rejects"),
         *("list_loads", "open_loads", "show_load", "count_reasons", "list_rejects", "export_rejects"),
     ),
 }
