@@ -620,7 +620,9 @@ def test_the_last_delivery_wins_whenever_it_is_published(world: World, schedule:
             rows[step] = stage(world.db, paths[step], rows[step])
         else:
             check_publish(scene, rows[step], events[step], published)
-    assert all(row[3] for row in scene.history())
+    # what a load repeated is remembered while a reject of the same event may still pass
+    ghosts = {event.event_id for delivered in events for event in delivered if event.inverter.endswith(GHOST)}
+    assert all(row[3] or row[0][0] in ghosts for row in scene.history())
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))

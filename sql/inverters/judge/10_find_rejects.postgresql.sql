@@ -29,7 +29,7 @@ WITH judged AS (
                 CASE
                     WHEN
                         commissioned_at <> '' AND utc_time(
-                            commissioned_at || CASE WHEN length(commissioned_at) = 10 THEN 'T00:00:00Z' ELSE '' END
+                            commissioned_at || CASE WHEN length(commissioned_at) <= 10 THEN 'T00:00:00Z' ELSE '' END
                         ) IS NULL
                         THEN 'commissioned_at_invalid'
                 END

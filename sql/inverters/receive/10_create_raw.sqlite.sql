@@ -12,6 +12,6 @@ CREATE TEMP TABLE :"raw" (
     capacity_kw text NOT NULL,
     commissioned_at text NOT NULL,
     commissioned_utc text AS (
-        utc_time(CASE WHEN length(commissioned_at) = 10 THEN commissioned_at || 'T00:00:00Z' ELSE commissioned_at END)
+        utc_time(CASE WHEN length(commissioned_at) <= 10 THEN commissioned_at || 'T00:00:00Z' ELSE commissioned_at END)
     ) STORED
 )

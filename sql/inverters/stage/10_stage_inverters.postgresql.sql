@@ -10,7 +10,7 @@ SELECT
     vendor,
     model,
     capacity_kw::double precision,
-    utc_time(commissioned_at || CASE WHEN length(commissioned_at) = 10 THEN 'T00:00:00Z' ELSE '' END)
+    utc_time(commissioned_at || CASE WHEN length(commissioned_at) <= 10 THEN 'T00:00:00Z' ELSE '' END)
 FROM :"raw"
 WHERE
     :first_line + line_in_chunk - 1 NOT IN (
