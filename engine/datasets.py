@@ -125,7 +125,8 @@ def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:
     head = delivery.read(0, _LONGEST_HEADER)
     if not head:
         raise UnrecognisedError(f"{source}: the file is empty.")
-    if head[:1] == b"\0" and delivery.end_of_hole(0) >= delivery.size:
+    hole = delivery.end_of_hole(0) if head[:1] == b"\0" else 0
+    if hole >= delivery.size:
         raise UnrecognisedError(f"{source}: the file holds nothing but NULs.")
     if kind := find_kind(head, packed=not delivery.can_grow and not delivery.passes_by):
         raise InputError(f"{source}: {kind}.")
@@ -133,7 +134,10 @@ def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:
     try:
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise UnrecognisedError(f"{source}: the file is UTF-16 text; save it as UTF-8.")
-        return _find_objects(head[mark:], mark, known) or _read_header_record(source, head[mark:], mark, known)
+        beginning = delivery.read(hole or mark, _LONGEST_HEADER)
+        if beginning[-1:] == b"\0":  # and within a hole
+            beginning += delivery.read(delivery.end_of_hole((hole or mark) + len(beginning)), _LONGEST_HEADER)
+        return _find_objects(beginning, mark, known) or _read_header_record(source, head[mark:], mark, known)
     except UnrecognisedError as problem:
         if odd := find_odd_header(head, {dataset.title: dataset.columns.values() for dataset in known}):
             kind_of_error = InputError if odd.in_first_line else UnrecognisedError
@@ -151,14 +155,15 @@ def header_of(dataset: Dataset, raw: bytes) -> Header:
 
 def _find_objects(head: bytes, mark: int, datasets: list[Dataset]) -> Header | None:
     """Recognise JSON lines by the first object that has at least half of a dataset's names."""
-    lines = [line for line in head.split(b"\n") if line and not line.isspace()]
-    for line in lines:
+    first = None
+    for record in jsonlines.records(head):
+        line = head[record.start : record.end]
+        first = first or line.strip()
         if line.lstrip().startswith(b"{") and (found := jsonlines.read_object(line)):
             for dataset in datasets:
-                if dataset.format is jsonlines and 2 * len(found.keys() & set(dataset.columns.values())) >= len(
-                    dataset.columns
-                ):
-                    stream = hashlib.sha256(lines[0].strip()).hexdigest() if dataset.grows else None
+                ours = set(dataset.columns.values())
+                if dataset.format is jsonlines and 2 * len(found.keys() & ours) >= len(ours):
+                    stream = hashlib.sha256(first).hexdigest() if dataset.grows else None
                     return Header(dataset, tuple(dataset.columns), b"", mark, 1, stream)
     return None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from dbsvc.engine.database import Database
 from dbsvc.engine.datasets import load_datasets, read_header
@@ -15,55 +17,91 @@ from dbsvc.engine.log import event
 from dbsvc.engine.scan import Position
 from dbsvc.engine.settings import Settings
 
+#: How long a file that was renamed is read on without news, in seconds, once the file that has its name now holds something.
+_LINGER = 60.0
+
+
+@dataclass
+class _Followed:
+    """A file that is followed: what was seen of it, where the last load ended, and whether it could be read at all."""
+
+    delivery: Delivery
+    seen: tuple[int, int] | None = None
+    since: Position | None = None
+    unread: InputError | None = None
+    #: when something came
+    news: float = field(default_factory=time.monotonic)
+
+    def load(self, db: Database, settings: Settings, jobs: int) -> Iterator[Outcome]:
+        """Load what came; yield each load that this run made."""
+        if (found := self.delivery.look()) == self.seen:
+            return
+        if self.seen:
+            self.news = time.monotonic()
+        try:
+            header = read_header(self.delivery, load_datasets(db.statements))
+        except InputError as problem:  # nothing is there yet by which to know it
+            if found[0] and str(problem) != str(self.unread):
+                event("unreadable", level=logging.WARNING, because=str(problem), bytes=found[0])
+            self.unread, self.seen = problem, found
+            return
+        source, dataset = self.delivery.source, header.dataset
+        if not dataset.grows:
+            raise InputError(f"{source}: files of {dataset.title} are delivered whole; ingest it without --follow.")
+        for outcome in ingest_all(db, self.delivery, header, settings, jobs=jobs, since=self.since):
+            self.since = outcome.scan.end
+            if not outcome.already:
+                yield outcome
+        self.unread, self.seen = None, found
+
 
 def follow(
     db: Database, source: str, settings: Settings, *, jobs: int, every: float, idle: float | None = None
 ) -> Iterator[Outcome]:
     """Load what is appended to a file, at most every ``every`` seconds; yield each load. Ends after ``idle`` seconds without.
 
-    A file that is renamed, truncated or replaced is read from its start when it is there again. Raises InputMissingError when
-    it is not there at the beginning, InputError when it is no file that grows.
+    A file that is truncated or replaced is read from its start. One that was renamed is read on, beside the one that has its
+    name now, until that one holds something and the old one has been silent for a minute: by then its writer has moved. Raises
+    InputMissingError when it is not there at the beginning, InputError when it is no file that grows, or when bytes came and
+    none of them could be read until the end.
     """
-    delivery = Delivery(source)
-    if not delivery.can_grow:
+    first = Delivery(source)
+    if not first.can_grow:
+        first.close()
         raise InputError(f"{source}: what is packed or piped cannot grow; ingest it without --follow.")
+    followed = [_Followed(first)]
     try:
-        seen: tuple[int, int] | None = None
-        since: Position | None = None
         active = time.monotonic()
         while True:
             looked = time.monotonic()
-            replaced = delivery.was_replaced()  # asked first: what was written before that is read below
-            if (found := delivery.look()) != seen:
-                for outcome in _load(db, delivery, settings, jobs, since):
-                    since = outcome.scan.end
-                    if not outcome.already:
-                        active = time.monotonic()
-                        yield outcome
-                seen = found
-            if replaced:
+            if followed[-1].delivery.was_replaced():
                 with suppress(InputMissingError):
-                    replacement = Delivery(source)
-                    delivery.close()
-                    delivery, seen, since = replacement, None, None
-                    continue
+                    followed.append(_Followed(Delivery(source)))
+            for one in followed:
+                for outcome in one.load(db, settings, jobs):
+                    active = one.news = time.monotonic()
+                    yield outcome
+            moved = followed[-1].delivery.size > 0
+            for old in followed[:-1]:
+                if moved and time.monotonic() - old.news > max(_LINGER, every):
+                    _leave(old)
+                    followed.remove(old)
             rest = every - (time.monotonic() - looked)
             if idle is not None:
                 left = active + idle - time.monotonic()
                 if left <= 0:
+                    for one in followed:
+                        _leave(one)
                     return
                 rest = min(rest, left)
             db.pause(max(rest, 0))
     finally:
-        delivery.close()
+        for one in followed:
+            one.delivery.close()
 
 
-def _load(db: Database, delivery: Delivery, settings: Settings, jobs: int, since: Position | None) -> Iterator[Outcome]:
-    try:
-        header = read_header(delivery, load_datasets(db.statements))
-    except InputError as problem:  # nothing is there yet by which to know it
-        event("waiting", because=str(problem))
-        return
-    if not header.dataset.grows:
-        raise InputError(f"{delivery.source}: files of {header.dataset.title} are delivered whole; ingest it without --follow.")
-    yield from ingest_all(db, delivery, header, settings, jobs=jobs, since=since)
+def _leave(one: _Followed) -> None:
+    """Read no more of a file. Raises InputError when bytes came and none could be read."""
+    one.delivery.close()
+    if one.unread and one.seen and one.seen[0]:
+        raise one.unread

@@ -15,6 +15,8 @@ from dbsvc.engine.formats.record import LONGEST_RECORD
 
 _BLOCK = 2**20  # bytes
 _TAIL = 4096  # bytes
+_ZEROS = bytes(_BLOCK)
+_NOTHING = b"\0 \t\n\r\v\f"
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,28 @@ def scan(
     checkpoint = known_here[-1] if known_here else None
     unfinished = next((load for load in known_here if load["status"] in ("staging", "staged")), None)
     start, line, digest = begin.end, begin.next_line, begin.digest.copy()
+    done = start  # where the last chunk ends
+    of = header.dataset.format
     chunks: list[Chunk] = []
-    rest, blank = b"", True
+    rest, blank, carry = b"", True, _open_line(delivery, begin, header)
     with ThreadPoolExecutor(1) as beside:  # both digests at once
         while start < delivery.size:
+            if (rest[:1] or delivery.read(start, 1)) == b"\0":
+                hole = delivery.end_of_hole(start)
+                before = delivery.read(max(0, start - 1), min(start, 1))
+                after = delivery.read(hole, min(8, max(0, delivery.size - hole)))
+                if of.is_hole(before, hole - start, after):
+                    if not after:  # what is there may yet be written over
+                        rest = b""
+                        break
+                    (_, carry), start, rest = of.count_lines(_ZEROS[: hole - start], carry), hole, b""
             block = delivery.read(start + len(rest), min(chunk_bytes, delivery.size - start - len(rest)))
             data = rest + block
             final = start + len(data) >= delivery.size or not block
-            end = len(data) if final and not delivery.can_grow else header.dataset.format.cut(data, final)
+            if data[-1:] == b"\0" and of.is_hole(b"", 1, b""):
+                final = final or delivery.end_of_hole(start + len(data)) >= delivery.size
+                data = data.rstrip(b"\0") if final else data
+            end = len(data) if final and not delivery.can_grow else of.cut(data, final)
             if end == 0:
                 rest = data
                 if len(data) > LONGEST_RECORD:
@@ -99,16 +115,23 @@ def scan(
                     break
                 continue
             content, rest = data[:end], data[end:]
-            blank = blank and content.isspace()
+            blank = blank and not content.strip(_NOTHING)
+            if carry.strip(_NOTHING) and content.lstrip(b"\0 \t\r")[:1] != b"\n":  # a hole broke the line before
+                line, carry = line + 1, b""
+            _digest_hole(digest, start - done)
             hashing = beside.submit(digest.update, content)
             chunks.append(Chunk(len(chunks), start, start + end, line, hashlib.sha256(content).hexdigest()))
             hashing.result()
-            start, line = start + end, line + content.count(b"\n")
-    replaced = _replaced(delivery, known, checkpoint) if delivery.can_grow else None
+            lines, carry = of.count_lines(content, carry)
+            start = done = start + end
+            line += lines
+    read_on = since is not None and begin.end >= since.end and since.is_in(delivery)
+    replaced = _replaced(delivery, known, checkpoint) if delivery.can_grow and not read_on else None
+    waiting = len(rest.strip(b"\0"))
     if checkpoint and blank:  # nothing that needs a load of its own
-        return Scan(checkpoint["sha256"], [], 0, checkpoint, begin, unfinished, len(rest), replaced)
-    reached = Position.at(delivery, start, line, digest)
-    return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, reached, unfinished, len(rest), replaced)
+        return Scan(checkpoint["sha256"], [], 0, checkpoint, begin, unfinished, waiting, replaced)
+    reached = Position.at(delivery, done, line, digest)
+    return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, reached, unfinished, waiting, replaced)
 
 
 def _find_checkpoints(
@@ -118,21 +141,35 @@ def _find_checkpoints(
     beginning = Position(header.end, header.next_line, hashlib.sha256(delivery.read(0, header.end)), b"")
     for position in [since, beginning] if since and since.is_in(delivery) else [beginning]:
         digest, end, line = position.digest.copy(), position.end, position.next_line
+        carry = _open_line(delivery, position, header)
         found: list[Row] = []
         for load in sorted(known, key=lambda load: int(load["bytes"])):
             if not end <= load["bytes"] <= delivery.size:
                 continue
             while end < load["bytes"] and (block := delivery.read(end, min(_BLOCK, load["bytes"] - end))):
                 digest.update(block)
-                end, line = end + len(block), line + block.count(b"\n")
+                lines, carry = header.dataset.format.count_lines(block, carry)
+                end, line = end + len(block), line + lines
             # a load may have ended within a line of this file: a packed copy of its beginning
             around = delivery.read(end - 1, 2)
-            if digest.hexdigest() == load["sha256"] and (around[:1] == b"\n" or around[1:] in (b"", b"\r", b"\n")):
+            if digest.hexdigest() == load["sha256"] and (around[:1] == b"\n" or around[1:] in (b"", b"\r", b"\n", b"\0")):
                 found.append(load)
                 reached = Position.at(delivery, end, line, digest)
         if found:
             return found, reached
     return [], beginning
+
+
+def _open_line(delivery: Delivery, position: Position, header: Header) -> bytes:
+    """Return the last byte before a position, if it leaves a line open."""
+    before = delivery.read(position.end - 1, 1) if position.end > header.end else b""
+    return before.strip(_NOTHING)
+
+
+def _digest_hole(digest: hashlib._Hash, length: int) -> None:
+    while length > 0:
+        digest.update(_ZEROS[: min(length, _BLOCK)])
+        length -= _BLOCK
 
 
 def _replaced(delivery: Delivery, known: Sequence[Row], checkpoint: Row | None) -> Row | None:

@@ -13,6 +13,12 @@ from dbsvc.engine.formats.record import Record
 class Format(Protocol):
     """How the bytes of a delivery become records, and records become fields."""
 
+    def is_hole(self, before: bytes, length: int, after: bytes, /) -> bool:
+        """Whether so many NULs are nothing, given what stands around them (nothing after them: the file ends)."""
+
+    def count_lines(self, data: bytes, carry: bytes = b"") -> tuple[int, bytes]:
+        """Return how many lines end in ``data``, and what to give along (``carry``) to count on in what follows it."""
+
     def cut(self, data: bytes, final: bool) -> int:
         """Return where the last complete record of ``data`` ends; ``data`` begins with one. ``final``: the file ends here."""
 
