@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from importlib.resources import files
 from typing import Any
 
 from dbsvc.engine.database import Database, Row, Transaction
@@ -23,6 +24,7 @@ from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements import THRESHOLD, Statement, Statements
 
 _WORKERS = 2  # checks run at the same time
+_FOLDER = files("dbsvc").joinpath("sql", "checks")
 SAMPLE = 10  # rows of a finding that are kept to be shown
 
 #: The states of a check, from good to bad to worse; also Nagios's exit codes.
@@ -82,7 +84,7 @@ class Check:
 
     def setting(self, threshold: str) -> str:
         """Return the name of the setting that changes a threshold."""
-        return f"DBSVC_CHECK_{self.name}_{threshold}".upper()
+        return _setting(self.name, threshold)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,18 @@ class Result:
     seconds: float = 0.0
     error: str | None = None
     since: datetime | None = None
+
+
+def _setting(check: str, threshold: str) -> str:
+    return f"DBSVC_CHECK_{check}_{threshold}".upper()
+
+
+def threshold_settings() -> set[str]:
+    """Return the names of all settings that change a threshold, of whichever database."""
+    texts = [(file.name.partition(".")[0], file.read_text("utf-8")) for file in _FOLDER.iterdir()]
+    return {
+        _setting(check, found[1]) for check, text in texts for line in text.splitlines() if (found := THRESHOLD.match(line))
+    }
 
 
 def load_checks(statements: Statements) -> list[Check]:

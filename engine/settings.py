@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
 
-from decouple import Config, RepositoryEmpty, RepositoryEnv, UndefinedValueError
+from decouple import Config
 
+from dbsvc.engine import dotenv
 from dbsvc.engine.errors import ConfigurationError
 
 
@@ -41,6 +43,8 @@ class Settings:
     #: how long one request may take, and all tries of it with the pauses in between, in seconds
     currencylayer_timeout: float = 10
     currencylayer_deadline: float = 60
+    #: why the access key must not be sent where these settings say; empty if it may
+    currencylayer_distrust: str = field(default="", repr=False)
     #: how far back the checks look, in days
     check_days: int = 28
 
@@ -49,6 +53,8 @@ class Settings:
         key, origin, path = self.currencylayer_access_key, _KEY, self.currencylayer_access_key_file
         if not key and not path:
             raise ConfigurationError(f"There is no access key: set {_KEY}, or {_KEY}_FILE to the path of a file that holds it.")
+        if self.currencylayer_distrust:
+            raise ConfigurationError(self.currencylayer_distrust)
         if not key:
             origin = f"{_KEY}_FILE: {path}"
             try:
@@ -62,70 +68,164 @@ class Settings:
 
 
 def read_settings() -> Settings:
-    """Read the settings. Raises ConfigurationError for a value that cannot be."""
-    config = _configuration()
-    found: dict[str, Any] = {}
-    for name, (variable, cast) in _VARIABLES.items():
-        try:
-            written = config(variable)
-            if written.strip() or cast is _text:
-                found[name] = cast(written)
-        except UndefinedValueError:
-            continue
-        except ValueError as error:
-            raise ConfigurationError(f"The setting {variable} must be {error}.") from None
+    """Read the settings. Raises ConfigurationError for a value that cannot be, and for a name that nobody reads."""
+    given = _read()
+    given.refuse_unknown()
+    found = {name: given.read(variable, cast) for name, (variable, cast) in _VARIABLES.items() if variable in given}
     if os.environ.get(f"{_KEY}_FILE", "").strip() and not os.environ.get(_KEY, "").strip():
         found.pop("currencylayer_access_key", None)  # the environment goes before .env
-    return replace(Settings(), **found)
+    settings = replace(Settings(), **found)
+    given.refuse_stray_password(settings.database_url)
+    return replace(settings, currencylayer_distrust=given.distrust(settings))
 
 
 def read_number(variable: str, default: str) -> int | float:
     """Read a threshold. Raises ConfigurationError for what is no number."""
-    written = str(_configuration()(variable, default=default)).strip()
-    if not re.fullmatch(r"\d{1,12}(\.\d{1,6})?", written):
-        raise ConfigurationError(f"The setting {variable} must be a number, such as {default}.")
-    return float(written) if "." in written else int(written)
+    given = _read()
+
+    def number(written: str) -> int | float:
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", written):
+            raise ValueError(f"a number, such as {default}")
+        return float(written) if "." in written else int(written)
+
+    return number(default) if variable not in given else given.read(variable, number)
 
 
-def _configuration() -> Config:
-    env_file = Path.cwd() / ".env"
-    return Config(RepositoryEnv(env_file) if env_file.is_file() else RepositoryEmpty())
+def _read() -> _Given:
+    return _Given(dotenv.read(_is_ours, needed="DATABASE_URL" not in os.environ))
+
+
+class _Given:
+    """What the environment and ``.env`` say, and where they say it."""
+
+    def __init__(self, lines: Mapping[str, dotenv.Line]) -> None:
+        self._lines = lines
+        self._config = Config({name: line.value for name, line in lines.items()})
+
+    def __contains__(self, variable: str) -> bool:
+        return variable in os.environ or variable in self._lines
+
+    def written(self, variable: str) -> str:
+        """Return a setting as it is written; an empty text if it is not."""
+        return str(self._config(variable, default=""))
+
+    def read(self, variable: str, cast: Callable[[str], Any]) -> Any:
+        """Return a setting's value."""
+        written = self.written(variable).strip()
+        try:
+            if not written.isprintable():
+                raise ValueError("a text of characters that can be seen")
+            return cast(written)
+        except ValueError as error:
+            raise ConfigurationError(f"{self._where(variable)}The setting {variable} must be {error}.") from None
+
+    def refuse_unknown(self) -> None:
+        """Raise ConfigurationError for a name that is meant for us, and that nobody reads."""
+        known = {variable for variable, _ in _VARIABLES.values()}
+        odd = sorted({*self._lines, *os.environ} - known, key=lambda name: (name not in self._lines, name))
+        odd = [name for name in odd if self._means_us(name, known)]
+        if any(name.upper().startswith("DBSVC_") for name in odd):  # else the checks need not be read
+            from dbsvc.engine.checks import threshold_settings
+
+            known |= threshold_settings()
+        for name in odd:
+            if name not in known:
+                nearest = get_close_matches(name.upper(), known, n=1, cutoff=0.6)
+                hint = f"did you mean {nearest[0]}?" if nearest else "the README lists all settings."
+                where = self._where(name) if name in self._lines else "In the environment: "
+                raise ConfigurationError(f"{where}{name} is no setting of dbsvc: {hint}")
+
+    def _means_us(self, name: str, known: Iterable[str]) -> bool:
+        if name.startswith(_NOT_SETTINGS):
+            return False
+        likely = known if "DATABASE_URL" not in self else [other for other in known if other != "DATABASE_URL"]
+        return _is_ours(name) or bool(get_close_matches(name.upper(), likely, n=1, cutoff=_NEAR))
+
+    def refuse_stray_password(self, url: str) -> None:
+        """Raise ConfigurationError if ``.env`` says to whom the database's password of the environment goes.
+
+        A password file names its hosts itself.
+        """
+        if not (self._is_from_file("DATABASE_URL") and os.environ.get("PGPASSWORD")):
+            return
+        with suppress(ValueError):  # what is no URL is refused where it is used
+            parts = urlsplit(url)
+            query = parse_qs(parts.query)
+            named = parts.hostname or query.keys() & {"host", "hostaddr", "service"}
+            if named and not (parts.password or "password" in query):
+                raise ConfigurationError(
+                    f"{self._where('DATABASE_URL')}DATABASE_URL says to whom PGPASSWORD goes, which is from the environment: "
+                    "set DATABASE_URL there, too, or put the password into it."
+                )
+
+    def distrust(self, settings: Settings) -> str:
+        """Return why the access key must not be sent where the settings say; empty if it may.
+
+        What names where it goes must come from where it comes from: a ``.env`` may lie in somebody else's folder. The
+        environment may say where a key of ``.env`` goes: whoever sets it runs us.
+        """
+        urls = {"CURRENCYLAYER_BASE_URL": settings.currencylayer_base_url, "CURRENCYLAYER_PROXY": settings.currencylayer_proxy}
+        usual = (Settings.currencylayer_base_url, Settings.currencylayer_proxy)
+        named = next((name for name, url in urls.items() if self._is_from_file(name) and url not in usual), None)
+        path = settings.currencylayer_access_key_file
+        if named is None:
+            return ""
+        if any(os.environ.get(name, "").strip() for name in (_KEY, f"{_KEY}_FILE")):
+            origin = "from the environment"
+        elif not settings.currencylayer_access_key and path and not _is_here(path):
+            origin = "from a file outside of this folder"
+        else:
+            return ""
+        return (
+            f"{self._where(named)}{named} says where the access key goes, which comes {origin}: set {named} in the environment."
+        )
+
+    def _is_from_file(self, variable: str) -> bool:
+        return variable in self._lines and variable not in os.environ
+
+    def _where(self, variable: str) -> str:
+        return f".env:{self._lines[variable].number}: " if self._is_from_file(variable) else ""
+
+
+def _is_here(path: str) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath("."))
+
+
+def _is_ours(name: str) -> bool:
+    return name == "DATABASE_URL" or name.upper().startswith(("DBSVC_", "CURRENCYLAYER_"))
+
+
+#: What the tests and the benches of this project read.
+_NOT_SETTINGS = ("DBSVC_TEST_", "DBSVC_CHAOS_", "DBSVC_BENCH_")
+_NEAR = 0.85  # how alike two names are, of which one is a slip of the pen
 
 
 def _text(value: str) -> str:
-    if not value.strip():
+    if not value:
         raise ValueError("a database URL, such as sqlite:///var/data.db")
-    return value.strip()
+    return value
 
 
 def _share(value: str) -> float:
-    try:
-        share = float(value)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
+    if not (_NUMBER.fullmatch(value) and float(value) <= 1):
         raise ValueError("a number from 0 to 1, such as 0.05 for 5 %")
-    return share
+    return float(value)
 
 
 def _positive(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and int(value) > 0):
+    if not re.fullmatch(r"[0-9]{1,15}", value) or int(value) == 0:
         raise ValueError("a whole number above 0")
     return int(value)
 
 
 def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 3600:
+    if not (_NUMBER.fullmatch(value) and 0 < float(value) < 3600):
         raise ValueError("a number of seconds, such as 10")
-    return seconds
+    return float(value)
 
 
 def _api_url(value: str) -> str:
-    url = value.strip().rstrip("/")
+    url = value.rstrip("/")
     with suppress(ValueError):  # a port beyond all ports
         if _API_URL.fullmatch(url) and urlsplit(url).port != 0:
             return url
@@ -133,12 +233,13 @@ def _api_url(value: str) -> str:
 
 
 def _proxy(value: str) -> str:
-    if value.strip() and not re.fullmatch(r"https?://(\S*@)?[^/?#@\s]+/?", value.strip()):
+    if value and not re.fullmatch(r"https?://(\S*@)?[^/?#@\s]+/?", value):
         raise ValueError("the URL of a proxy, such as http://user:password@proxy:3128")
-    return value.strip()
+    return value
 
 
 _KEY = "CURRENCYLAYER_ACCESS_KEY"
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12}")
 _API_URL = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[^?#\s]*)?")
 
 _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -150,8 +251,8 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "month_records": ("DBSVC_MONTH_RECORDS", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
     "check_days": ("DBSVC_CHECK_DAYS", _positive),
-    "currencylayer_access_key": (_KEY, str.strip),
-    "currencylayer_access_key_file": (f"{_KEY}_FILE", str.strip),
+    "currencylayer_access_key": (_KEY, str),
+    "currencylayer_access_key_file": (f"{_KEY}_FILE", str),
     "currencylayer_base_url": ("CURRENCYLAYER_BASE_URL", _api_url),
     "currencylayer_proxy": ("CURRENCYLAYER_PROXY", _proxy),
     "currencylayer_timeout": ("CURRENCYLAYER_TIMEOUT", _seconds),
@@ -160,11 +261,16 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 def read_secrets() -> set[str]:
-    """Return what must appear in no output: passwords and access keys, as written and encoded, also of malformed settings."""
-    config = _configuration()
-    found = _forms(config(_KEY, default="").strip())
+    """Return what must appear in no output: passwords and access keys, as written and encoded, also of malformed settings.
+
+    Nothing of a ``.env`` that cannot be read is shown, so that it does not matter which secrets it holds.
+    """
+    given = _Given({})
+    with suppress(ConfigurationError):
+        given = _read()
+    found = _forms(given.written(_KEY).strip()) | _forms(os.environ.get("PGPASSWORD", ""))
     for variable in ("DATABASE_URL", "CURRENCYLAYER_BASE_URL", "CURRENCYLAYER_PROXY"):
-        found |= _passwords_in(config(variable, default=""))
+        found |= _passwords_in(given.written(variable))
     return found
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from logging import WARNING
 from typing import Any, NoReturn
 
 from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, NoRatesError, ProviderBusyError, ProviderError
+from dbsvc.engine.log import event
 from dbsvc.engine.providers import BASE, NAME, Quote, is_possible
 from dbsvc.engine.providers.http import Answer, Client, busy
 from dbsvc.engine.settings import Settings, redact
@@ -67,6 +69,8 @@ class CurrencyLayer:
 
     def __init__(self, settings: Settings, pause: Callable[[float], None]) -> None:
         self._key = settings.read_access_key()
+        if settings.currencylayer_base_url.startswith("http:"):
+            event("key_in_the_clear", level=WARNING, because="CURRENCYLAYER_BASE_URL is http: who is on the way reads the key")
         self._client = Client(
             "CurrencyLayer",
             settings.currencylayer_base_url,
