@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,6 +32,9 @@ def ingest(
         int | None, typer.Option(min=1, max=_MOST_JOBS, help="Staging workers; by default what suits the database.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep reading one file while it grows, until stopped.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Deliver known bytes anew, so that they win over what came after them.")
+    ] = False,
     every: Annotated[float, typer.Option(min=0.1, help="With --follow: publish at most every so many seconds.")] = 10.0,
     idle: Annotated[
         float | None,
@@ -40,12 +43,17 @@ def ingest(
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
     from dbsvc.engine import connect
+    from dbsvc.engine.ingest import find_replaced_among
     from dbsvc.engine.settings import read_settings
 
     if follow and (len(files) > 1 or files == ["-"]):
         raise typer.BadParameter("--follow reads one file.")
     if idle is not None and not follow:
         raise typer.BadParameter("--idle goes with --follow.")
+    if again and follow:
+        raise typer.BadParameter("--again delivers a whole file; --follow reads one that grows.")
+    if folders := [name for name in files if again and Path(name).is_dir()]:
+        raise typer.BadParameter(f"--again delivers the files that you name; {folders[0]} is a folder.")
     settings = read_settings()
     started = time.perf_counter()
     with connect(settings.database_url) as db:
@@ -54,14 +62,17 @@ def ingest(
         if follow:
             tally = output.interruptible(db, lambda: _follow(db, files[0], settings, workers, every, idle))
         else:
-            reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, workers))
+            reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, workers, again))
             tally = sum(map(_count, reports), Counter[str]())
-        _conclude(tally, reports, retries=db.retries, seconds=round(time.perf_counter() - started, 3))
+        published = {report["load_id"] for report in reports if report["outcome"] == "published"}
+        replaced = find_replaced_among(db, published)
+        seconds = round(time.perf_counter() - started, 3)
+        _conclude(tally, reports, replaced, again=again, retries=db.retries, seconds=seconds)
     if codes := [report["exit_code"] for report in reports if report["exit_code"]] or [_HELD] * tally["held"]:
         raise typer.Exit(codes[0])
 
 
-def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int) -> list[dict[str, Any]]:
+def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int, again: bool) -> list[dict[str, Any]]:
     from dbsvc.engine.folders import find_sources
     from dbsvc.engine.ingest import plan
     from dbsvc.engine.migrations import ensure_schema
@@ -76,7 +87,7 @@ def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int) -
         elif planned.error:
             report = _failure(planned.source, planned.error)
         else:
-            reports += _ingest_one(db, planned, settings, jobs)
+            reports += _ingest_one(db, planned, settings, jobs, again and planned.named)
             continue
         reports.append(report)
         _show(report)
@@ -99,7 +110,7 @@ def _tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None
         output.say("There was nothing to load.")
 
 
-def _ingest_one(db: Database, planned: Planned, settings: Settings, jobs: int) -> list[dict[str, Any]]:
+def _ingest_one(db: Database, planned: Planned, settings: Settings, jobs: int, again: bool) -> list[dict[str, Any]]:
     from dbsvc.engine.datasets import load_datasets, read_header
     from dbsvc.engine.delivery import Delivery
     from dbsvc.engine.errors import InputError, InputMissingError, SpoolError
@@ -110,9 +121,9 @@ def _ingest_one(db: Database, planned: Planned, settings: Settings, jobs: int) -
     try:
         with planned.delivery or Delivery(source) as delivery, output.progress(source) as progress:
             header = read_header(delivery, load_datasets(db.statements))
-            for outcome in ingest_all(db, delivery, header, settings, jobs=jobs, progress=progress):
+            for outcome in ingest_all(db, delivery, header, settings, jobs=jobs, progress=progress, again=again):
                 _signal(db, outcome)
-                reports.append({**_report(source, outcome), **_waiting(db, outcome)})
+                reports.append({**_report(source, outcome), **_waiting(db, outcome), "named": planned.named})
     except (InputError, InputMissingError, SpoolError) as error:
         reports.append(_failure(source, error))
     for report in reports:
@@ -160,11 +171,13 @@ def _waiting(db: Database, outcome: Outcome) -> dict[str, Any]:
 
 
 def _report(source: str, outcome: Outcome) -> dict[str, Any]:
-    load = {name: value for name, value in outcome.load.items() if name not in ("header", "source", "released")}
+    load = {name: value for name, value in outcome.load.items() if name not in ("header", "source", "released", "out_of_turn")}
     word = "already published" if outcome.already else load["status"]
     code = _HELD if load["status"] in ("held", "discarded") else 0
     replaced = outcome.scan.replaced["load_id"] if outcome.scan.replaced else None
     found = {"waiting_bytes": outcome.scan.waiting, "replaced_load_id": replaced}
+    if outcome.replaced is not None:
+        found |= {"replaced_by": outcome.replaced.by, "perhaps_replaced_by": outcome.replaced.perhaps_by}
     return {"source": source, "outcome": word, **load, **found, "seconds": outcome.seconds, "exit_code": code}
 
 
@@ -192,7 +205,15 @@ def _count(report: dict[str, Any]) -> Counter[str]:
     return Counter({"files": 1, report["outcome"].replace(" ", "_"): 1, **{bucket: report[bucket] for bucket in buckets}})
 
 
-def _conclude(tally: Counter[str], reports: list[dict[str, Any]], *, retries: int, seconds: float) -> None:
+def _conclude(
+    tally: Counter[str],
+    reports: list[dict[str, Any]],
+    replaced: list[dict[str, Any]],
+    *,
+    again: bool,
+    retries: int,
+    seconds: float,
+) -> None:
     """End with the buckets and where to look next; for programs with one line that has every counter."""
     from dbsvc.engine.ingest import BUCKETS
 
@@ -202,24 +223,18 @@ def _conclude(tally: Counter[str], reports: list[dict[str, Any]], *, retries: in
     for word in words[1:]:
         signals.families["records" if word in ("read", *BUCKETS) else "files"][word] = tally[word]
     if output.results_are_json():
-        output.objects([{"event": "ingested", **line}])
+        output.objects([{"event": "ingested", **line, **({"replaced": replaced} if replaced else {})}])
         return
     loads = [report for report in reports if report["outcome"] != "failed"]
     if loads:
         output.ledger("", loads, BUCKETS, "outcome")
-    for hint in [hint for report in reports for hint in _hints(report)] + _closing_hints(reports):
+    hints = [hint for report in reports for hint in _hints(report)]
+    for hint in [*hints, *_closing_hints(reports), *_hints_of_known(reports, again), *_hints_of_replaced(reports, replaced)]:
         output.say(hint)
 
 
 def _closing_hints(reports: list[dict[str, Any]]) -> list[str]:
     hints = []
-    known = [report for report in reports if report["outcome"] == "already published"]
-    if len(known) > 1:
-        hints.append(f"{len(known)} files were published already; nothing changed.")
-    elif known:
-        hints.append(
-            f"{known[0]['source']}: these bytes were already published as load {known[0]['load_id']}; nothing changed."
-        )
     rejected = [report for report in reports if report["outcome"] == "published" and report["rejected"]]
     if rejected:
         records = sum(report["rejected"] for report in rejected)
@@ -231,6 +246,61 @@ def _closing_hints(reports: list[dict[str, Any]]) -> list[str]:
             "When rules or registries have changed: `dbsvc rejects retry`."
         )
     return hints
+
+
+def _hints_of_known(reports: list[dict[str, Any]], again: bool) -> list[str]:
+    """Say what was published before, and what later loads have replaced of it; of what was only found, in one sentence."""
+    known = [report for report in reports if report["outcome"] == "already published"]
+    replaced = [report for report in known if report.get("replaced_by") or report.get("perhaps_replaced_by")]
+    found = sum(not report["named"] and bool(report["replaced_by"]) for report in replaced)
+    more = f" Later loads replaced rows of {found:,} of them; `dbsvc ingest --again FILE` delivers one again." if found else ""
+    hints = []
+    if len(known) > 1 or (known and found):
+        were = "file was" if len(known) == 1 else "files were"
+        hints.append(f"{len(known):,} {were} published already; nothing changed.{more}")
+    elif known:
+        (only,) = known
+        stands = " No later load replaced any of its rows, so there is nothing to deliver again." if again else ""
+        hints.append(
+            f"{only['source']}: these bytes were already published as load {only['load_id']}; nothing changed.{stands}"
+        )
+    return hints + [
+        f"{report['source']}: since load {report['load_id']}, {_replaced(report)}. "
+        f"`dbsvc ingest --again {report['source']}` delivers it again."
+        for report in replaced
+        if report["named"]
+    ]
+
+
+def _replaced(report: dict[str, Any]) -> str:
+    """Say what later loads have replaced of one, as far as it is known."""
+    by, perhaps_by = report["replaced_by"], report["perhaps_replaced_by"]
+    records = sum(row["records"] for row in by)
+    if not records:
+        return f"{_loads(perhaps_by)} may have replaced rows that it repeated"
+    at_least = "at least " if perhaps_by else ""
+    return f"{_loads([row['load_id'] for row in by])} replaced {at_least}{records:,} of its rows"
+
+
+def _hints_of_replaced(reports: list[dict[str, Any]], replaced: list[dict[str, Any]]) -> list[str]:
+    """Say which files of this run brought other values for the same rows."""
+    sources = {report["load_id"]: report["source"] for report in reports if report.get("load_id")}
+    hints = [
+        f"Load {row['replaced_by_load_id']} ({sources[row['replaced_by_load_id']]}) replaced {row['records']:,} "
+        f"{_rows(row['records'])} of load {row['load_id']} ({sources[row['load_id']]}) of this run."
+        for row in replaced
+    ]
+    more = len(hints) - _MOST_NAMES
+    return [*hints[:_MOST_NAMES], *([f"… and {more:,} more pairs of files like these."] if more > 0 else [])]
+
+
+def _loads(load_ids: list[int]) -> str:
+    shown = ", ".join(map(str, load_ids[:_MOST_NAMES])) + (", …" if len(load_ids) > _MOST_NAMES else "")
+    return f"load {shown}" if len(load_ids) == 1 else f"loads {shown}"
+
+
+def _rows(records: int) -> str:
+    return "row" if records == 1 else "rows"
 
 
 def _hints(report: dict[str, Any]) -> list[str]:

@@ -52,6 +52,24 @@ _NUMBERED = ("line_in_chunk", "fault")
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class Replaced:
+    """What later loads have replaced of a load."""
+
+    #: the loads, and how many rows each: ``load_id``, ``records``
+    by: list[Row]
+    #: loads that may have replaced rows which this load had only repeated
+    perhaps_by: list[int]
+
+    @property
+    def records(self) -> int:
+        """How many rows at least."""
+        return sum(row["records"] for row in self.by)
+
+    def __bool__(self) -> bool:
+        return bool(self.by or self.perhaps_by)
+
+
 @dataclass
 class Outcome:
     """What became of a load: the ledger's row, and what this run did."""
@@ -62,6 +80,8 @@ class Outcome:
     already: bool = False
     #: the file has records beyond this load
     more: bool = False
+    #: what later loads have replaced of it, if it was published before
+    replaced: Replaced | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -83,6 +103,8 @@ class Planned:
     skipped: bool = False
     #: what was opened already, if it can be read only once
     delivery: Delivery | None = None
+    #: whether it was named itself, or only found in a folder
+    named: bool = True
 
 
 def plan(db: Database, sources: Iterable[Source]) -> list[Planned]:
@@ -108,8 +130,8 @@ def _look_at(source: Source, datasets: list[Dataset]) -> tuple[int, Planned]:
             return -1, Planned(shown, error, unknown and not source.named and not looks_like_delivery(source.path))
         if delivery.passes_by:
             opened.pop_all()
-            return rank, Planned(shown, delivery=delivery)
-    return rank, Planned(shown)
+            return rank, Planned(shown, delivery=delivery, named=source.named)
+    return rank, Planned(shown, named=source.named)
 
 
 def ingest(
@@ -121,13 +143,19 @@ def ingest(
     jobs: int = 1,
     progress: Progress = lambda done, total: None,
     since: Position | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Load one file, whole or not at all; resume what a run before left, share what another one does.
 
     Of a file that grows, load what was appended since the last load; or bring that one to its end first, and say that there is
     more. Returns when the load is published, held or discarded. Raises InputError when the file changes underneath.
     ``since`` is where the last run of this process ended in the file, which spares it reading what was before.
+    ``again`` delivers bytes that are known anew, unless their newest delivery still stands as it was published.
     """
+    if again and header.stream:
+        raise InputError(
+            f"{delivery.source}: it is read on from where its last load ended; --again is for files that are delivered whole."
+        )
     seconds: dict[str, float] = {}
     load = None
     while load is None:
@@ -136,9 +164,14 @@ def ingest(
             if header.stream:
                 delivery.look()  # all that others have read of it must be in sight
             scanned = scan(delivery, header, settings.chunk_bytes, known, since)
-        load = db.run_transaction(partial(_register, delivery=delivery, header=header, scanned=scanned, known=known))
+        load = db.run_transaction(
+            partial(_register, delivery=delivery, header=header, scanned=scanned, known=known, again=again)
+        )
     event("registered", load_id=load["load_id"], dataset=load["dataset"], source=delivery.source, status=load["status"])
-    outcome = Outcome(load, scanned, load["status"] == "published", load["sha256"] != scanned.sha256, seconds)
+    outcome = Outcome(load, scanned, load["status"] == "published", load["sha256"] != scanned.sha256, seconds=seconds)
+    if outcome.already and not header.stream:
+        with db.snapshot() as tx:
+            outcome.replaced = find_replaced(tx, load["load_id"])
     while load["status"] in ("staging", "staged"):
         if load["status"] == "staging":
             with _timed(seconds, "stage"):
@@ -164,11 +197,12 @@ def ingest_all(
     jobs: int = 1,
     progress: Progress = lambda done, total: None,
     since: Position | None = None,
+    again: bool = False,
 ) -> Iterator[Outcome]:
     """Ingest until the file has no more; yield each load. Of a file that grows there may be two: one resumed, one new."""
     more = True
     while more:
-        outcome = ingest(db, delivery, header, settings, jobs=jobs, progress=progress, since=since)
+        outcome = ingest(db, delivery, header, settings, jobs=jobs, progress=progress, since=since, again=again)
         more, since = outcome.more, outcome.scan.end
         yield outcome
 
@@ -225,6 +259,21 @@ def staging_table(load: Row) -> str:
     return f"staged_{load['dataset']}_{load['load_id']}"
 
 
+def find_replaced(tx: Transaction, load_id: int) -> Replaced:
+    """Return what later loads have replaced of a load."""
+    by = tx.run("ledger/replaced_since", load_id=load_id).rows
+    return Replaced(by, [row["load_id"] for row in tx.run("ledger/replaced_unseen", load_id=load_id).rows])
+
+
+def find_replaced_among(db: Database, load_ids: Collection[int]) -> list[Row]:
+    """Return which of these loads replaced rows of which others of them: ``load_id``, ``replaced_by_load_id``, ``records``."""
+    if len(load_ids) < 2:
+        return []
+    with db.snapshot() as tx:
+        found = tx.run("ledger/replaced_from", load_id=min(load_ids)).rows
+    return [row for row in found if row["load_id"] in load_ids and row["replaced_by_load_id"] in load_ids]
+
+
 def _find_checkpoints(tx: Transaction, delivery: Delivery, header: Header) -> list[Row]:
     if header.stream is None:
         return []
@@ -232,27 +281,38 @@ def _find_checkpoints(tx: Transaction, delivery: Delivery, header: Header) -> li
     return tx.run("ledger/find_checkpoints", dataset=name, stream=header.stream, source=delivery.source).rows
 
 
-def _register(tx: Transaction, delivery: Delivery, header: Header, scanned: Scan, known: list[Row]) -> Row | None:
+def _find_delivery(tx: Transaction, dataset: str, sha256: str, again: bool) -> Row | None:
+    """Return the load of these bytes that is to go on, or has been; None if they are to be delivered now."""
+    found = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
+    if not found or not again:
+        return found[0] if found else None
+    newest: Row = max(found, key=lambda load: int(load["load_id"]))
+    return None if newest["status"] == "published" and find_replaced(tx, newest["load_id"]) else newest
+
+
+def _register(
+    tx: Transaction, delivery: Delivery, header: Header, scanned: Scan, known: list[Row], again: bool = False
+) -> Row | None:
     """Return the load to work on; None when the ledger has come to know more of the file than the scan did."""
     dataset = header.dataset.name
     rules = tx.statements.fingerprint(dataset)
     sha256 = scanned.unfinished["sha256"] if scanned.unfinished else scanned.sha256
-    found = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
-    if not found:
+    load = _find_delivery(tx, dataset, sha256, again)
+    if not load:
         load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]
         # whoever held the number before us may have registered these very bytes, or a beginning of them
-        found = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
-        if not found and _find_checkpoints(tx, delivery, header) != known:
+        load = _find_delivery(tx, dataset, sha256, again)
+        if not load and _find_checkpoints(tx, delivery, header) != known:
             return None
-    if found:
-        load = found[0]
+    if load:
         if load["status"] in ("staging", "staged") and load["rules"] != rules:
             load = find_load(tx, load["load_id"], "ledger/lock_load")
             if load["status"] in ("staging", "staged"):
                 load = _restart(tx, load, rules, released=load["released"])
         return load
+    redelivered = again and tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
     tx.run(
-        "ledger/add_load",
+        "ledger/add_redelivery" if redelivered else "ledger/add_load",
         load_id=load_id,
         dataset=dataset,
         source=delivery.source,

@@ -37,10 +37,11 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
         *("quarantined", "unpublished_loads", "staged_bills"),
     ),
     "ledger": (
-        *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_stream", "add_sample"),
+        *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_redelivery", "add_stream", "add_sample"),
         *("share_load", "lock_load", "lock_dataset"),
         *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "finish_chunk"),
         *("forget_lost_chunks", "forget_chunks", "forget_rejects", "restart_load", "renumber_load"),
+        *("replaced_since", "replaced_unseen", "replaced_from"),
         *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),
         *("count_read", "add_to_total", "hold_load", "release_load", "publish_load", "discard_load"),
         *("brought_keys", "waiting_rejects"),

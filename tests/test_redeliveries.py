@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,9 +17,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dbsvc import Database, connect
-from dbsvc.engine import ingest
-from dbsvc.engine.ingest import discard, publish, release, retry
+from dbsvc import Database, InputError, connect, migrate
+from dbsvc.engine import ingest, migrations
+from dbsvc.engine.datasets import load_datasets, read_header
+from dbsvc.engine.delivery import Delivery
+from dbsvc.engine.ingest import Outcome, discard, publish, release, retry
 from dbsvc.engine.settings import Settings
 from tests.check_case import find
 from tests.helpers import Bill, Past, bills, history, ledger, load, query, register, stage, usage_csv, write
@@ -45,6 +51,13 @@ def as_file(records: list[Record], number: int) -> bytes:
     return usage_csv(rows) + b"\n" * number
 
 
+def redeliver(db: Database, path: Path) -> Outcome:
+    """What `dbsvc ingest --again` does with one file."""
+    with Delivery(str(path)) as delivery:
+        header = read_header(delivery, load_datasets(db.statements))
+        return ingest.ingest(db, delivery, header, Settings(), again=True)
+
+
 class World:
     """A database, and a plain model of what is in it: loads in their order, and which currencies each was judged by."""
 
@@ -61,6 +74,8 @@ class World:
         match act:
             case "load":
                 load(self.db, path)
+            case "again":
+                redeliver(self.db, path)
             case "begin":
                 if (now := register(self.db, path))["status"] == "staging":
                     stage(self.db, path, now)
@@ -131,7 +146,7 @@ RECORD: st.SearchStrategy[Record] = st.tuples(
     st.sampled_from([1, 1, 2]), st.sampled_from(["USD", "USD", "XXX", "QQQ"]), st.sampled_from(["A", "B"])
 )
 FILES = st.lists(st.lists(RECORD, min_size=1, max_size=4), min_size=2, max_size=4)
-ACTS = ["load", "load", "load", "begin", "register", "finish", "discard", "revive", "know", "retry", "retry"]
+ACTS = ["load", "load", "load", "again", "again", "begin", "register", "finish", "discard", "revive", "know", "retry", "retry"]
 STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 5)), min_size=3, max_size=12)
 
 X, A, B = (1, "XXX", "B"), (1, "USD", "A"), (1, "USD", "B")
@@ -145,7 +160,8 @@ LATE: list[Step] = [("begin", 0), ("load", 1), ("load", 2), ("load", 3), ("finis
 @example([[A], [X, (2, "USD", "A")], [X], [B]], [*LOAD_ALL[:2], ("know", 0), *LOAD_ALL[2:], ("retry", 1)])
 @example([[A], [B], [A], [B]], LATE)
 @example([[A], [A], [B], [A]], [("register", 0), *LATE, ("discard", 0)])
-@settings(max_examples=25)
+@example([[A], [B], [A, X]], [*LOAD_ALL[:2], ("again", 0), ("again", 0), ("again", 1), ("know", 0), ("load", 2)])
+@settings(max_examples=20)
 @given(FILES, STEPS)
 def test_no_check_finds_harm_where_there_is_none(
     fresh_url: Callable[[], str], tmp_path: Path, files: list[list[Record]], steps: list[Step]
@@ -203,3 +219,139 @@ def test_a_bill_of_the_future_is_mended_as_the_runbook_says(db: Database, tmp_pa
     load(db, write(tmp_path / "right.csv", usage_csv([("2021-10-01", *wrong[1:])])))
     load(db, write(tmp_path / "zero.csv", usage_csv([(*wrong[:4], 0, "0.00")])))
     assert found() == []
+
+
+def numbers(outcome: Outcome) -> tuple[int, str, bool]:
+    """Which load it was, what became of it, and whether it was there before."""
+    return outcome.load["load_id"], outcome.load["status"], outcome.already
+
+
+def test_known_bytes_are_delivered_again(db: Database, tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"{n}.csv", as_file(file, n)) for n, file in enumerate([[A, (2, "USD", "A")], [B]]))
+    load(db, first)
+    assert load(db, first).replaced == ingest.Replaced([], [])
+    assert numbers(redeliver(db, first)) == (1, "published", True)  # it stands
+    load(db, second)
+    outcome = load(db, first)
+    assert (numbers(outcome), outcome.replaced) == ((1, "published", True), ingest.Replaced([{"load_id": 2, "records": 1}], []))
+    outcome = redeliver(db, first)
+    assert numbers(outcome) == (3, "published", False)
+    assert (outcome.load["delivery"], outcome.load["updated"], outcome.load["unchanged"]) == (2, 1, 1)
+    assert [(found[2], found[6]) for found in bills(db)] == [("A", 3), ("A", 1)]
+    # both commands, twice, now that it stands
+    for again in (redeliver, load, redeliver):
+        assert numbers(again(db, first)) == (3, "published", True)
+    # what it repeated stands under the load that had brought it, so that is not told of it for sure
+    load(db, write(tmp_path / "2.csv", as_file([(2, "USD", "B")], 2)))
+    outcome = load(db, first)
+    assert outcome.replaced == ingest.Replaced([], [4])
+    assert numbers(redeliver(db, first)) == (5, "published", False)
+    assert numbers(redeliver(db, first)) == (5, "published", True)
+    assert harm(db) == {}
+
+
+def test_a_redelivery_is_resumed_held_and_discarded_like_any_load(db: Database, tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"{n}.csv", as_file(file, n)) for n, file in enumerate([[A], [B]]))
+    load(db, first)
+    load(db, second)
+
+    def die(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    for function in ("_stage", "publish"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ingest, function, die)
+            with pytest.raises(KeyboardInterrupt):
+                redeliver(db, first)
+        assert ledger(db, 3)["status"] == {"_stage": "staging", "publish": "staged"}[function]
+    # discarded, it stays out: what was published before is still there, and says so
+    discard(db, 3)
+    assert numbers(load(db, first)) == (1, "published", True)
+    assert numbers(redeliver(db, first)) == (3, "discarded", False)
+    assert release(db, 3)["load_id"] == 4
+    assert numbers(load(db, first)) == (4, "published", False)
+    assert [(found[2], found[6]) for found in bills(db)] == [("A", 4)]
+    assert harm(db) == {}
+
+
+def test_what_grows_is_not_delivered_again(db: Database, tmp_path: Path) -> None:
+    event = b'{"event_id": "e", "plant_id": "p", "inverter_id": "i", "event_time": "x", "ac_power": 1, "ac_power_unit": "W"}\n'
+    with pytest.raises(InputError, match="--again is for files that are delivered whole"):
+        redeliver(db, write(tmp_path / "t.jsonl", event))
+
+
+def test_two_redeliver_at_once(db: Database, url: str, tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"{n}.csv", as_file(file, n)) for n, file in enumerate([[A], [B]]))
+    load(db, first)
+    load(db, second)
+    barrier = threading.Barrier(3)
+
+    def work() -> None:
+        with connect(url) as other:
+            barrier.wait()
+            redeliver(other, first)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert query(db, "SELECT load_id, delivery FROM loads ORDER BY load_id") == [(1, 1), (2, 1), (3, 2)]
+    assert harm(db) == {}
+
+
+def run(url: str, *arguments: object, output: str = "table") -> tuple[int, str, str]:
+    """Type a command; returns its exit code and what it wrote."""
+    environment = {**os.environ, "DATABASE_URL": url, "COLUMNS": "500"}
+    command = [sys.executable, "-m", "dbsvc", "--output", output, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_what_is_told_of_later_loads(url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    a, b = (write(folder / f"{name}.csv", as_file(file, n)) for n, (name, file) in enumerate({"a": [A], "b": [B]}.items()))
+    code, printed, _ = run(url, "ingest", folder)
+    assert code == 0
+    assert f"Load 2 ({b}) replaced 1 row of load 1 ({a}) of this run." in printed
+    # the nightly run: one sentence, and nothing is done
+    for _ in range(2):
+        code, printed, _ = run(url, "ingest", folder)
+        assert code == 0
+        assert "2 files were published already; nothing changed. Later loads replaced rows of 1 of them" in printed
+        assert printed.count("--again") == 1
+    code, printed, _ = run(url, "ingest", a)
+    assert f"{a}: since load 1, load 2 replaced 1 of its rows. `dbsvc ingest --again {a}` delivers it again." in printed
+    code, printed, _ = run(url, "ingest", a, output="json")
+    report = json.loads(printed.splitlines()[0])
+    assert (report["outcome"], report["replaced_by"]) == ("already published", [{"load_id": 2, "records": 1}])
+    assert report["perhaps_replaced_by"] == []
+    code, printed, _ = run(url, "ingest", "--again", a)
+    assert (code, "published" in printed) == (0, True)
+    code, printed, _ = run(url, "ingest", "--again", a)
+    assert code == 0
+    assert "already published as load 3; nothing changed. No later load replaced any of its rows" in printed
+    for refused in (["--again", folder], ["--again", "--follow", a]):
+        assert run(url, "ingest", *refused)[0] == 2
+    with connect(url) as db:
+        assert len(query(db, "SELECT load_id FROM loads")) == 3
+        assert find(db, "files_alike", datetime.date.min, datetime.date(2030, 1, 1)) == []
+
+
+def test_the_schema_goes_back_and_forth_with_redeliveries(db: Database, tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"{n}.csv", as_file(file, n)) for n, file in enumerate([[A], [B, X, (3, "USD", "A")]]))
+    load(db, first)
+    load(db, second)
+    redeliver(db, first)
+    kept = "SELECT load_id, delivery, sha256, status, inserted, updated, rejected FROM loads ORDER BY load_id"
+    before = query(db, kept), bills(db), history(db), query(db, "SELECT * FROM replacements ORDER BY load_id")
+    for _ in range(2):
+        with migrations._yoyo(db) as (backend, known):
+            backend.rollback_migrations([one for one in backend.to_rollback(known) if one.id >= "0011"])
+        assert query(db, "SELECT count(*) FROM (SELECT DISTINCT sha256 FROM loads) AS digests") == [(3,)]
+        migrate(db)
+    after = query(db, kept), bills(db), history(db), query(db, "SELECT * FROM replacements ORDER BY load_id")
+    assert after == before
+    assert harm(db) == {}
+    assert numbers(load(db, first)) == (3, "published", True)

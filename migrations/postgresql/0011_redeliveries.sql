@@ -67,7 +67,7 @@ FROM (
         row_number() OVER (PARTITION BY dataset, substr(sha256, 1, 64) ORDER BY load_id) AS delivery
     FROM loads
 ) AS told
-WHERE loads.load_id = told.load_id AND loads.sha256 <> told.sha256;
+WHERE loads.load_id = told.load_id AND (loads.sha256 <> told.sha256 OR loads.delivery <> told.delivery);
 
 ALTER TABLE loads ADD CONSTRAINT loads_same_delivery_once UNIQUE (dataset, sha256, delivery);
 

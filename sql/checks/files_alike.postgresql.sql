@@ -6,7 +6,8 @@
 -- :min_records = 20: how many good records a load needs to be judged
 -- :days = 7: how many days a finding is shown after the load was published
 -- A file of a name that had not come before held nearly only records that were stored already: an old file with another name,
--- perhaps in place of a new one. A corrected file under its old name is none of these.
+-- perhaps in place of a new one. A corrected file under its old name is none of
+-- these, nor what was delivered again on purpose.
 SELECT
     loads.load_id,
     loads.dataset,
@@ -17,6 +18,7 @@ SELECT
 FROM loads
 WHERE
     loads.status = 'published'
+    AND loads.delivery = 1
     AND loads.dataset IN ('usage', 'telemetry')
     AND loads.published_at >= :today - :days * interval '1 day'
     AND loads.read - loads.rejected >= :min_records
