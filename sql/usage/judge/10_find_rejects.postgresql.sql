@@ -45,7 +45,9 @@ rules AS (
         product2_revenue,
         bill_date IN (SELECT true_dates.bill_date FROM true_dates) AS date_is_true,
         bill_date NOT IN (SELECT true_dates.bill_date FROM true_dates WHERE true_dates.is_too_old) AS date_is_recent,
-        bill_date NOT IN (SELECT true_dates.bill_date FROM true_dates WHERE true_dates.is_in_future) AS date_has_come,
+        bill_date NOT IN (SELECT true_dates.bill_date FROM true_dates WHERE true_dates.is_in_future)
+        -- amounts of zero take back a bill of a wrong day
+        OR btrim(product1_revenue || product2_revenue, '0.') = '' AS date_has_come,
         bill_id <> '' AND bill_id !~ '[^0-9]' AS id_is_whole,
         upper(currency COLLATE "C") IN (SELECT currencies.code FROM currencies) AS currency_is_known,
         customer_name <> '' AS name_is_there,

@@ -28,7 +28,9 @@ WITH rules AS (
         CASE
             WHEN substr(bill_date, 3, 1) <> '/' THEN bill_date
             ELSE substr(bill_date, 7, 4) || '-' || substr(bill_date, 4, 2) || '-' || substr(bill_date, 1, 2)
-        END <= date('now', '+366 days') AS date_has_come,
+        END <= date('now', '+366 days')
+        -- amounts of zero take back a bill of a wrong day
+        OR trim(product1_revenue || product2_revenue, '0.') = '' AS date_has_come,
         bill_id <> '' AND bill_id NOT GLOB '*[^0-9]*' AS id_is_whole,
         upper(currency) IN (SELECT currencies.code FROM currencies) AS currency_is_known,
         customer_name <> '' AS name_is_there,

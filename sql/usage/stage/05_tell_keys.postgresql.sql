@@ -1,5 +1,6 @@
 -- Which bill a reject is, where that can be told: should it pass one day, what was delivered of this bill since then must be
--- known. Nothing can be told while the date or the id is broken.
+-- known. Nothing can be told while the date or the id is broken; a
+-- date too far away is none the less one.
 -- The casts are PostgreSQL's; SQLite has no such types.
 UPDATE rejects
 SET record_key = concat_ws(' ', raw.bill_date::date, raw.bill_id::bigint)
@@ -9,5 +10,5 @@ WHERE
     AND rejects.line_no >= :first_line
     AND rejects.line_no - :first_line + 1 = raw.line_in_chunk
     AND raw.bill_date <> ''
-    AND rejects.reasons NOT LIKE '%bill_date%'
+    AND rejects.reasons NOT LIKE '%bill_date_invalid%'
     AND rejects.reasons NOT LIKE '%bill_id%'

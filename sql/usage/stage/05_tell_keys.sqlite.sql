@@ -1,5 +1,6 @@
 -- Which bill a reject is, where that can be told: should it pass one day, what was delivered of this bill since then must be
--- known. Nothing can be told while the date or the id is broken.
+-- known. Nothing can be told while the date or the id is broken; a
+-- date too far away is none the less one.
 -- SQLite has no dates to cast to, hence not PostgreSQL's statement.
 UPDATE rejects
 SET
@@ -14,5 +15,5 @@ WHERE
     AND rejects.line_no >= :first_line
     AND rejects.line_no - :first_line + 1 = raw.line_in_chunk
     AND raw.bill_date <> ''
-    AND rejects.reasons NOT LIKE '%bill_date%'
+    AND rejects.reasons NOT LIKE '%bill_date_invalid%'
     AND rejects.reasons NOT LIKE '%bill_id%'
