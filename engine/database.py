@@ -367,13 +367,14 @@ class Database:
             raise CancelledError("Stopped before it was done.")
 
 
-def slices(data: bytes, size: int) -> Iterator[bytes]:
+def slices(data: bytes, size: int, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
     """Cut lines into slices of about so many bytes, each of whole lines."""
-    end = 0
-    while end < len(data):
-        start = end
-        end = data.rfind(b"\n", start, start + size) + 1 or data.find(b"\n", start) + 1 or len(data)
+    stop = len(data) if stop is None else stop
+    while start < stop:
+        most = min(start + size, stop)
+        end = data.rfind(b"\n", start, most) + 1 or data.find(b"\n", most, stop) + 1 or stop
         yield data[start:end]
+        start = end
 
 
 def _check(statement: Statement, parameters: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.errors import InputError, UnrecognisedError
 from dbsvc.engine.formats import FORMATS, Format, delimited, jsonlines
+from dbsvc.engine.formats.record import BYTE_ORDER_MARK
 from dbsvc.engine.oddities import find_kind, find_odd_header
 from dbsvc.engine.statements import Statements, quote
 
@@ -155,14 +157,14 @@ def header_of(dataset: Dataset, raw: bytes) -> Header:
 
 def _find_objects(head: bytes, mark: int, datasets: list[Dataset]) -> Header | None:
     """Recognise JSON lines by the first object that has at least half of a dataset's names."""
-    first = None
-    for record in jsonlines.records(head):
-        line = head[record.start : record.end]
-        first = first or line.strip()
-        if line.lstrip().startswith(b"{") and (found := jsonlines.read_object(line)):
-            for dataset in datasets:
-                ours = set(dataset.columns.values())
-                if dataset.format is jsonlines and 2 * len(found.keys() & ours) >= len(ours):
+    known = [(dataset, set(dataset.columns.values())) for dataset in datasets if dataset.format is jsonlines]
+    first = b""
+    for start, end, _, fault in jsonlines.records(head):
+        line = head[start:end].lstrip(BYTE_ORDER_MARK).strip()
+        first = first or line
+        if not fault and line.startswith(b"{") and (found := jsonlines.read_object(line)):
+            for dataset, names in known:
+                if 2 * len(found.keys() & names) >= len(names):
                     stream = hashlib.sha256(first).hexdigest() if dataset.grows else None
                     return Header(dataset, tuple(dataset.columns), b"", mark, 1, stream)
     return None
@@ -189,6 +191,8 @@ def _read_header_record(source: str, head: bytes, mark: int, datasets: list[Data
     except ValueError:
         raise UnrecognisedError(f"{source}: the header has a quote that is out of place.") from None
     line_end = head.find(b"\n", first.end)
+    if line_end < 0 and mark + len(head) >= _LONGEST_HEADER:
+        raise UnrecognisedError(f"{source}: its first line goes on for more than 1 MiB, which no header does.")
     end = len(head) if line_end < 0 else line_end + 1
     dataset, columns = _recognise(source, names, [dataset for dataset in datasets if dataset.format is delimited])
     return Header(dataset, columns, raw, mark + end, first.line + head.count(b"\n", first.start, end))
@@ -206,7 +210,8 @@ def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[
         raise UnrecognisedError(f"{source}: the header is that of no dataset: {_shown(names)}.")
     missing = [dataset.columns[column] for written, column in ours.items() if written not in folded]
     unknown = [name for name in names if name.casefold() not in ours]
-    twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
+    count = Counter(folded)
+    twice = sorted({name for name in names if count[name.casefold()] > 1})
     found = (("lacks", missing), ("has unknown", unknown), ("repeats", twice))
     if problems := [f"{problem} column(s): {_shown(columns)}" for problem, columns in found if columns]:
         ending = " (its header ends in a delimiter)" if not names[-1] else ""
@@ -215,6 +220,6 @@ def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[
 
 
 def _shown(names: list[str]) -> str:
-    text = ", ".join(f"'{name}'" for name in names)
+    text = ", ".join(f"'{name[:200]}'" for name in names[:200])
     text = "".join(character if character.isprintable() else "\ufffd" for character in text)
     return text if len(text) <= 200 else text[:200] + "…"

@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from dbsvc.engine.database import Database, Row, Run, Transaction
@@ -30,7 +29,8 @@ from dbsvc.engine.errors import (
     UnrecognisedError,
 )
 from dbsvc.engine.folders import Source, looks_like_delivery
-from dbsvc.engine.formats import raw_records, rows
+from dbsvc.engine.formats import part, raw_records, rows
+from dbsvc.engine.formats.record import UNREADABLE
 from dbsvc.engine.log import event
 from dbsvc.engine.plain import sift
 from dbsvc.engine.scan import Position, Scan, scan
@@ -44,6 +44,9 @@ SMALL_FILE = 100
 #: How many bytes are read to see one record.
 _SAMPLE = 4096
 _LONGEST_DAY = 10  # characters
+
+#: As many records are judged at once, and their rejects held in memory.
+_BATCH = 2**15
 
 #: The columns of a received record before its fields, when it is not simply the next one and sound.
 _NUMBERED = ("line_in_chunk", "fault")
@@ -408,13 +411,12 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
             f"{delivery.source} changed while load {load_id} was reading it; nothing of it was published. "
             "Run the same command again to load it as it is now."
         )
-    plain, others = _stage_plain(tx, load, chunk, header, data)
-    received = passed = 0
-    if others:
-        _run(tx, load, f"{load['dataset']}/receive")
-        received = _receive(tx, load, header, others)
-        passed = _judge_and_stage(tx, load, chunk, lambda lines: raw_records(header.dataset.format, others, lines))
-    read, passed = plain + received, plain + passed
+    place = {"load_id": load_id, "chunk_no": chunk["chunk_no"], "first_line": chunk["first_line"]}
+    tx.run("ledger/clear_chunk_rejects", **place)
+    read, others = passed, others = _stage_plain(tx, load, chunk, header, data)
+    for batch in _batches(header, others):
+        received, good = _judge_and_stage(tx, load, header, batch)
+        read, passed = read + received, passed + good
     # the database checks: read = staged + rejected
     counts = {"read": read, "staged": passed, "rejected": read - passed}
     tx.run("ledger/finish_chunk", load_id=load_id, chunk_no=chunk["chunk_no"], **counts)
@@ -423,43 +425,65 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
 
 
 def _stage_plain(tx: Transaction, load: Row, chunk: Row, header: Header, data: bytes) -> tuple[int, list[Run]]:
-    """Stage the records of a chunk that need no judging. Returns how many, and the runs of the others."""
+    """Stage the records of a chunk that need no judging. Returns how many, and the runs of the others, by lines of the file."""
+    before = chunk["first_line"] - 1
     folder = f"{load['dataset']}/plain"
     sifted = sift(data, header.columns, tx.run(f"{folder}/patterns").rows) if tx.statements.phase(folder) else None
     if sifted is None:
-        return 0, [(1, data)]
-    plain, others = sifted
-    runs = ((chunk["first_line"] + line - 1, run) for line, run in plain)
-    return tx.copy_runs(f"{folder}/copy", staging_table(load), header.columns, runs, load["load_id"]), others
+        return 0, [(before + 1, data)]
+    plain, others = ([(before + line, run) for line, run in runs] for runs in sifted)
+    return tx.copy_runs(f"{folder}/copy", staging_table(load), header.columns, plain, load["load_id"]), others
 
 
-def _receive(tx: Transaction, load: Row, header: Header, runs: list[Run]) -> int:
-    """Copy records as they are; returns how many. Only a chunk with odd ones is taken apart record by record."""
-    raw = _raw(load)
-    if len(runs) == 1 and runs[0][0] == 1 and (clean := header.dataset.format.tidy(runs[0][1])) is not None:
+def _batches(header: Header, runs: list[Run]) -> Iterator[list[Run]]:
+    """Yield runs in batches that are judged at once, however short the records are."""
+    if len(runs) == 1:
+        yield from ([run] for run in part(header.dataset.format, runs[0], _BATCH))
+    else:
+        yield from (runs[start : start + _BATCH] for start in range(0, len(runs), _BATCH))
+
+
+def _judge_and_stage(tx: Transaction, load: Row, header: Header, runs: list[Run]) -> tuple[int, int]:
+    """Quarantine what breaks the contract, with all reasons, and stage the others. Returns how many there are, and pass."""
+    (first_line, _), (last_line, last) = runs[0], runs[-1]
+    reasons: dict[int, str] = {}
+    _run(tx, load, f"{load['dataset']}/receive")
+    received = _receive(tx, load, header, runs, reasons)
+    records = received + len(reasons)
+    for _, result in tx.run_phase(f"{load['dataset']}/judge", raw=_raw(load)):
+        reasons |= {first_line + row["line_in_chunk"] - 1: row["reasons"] for row in result.rows}
+    tx.insert_rows(
+        "rejects",
+        ("load_id", "line_no", "reasons", "raw_record"),
+        ((load["load_id"], line, reasons[line], raw) for line, raw in raw_records(header.dataset.format, runs, reasons)),
+    )
+    last_line += header.dataset.format.count_lines(last)[0]
+    place = {"load_id": load["load_id"], "first_line": first_line, "last_line": last_line}
+    return records, _run(tx, load, f"{load['dataset']}/stage", **place)["staged"]
+
+
+def _receive(tx: Transaction, load: Row, header: Header, runs: list[Run], reasons: dict[int, str]) -> int:
+    """Copy records as they are; returns how many. Of those that cannot be read, note the reasons and go on.
+
+    Only a batch with odd records is taken apart record by record.
+    """
+    raw, of = _raw(load), header.dataset.format
+    first_line, data = runs[0]
+    if len(runs) == 1 and not of.mentions_header(data, header.names) and (clean := of.tidy(data)) is not None:
         try:
             return tx.copy_csv(raw, header.columns, clean)
         except MalformedCsvError:
             pass
-    received = chain.from_iterable(rows(header.dataset.format, data, header.names, line) for line, data in runs)
-    return tx.insert_rows(raw, (*_NUMBERED, *header.columns), received)
 
+    def readable() -> Iterator[list[int | str]]:
+        for start, run in runs:
+            for line, faults, *fields in rows(of, run, header.names, start):
+                if UNREADABLE.isdisjoint(str(faults).split()):
+                    yield [int(line) - first_line + 1, faults, *fields]
+                else:
+                    reasons[int(line)] = str(faults)
 
-def _judge_and_stage(tx: Transaction, load: Row, chunk: Row, find_raw: Callable[[Collection[int]], Mapping[int, bytes]]) -> int:
-    """Quarantine what breaks the contract of the received records, with all reasons; stage the others, and return how many."""
-    load_id, first_line = load["load_id"], chunk["first_line"]
-    place = {"load_id": load_id, "chunk_no": chunk["chunk_no"], "first_line": first_line}
-    tx.run("ledger/clear_chunk_rejects", **place)
-    judged = tx.run_phase(f"{load['dataset']}/judge", raw=_raw(load))
-    reasons = {row["line_in_chunk"]: row["reasons"] for _, result in judged for row in result.rows}
-    if reasons:
-        found = find_raw(reasons.keys())
-        tx.insert_rows(
-            "rejects",
-            ("load_id", "line_no", "reasons", "raw_record"),
-            ((load_id, first_line + n - 1, reasons[n], found[n]) for n in sorted(reasons)),
-        )
-    return _run(tx, load, f"{load['dataset']}/stage", **place)["staged"]
+    return tx.insert_rows(raw, (*_NUMBERED, *header.columns), readable())
 
 
 def _audit(tx: Transaction, load: Row, settings: Settings) -> Row:
@@ -568,16 +592,15 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
 
 def _retry_chunk(tx: Transaction, load: Row, chunk: Row, header: Header) -> int:
     """Judge a chunk's rejects again, and stage those that pass; returns how many."""
-    load_id, first_line = load["load_id"], chunk["first_line"]
-    place = {"load_id": load_id, "chunk_no": chunk["chunk_no"], "first_line": first_line}
-    found = tx.run("ledger/chunk_rejects", **place).rows
-    raw = {row["line_no"] - first_line + 1: row["raw_record"] for row in found}
-    _run(tx, load, f"{load['dataset']}/receive")
-    received = ([n, *row[1:]] for n, record in raw.items() for row in rows(header.dataset.format, record, header.names))
-    tx.insert_rows(_raw(load), (*_NUMBERED, *header.columns), received)
-    passed = _judge_and_stage(tx, load, chunk, lambda lines: raw)
+    place = {"load_id": load["load_id"], "chunk_no": chunk["chunk_no"]}
+    next_line, passed = chunk["first_line"], 0
+    while found := tx.run("ledger/chunk_rejects", **place, first_line=next_line, most=_BATCH).rows:
+        runs = [(row["line_no"], row["raw_record"]) for row in found]
+        next_line = runs[-1][0] + 1
+        tx.run("ledger/clear_rejects", load_id=load["load_id"], first_line=runs[0][0], last_line=runs[-1][0])
+        passed += _judge_and_stage(tx, load, header, runs)[1]
     counts = {"read": chunk["read"], "staged": chunk["staged"] + passed, "rejected": chunk["rejected"] - passed}
-    tx.run("ledger/finish_chunk", load_id=load_id, chunk_no=chunk["chunk_no"], **counts)
+    tx.run("ledger/finish_chunk", load_id=load["load_id"], chunk_no=chunk["chunk_no"], **counts)
     return passed
 
 

@@ -14,19 +14,22 @@ from dbsvc.engine.formats import delimited
 
 #: So many records of a chunk must be plain that it pays to take it apart.
 _WORTH = 0.5
+#: Of more odd records no one keeps a list.
+_MOST_ODD = 2**16
 _LINE_END = re.compile(rb"\r+\n")
 
 
 def sift(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) -> tuple[list[Run], list[Run]] | None:
-    """Part a chunk into runs of plain records, each a line, and what stands between them. None if few are plain."""
+    """Part a chunk into runs of plain records, each a line, and the other records, each a run. None if few are plain."""
     if not data.endswith(b"\n"):
         data += b"\n"
     if not (data.isascii() or delimited.is_utf8(data)):
         return None
-    records = _compile(tuple(columns), tuple((row["field"], row["pattern"]) for row in patterns))
+    guard = "" if data.isascii() or not delimited.begins_with_mark(data) else "(?!\\xef\\xbb\\xbf)"
+    records = _compile(tuple(columns), tuple((row["field"], row["pattern"]) for row in patterns), guard)
     plain: list[Run] = []
     others: list[Run] = []
-    position, line, judged = 0, 1, 0
+    position, line = 0, 1
     returns = b"\r" in data
     while position < len(data):
         found = records.match(data, position)
@@ -39,14 +42,18 @@ def sift(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) -> tuple[
             end, _ = delimited.whole_record(data, position)
             others.append((line, data[position:end]))
             line += data.count(b"\n", position, end)
-            judged += 1
+            if len(others) > _MOST_ODD:
+                return None
         position = end
-    return (plain, others) if judged < line * _WORTH else None
+    return (plain, others) if len(others) < line * _WORTH else None
 
 
 @lru_cache(maxsize=8)
-def _compile(columns: tuple[str, ...], patterns: tuple[tuple[str, str], ...]) -> re.Pattern[bytes]:
-    """Compile the patterns of fields to one of a run of records. What matched is never tried another way."""
+def _compile(columns: tuple[str, ...], patterns: tuple[tuple[str, str], ...], guard: str) -> re.Pattern[bytes]:
+    """Compile the patterns of fields, and what no record begins with, to one of a run of records.
+
+    What matched is never tried another way.
+    """
     fields = ("|".join(pattern for field, pattern in patterns if field == column) for column in columns)
     record = ",".join(f"(?:{field})" for field in fields)
-    return re.compile(rf"(?>{record}\r*+\n)*+".encode())
+    return re.compile(rf"(?>{guard}{record}\r*+\n)*+".encode())

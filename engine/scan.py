@@ -99,7 +99,9 @@ def scan(
                         rest = b""
                         break
                     (_, carry), start, rest = of.count_lines(_ZEROS[: hole - start], carry), hole, b""
-            block = delivery.read(start + len(rest), min(chunk_bytes, delivery.size - start - len(rest)))
+            # where a record is longer than a chunk, its end is looked for in twice as much each time
+            wanted = max(chunk_bytes, min(2 * len(rest), LONGEST_RECORD + 1))
+            block = delivery.read(start + len(rest), min(wanted, delivery.size - start) - len(rest))
             data = rest + block
             final = start + len(data) >= delivery.size or not block
             if data[-1:] == b"\0" and of.is_hole(b"", 1, b""):

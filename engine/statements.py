@@ -39,7 +39,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     "ledger": (
         *("find_load", "find_checkpoints", "draw_load_id", "add_load", "add_redelivery", "add_stream", "add_sample"),
         *("share_load", "lock_load", "lock_dataset"),
-        *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "finish_chunk"),
+        *("claim_chunk", "await_chunk", "count_chunks", "clear_chunk_rejects", "clear_rejects", "finish_chunk"),
         *("forget_lost_chunks", "forget_chunks", "forget_rejects", "restart_load", "renumber_load"),
         *("replaced_since", "replaced_unseen", "replaced_from"),
         *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),
@@ -53,7 +53,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
 PHASES: Mapping[str, frozenset[str]] = {
     "receive": frozenset({"raw"}),
     "judge": frozenset({"raw"}),
-    "stage": frozenset({"raw", "staged", "load_id", "chunk_no", "first_line"}),
+    "stage": frozenset({"raw", "staged", "load_id", "first_line", "last_line"}),
     "measure": frozenset({"staged", "load_id"}),
     "split": frozenset({"load_id", "staged", "records", "month_records"}),
     "plain": frozenset({"table", "columns", "rows"}),

@@ -416,7 +416,7 @@ REJECTED: list[tuple[bytes, str]] = [
             SOUND[:-1].encode(),
             f"{SOUND}{SOUND}".encode(),
             f"{SOUND}, ".encode(),
-            f"\ufeff{SOUND}".encode(),
+            f" \ufeff{SOUND}".encode(),
             f"\u00a0{SOUND}".encode(),
         )
     ),

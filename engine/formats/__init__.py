@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from dbsvc.engine.database import Run
@@ -25,8 +26,14 @@ class Format(Protocol):
     def records(self, data: bytes) -> Iterator[Record]:
         """Yield the records of a chunk, all of them complete. Blank lines are no records."""
 
+    def whole_record(self, data: bytes, start: int) -> tuple[int, str]:
+        """Return where the record that begins at ``start`` of a chunk ends, with its line end, and its structural fault."""
+
     def tidy(self, data: bytes) -> bytes | None:
         """Return a chunk as clean CSV, its records on the same lines, if that needs no look at single records; else None."""
+
+    def mentions_header(self, data: bytes, names: Sequence[str]) -> bool:
+        """Whether a record may name the columns, as a header does that stands inside: cheap, and never wrongly no."""
 
     def fields(self, raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
         """Return the faults of one record, separated by blanks, and its fields of these names; what is not there is empty."""
@@ -36,14 +43,12 @@ class Format(Protocol):
 FORMATS: Mapping[str, Format] = {"csv": delimited, "jsonl": jsonlines}
 
 
-def raw_records(of: Format, runs: Iterable[Run], lines: Collection[int]) -> dict[int, bytes]:
-    """Return the bytes of the records that begin on these lines of the chunk, which lie in these runs of lines of it."""
-    return {
-        line: data[record.start : record.end]
-        for first_line, data in runs
-        for record in of.records(data)
-        if (line := first_line + record.line - 1) in lines
-    }
+def raw_records(of: Format, runs: Iterable[Run], lines: Container[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield the records that begin on these lines, each with its line and its bytes."""
+    for first_line, data in runs:
+        for record in of.records(data):
+            if (line := first_line + record.line - 1) in lines:
+                yield line, data[record.start : record.end]
 
 
 def rows(of: Format, data: bytes, names: Sequence[str], first_line: int = 1) -> Iterator[list[int | str]]:
@@ -52,3 +57,20 @@ def rows(of: Format, data: bytes, names: Sequence[str], first_line: int = 1) -> 
     for start, end, line, fault in of.records(data):
         faults, fields = (fault, nothing) if fault else of.fields(data[start:end], names)
         yield [first_line + line - 1, faults, *fields]
+
+
+def part(of: Format, run: Run, most: int) -> Iterator[Run]:
+    """Part a run into runs of whole records, each of at most so many lines or of one record."""
+    line, data = run
+    lines = re.compile(rb"(?:[^\n]*+\n){0,%d}+" % most)
+    start = 0
+    while start < len(data):
+        found = lines.match(data, start)
+        end = found.end() if found and found.end() > start else len(data)
+        if end < len(data):
+            end = start + of.cut(data[start:end], final=False)
+            if end == start:
+                end, _ = of.whole_record(data, start)
+        yield line, data[start:end]
+        line += of.count_lines(data[start:end])[0]
+        start = end

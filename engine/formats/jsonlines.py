@@ -1,7 +1,7 @@
 """JSON lines as bytes: one object a line, fields as texts.
 
 Numbers keep their digits, whether they come as numbers or as texts; an exponent is written out. What is neither text nor
-number arrives as the replacement character, which no rule accepts.
+number arrives as the replacement character, which no rule accepts. A byte order mark at the start of a line is no part of it.
 
 A file may have holes: NULs where a writer went on at its old place after the file was truncated, or where a crash lost what was
 written. They are no part of any record. Where one breaks a line, what follows counts as the next line.
@@ -13,13 +13,20 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from typing import Any
 
-from dbsvc.engine.formats.record import Record
+from dbsvc.engine.database import slices
+from dbsvc.engine.formats.record import BYTE_ORDER_MARK, LONGEST_READ, Record
 
 _NO_TEXT = "\ufffd"
 #: what JSON can express and a database's text cannot hold: half a character, and NUL
 _UNSTORABLE = {"invalid_utf8": re.compile("[\ud800-\udfff]"), "nul_byte": re.compile("\0")}
+_MARK = "\ufeff"
+#: A line with more values is not read: each becomes an object. Only asked of lines that are long enough.
+_MOST_VALUES, _LONG = 100_000, 2**17  # bytes
+#: So much is taken apart at once: each line of it is an object.
+_PART = 64 * 1024  # bytes
 _LARGEST_EXPONENT = 30  # beyond, a number stays as it is written, which no rule accepts
 
 
@@ -46,16 +53,35 @@ def cut(data: bytes, final: bool) -> int:
 
 def records(data: bytes) -> Iterator[Record]:
     """Yield the lines that are not blank."""
-    start, number = 0, 0
-    for line in data.split(b"\n"):
-        number += 1
-        if b"\0" in line:
-            for nth, (begin, end) in enumerate(_pieces(line)):
-                number += nth > 0
-                yield Record(start + begin, start + end, number, "")
-        elif line and not line.isspace():
-            yield Record(start, start + len(line.rstrip(b"\r")), number, "")
-        start += len(line) + 1
+    start, number = 0, 1
+    for part in slices(data, _PART):
+        for line in part.removesuffix(b"\n").split(b"\n"):
+            if b"\0" in line:
+                for nth, (begin, end) in enumerate(_pieces(line)):
+                    number += nth > 0
+                    if not is_blank(line[begin:end]):
+                        yield Record(start + begin, start + end, number, _too_long(line[begin:end]))
+            elif not is_blank(line):
+                yield Record(start, start + len(line.rstrip(b"\r")), number, _too_long(line))
+            start, number = start + len(line) + 1, number + 1
+
+
+def whole_record(data: bytes, start: int) -> tuple[int, str]:
+    """Return where the line that begins at ``start`` ends, with its line end; there is nothing to be wrong with it."""
+    return data.find(b"\n", start) + 1 or len(data), ""
+
+
+def is_blank(line: bytes) -> bool:
+    """Whether a line holds nothing, but for a byte order mark."""
+    while line.startswith(BYTE_ORDER_MARK):
+        line = line.removeprefix(BYTE_ORDER_MARK)
+    return not line or line.isspace()
+
+
+def _too_long(line: bytes) -> str:
+    """Return the fault of a line that is not read, as that may take many times its size: too many bytes, or too many values."""
+    too_many = len(line) > _LONG and sum(map(line.count, (b",", b"[", b"{"))) > _MOST_VALUES
+    return "record_too_long" if too_many or len(line) > LONGEST_READ else ""
 
 
 def count_lines(data: bytes, carry: bytes = b"") -> tuple[int, bytes]:
@@ -63,27 +89,32 @@ def count_lines(data: bytes, carry: bytes = b"") -> tuple[int, bytes]:
     seen = carry + data
     count = seen.count(b"\n")
     if b"\0" in seen:
-        count += sum(max(0, len(_pieces(line)) - 1) for line in seen.split(b"\n") if b"\0" in line)
+        lines = (line for part in slices(seen, _PART) for line in part.split(b"\n") if b"\0" in line)
+        count += sum(max(0, sum(1 for _ in _pieces(line)) - 1) for line in lines)
     tail = seen[seen.rfind(b"\n") + 1 :]
     text = tail.rstrip(_NOTHING)
     return count, text[-1:] + tail[len(text) :][-_LONGEST_GAP:]
 
 
-def _pieces(line: bytes) -> list[tuple[int, int]]:
-    """Return where the texts between the holes of a line begin and end, without the blanks around them."""
-    borders = [0, *(place for hole in _HOLE.finditer(line) for place in hole.span()), len(line)]
-    found = []
-    for start, end in zip(borders[::2], borders[1::2], strict=True):
+def _pieces(line: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where the texts between the holes of a line begin and end, without the blanks around them."""
+    start = 0
+    for end, next_start in chain((hole.span() for hole in _HOLE.finditer(line)), [(len(line), len(line))]):
         piece = line[start:end]
         if text := piece.strip():
-            start += len(piece) - len(piece.lstrip())
-            found.append((start, start + len(text)))
-    return found
+            begin = start + len(piece) - len(piece.lstrip())
+            yield begin, begin + len(text)
+        start = next_start
 
 
 def tidy(_data: bytes) -> bytes | None:
     """Return None: an object has to be looked at."""
     return None
+
+
+def mentions_header(_data: bytes, _names: Sequence[str]) -> bool:
+    """Return False: there are no headers."""
+    return False
 
 
 def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
@@ -98,7 +129,7 @@ def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
         faults.append("invalid_utf8")
         text = raw.decode(errors="replace")
     try:
-        value = _read(text)
+        value = _read(text.lstrip(_MARK))
     except (ValueError, RecursionError):
         return " ".join([*faults, "invalid_json"]), nothing
     if not isinstance(value, tuple):
@@ -118,9 +149,11 @@ def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def read_object(raw: bytes) -> dict[str, Any] | None:
-    """Return the object that a line holds, or None."""
+    """Return the object that a line holds, or None; also if it is longer than a line that is read."""
+    if _too_long(raw):
+        return None
     try:
-        value = _read(raw.decode())
+        value = _read(raw.decode().lstrip(_MARK))
     except (ValueError, RecursionError):
         return None
     return dict(value) if isinstance(value, tuple) else None

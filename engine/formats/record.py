@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-#: A record of more bytes than this is taken for a fault: an unclosed quote, or no text at all.
+#: A line of more bytes than this is taken for a fault of the whole file: no text at all. No quotes hold more together.
 LONGEST_RECORD = 16 * 2**20
+#: A record of more bytes than this is a reject that nobody reads: reading takes many times its size.
+LONGEST_READ = 4 * 2**20
+
+#: Some programs begin a file with it, and joined files have it inside. At the start of a line it belongs to no value.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+#: The faults that leave nothing to read: no rule says more about such a record.
+UNREADABLE = frozenset(
+    {
+        *("record_too_long", "stray_quote", "unterminated_quote", "too_few_fields", "too_many_fields"),
+        *("header_repeated", "header_differs", "invalid_json", "not_an_object", "duplicate_key"),
+    }
+)
 
 
 class Record(NamedTuple):

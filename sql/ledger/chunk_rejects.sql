@@ -1,4 +1,5 @@
--- A chunk's records in quarantine. Chunks are ranges of lines: they lie between its first line and the next chunk's.
+-- A chunk's records in quarantine from a line on, so many at once. Chunks are ranges of lines: they lie between its first line
+-- and the next chunk's.
 SELECT
     line_no,
     raw_record
@@ -12,3 +13,4 @@ WHERE
         WHERE later.load_id = :load_id AND later.chunk_no > :chunk_no
     ), 9223372036854775807)
 ORDER BY line_no
+LIMIT :most

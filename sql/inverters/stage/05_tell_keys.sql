@@ -5,7 +5,7 @@ SET record_key = raw.inverter_id
 FROM :"raw" AS raw
 WHERE
     rejects.load_id = :load_id
-    AND rejects.line_no >= :first_line
+    AND rejects.line_no BETWEEN :first_line AND :last_line
     AND rejects.line_no - :first_line + 1 = raw.line_in_chunk
     AND raw.inverter_id <> ''
     AND rejects.reasons NOT LIKE '%inverter_id%'

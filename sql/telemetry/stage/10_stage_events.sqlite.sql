@@ -26,5 +26,5 @@ WHERE
     :first_line + line_in_chunk - 1 NOT IN (
         SELECT rejects.line_no
         FROM rejects
-        WHERE rejects.load_id = :load_id AND rejects.line_no >= :first_line
+        WHERE rejects.load_id = :load_id AND rejects.line_no BETWEEN :first_line AND :last_line
     )

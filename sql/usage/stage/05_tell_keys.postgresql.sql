@@ -7,7 +7,7 @@ SET record_key = concat_ws(' ', raw.bill_date::date, raw.bill_id::bigint)
 FROM :"raw" AS raw
 WHERE
     rejects.load_id = :load_id
-    AND rejects.line_no >= :first_line
+    AND rejects.line_no BETWEEN :first_line AND :last_line
     AND rejects.line_no - :first_line + 1 = raw.line_in_chunk
     AND raw.bill_date <> ''
     AND rejects.reasons NOT LIKE '%bill_date_invalid%'

@@ -12,7 +12,7 @@ SET
 FROM :"raw" AS raw
 WHERE
     rejects.load_id = :load_id
-    AND rejects.line_no >= :first_line
+    AND rejects.line_no BETWEEN :first_line AND :last_line
     AND rejects.line_no - :first_line + 1 = raw.line_in_chunk
     AND raw.bill_date <> ''
     AND rejects.reasons NOT LIKE '%bill_date_invalid%'
