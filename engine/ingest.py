@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -328,6 +328,9 @@ def _register(
         tx.run("ledger/add_stream", load_id=load_id, stream=header.stream)
     if header.dataset.partition_by:
         tx.run("ledger/add_sample", load_id=load_id, days="\n".join(_sample_days(delivery, header, scanned)))
+    if scanned.ending:
+        ending = asdict(scanned.ending)
+        tx.insert_rows("load_endings", ("load_id", *ending), [(load_id, *ending.values())])
     tx.insert_rows(
         "load_chunks",
         ("load_id", "chunk_no", "byte_start", "byte_end", "first_line", "sha256"),

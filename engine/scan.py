@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dbsvc.engine.database import Row
 from dbsvc.engine.datasets import Header
 from dbsvc.engine.delivery import Delivery
+from dbsvc.engine.ending import Ending, find_ending
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.formats.record import LONGEST_RECORD
 
@@ -70,6 +71,8 @@ class Scan:
     waiting: int
     #: the newest load of this name, if the file does not begin with it any more
     replaced: Row | None
+    #: how a file ends that is delivered whole, and lacks its last line end
+    ending: Ending | None = None
 
 
 def scan(
@@ -133,7 +136,11 @@ def scan(
     if checkpoint and blank:  # nothing that needs a load of its own
         return Scan(checkpoint["sha256"], [], 0, checkpoint, begin, unfinished, waiting, replaced)
     reached = Position.at(delivery, done, line, digest)
-    return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, reached, unfinished, waiting, replaced)
+    ending = None
+    if not header.dataset.grows and delivery.read(delivery.size - 1, 1) != b"\n":
+        parts = ((c.first_line, delivery.read(c.byte_start, c.byte_end - c.byte_start)) for c in chunks[-2:])
+        ending = find_ending(header, parts)
+    return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, reached, unfinished, waiting, replaced, ending)
 
 
 def _find_checkpoints(

@@ -32,6 +32,7 @@ MIGRATIONS = [
     "0011_redeliveries",
     "0012_samples",
     "0013_fx_unavailable",
+    "0014_cut_off_files",
 ]
 TABLES = {
     "bills",
@@ -39,6 +40,7 @@ TABLES = {
     "currencies",
     "datasets",
     "load_chunks",
+    "load_endings",
     "load_samples",
     "load_sequence",
     "load_streams",
