@@ -228,4 +228,4 @@ def _is_blank(line: bytes) -> bool:
     rest = line.strip(b" \t\r")
     if not rest or rest[0] not in (0xC2, 0xEF):
         return not rest
-    return not rest.decode(errors="replace").lstrip("\ufeff").strip(_BLANKS)
+    return not line.decode(errors="replace").lstrip("\ufeff").strip(_BLANKS)
