@@ -14,6 +14,9 @@ from dbsvc.cli import output
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
+    from dbsvc.engine.ingest import Retried
+
+_HELD = 65
 
 loads = typer.Typer(help="The ledger: every delivery, how far it got, where its records went.", invoke_without_command=True)
 rejects = typer.Typer(help="The quarantine: records that broke their contract.", invoke_without_command=True)
@@ -173,12 +176,31 @@ def retry_rejects(
         chosen = [one for one in ingest.find_retryable(db) if load_id in (0, one)]
         retried = output.interruptible(db, lambda: [ingest.retry(db, one, settings) for one in chosen])
     if output.results_are_json():
-        output.objects({"tried": one.tried, "passed": one.passed, **_plain(one.load)} for one in retried)
+        output.objects(
+            {"tried": one.tried, "passed": one.passed, "findings": one.findings, **_plain(one.load)} for one in retried
+        )
     elif retried:
         rows = [{**one.load, "retried": f"{one.passed:,} of {one.tried:,} pass"} for one in retried]
         output.table("", rows, ["load_id", "status", "retried", "source"])
     else:
         output.say("There is nothing to retry.")
+    for one in retried:
+        _tell_findings(one)
+    if any(one.findings for one in retried):
+        raise typer.Exit(_HELD)
+
+
+def _tell_findings(retried: Retried) -> None:
+    """Say why records that pass were not published."""
+    load_id = retried.load["load_id"]
+    for finding in retried.findings:
+        if retried.load["status"] == "held":
+            output.say(f"Load {load_id} is held still: {finding}. `dbsvc loads release {load_id}` or `discard {load_id}`.")
+        else:
+            output.say(
+                f"Load {load_id}: the records that pass stay in quarantine, for with them {finding}. They are in order? "
+                f"`dbsvc rejects export {load_id}`, and ingest that as a file, which can be released."
+            )
 
 
 def status() -> None:

@@ -95,6 +95,17 @@ class Retried:
     load: Row
     tried: int
     passed: int
+    #: what the audits found in those that would have passed: then nothing of them was published
+    findings: tuple[str, ...] = ()
+
+
+class _UnsoundError(Exception):
+    """Audits found something in what a retry would publish: it is taken back."""
+
+    def __init__(self, tried: int, findings: Iterable[str]) -> None:
+        super().__init__("\n".join(findings))
+        self.tried = tried
+        self.findings = tuple(findings)
 
 
 @dataclass(frozen=True)
@@ -243,9 +254,14 @@ def find_retryable(db: Database) -> list[int]:
 def retry(db: Database, load_id: int, settings: Settings) -> Retried:
     """Judge a load's rejects again, by today's rules and reference data, and publish those that pass.
 
-    A held load is audited again with them, and published when nothing is found any more. Raises InputError if there is none.
+    A held load is audited again with them, and published when nothing is found any more. A published one is audited with them
+    as well: if that finds what was not found before, they stay where they are. Raises InputError if there is none.
     """
-    retried = db.run_transaction(lambda tx: _retry(tx, load_id, settings))
+    try:
+        retried = db.run_transaction(lambda tx: _retry(tx, load_id, settings))
+    except _UnsoundError as unsound:
+        with db.snapshot() as tx:
+            retried = Retried(find_load(tx, load_id), unsound.tried, 0, unsound.findings)
     event("retried", load_id=load_id, tried=retried.tried, passed=retried.passed, status=retried.load["status"])
     return retried
 
@@ -500,20 +516,26 @@ def _audit(tx: Transaction, load: Row, settings: Settings) -> Row:
         return load
     tx.run("ledger/count_read", load_id=load_id)
     _measure(tx, load)
-    findings = []
-    if not load["released"]:
-        limits = {
-            "max_rejected_share": settings.max_rejected_share,
-            "small_file": SMALL_FILE,
-            "total_factor": settings.total_factor,
-            "total_min_loads": settings.total_min_loads,
-        }
-        for folder in ("audit", f"{load['dataset']}/audit"):
-            for _, result in tx.run_phase(folder, load_id=load_id, staged=staging_table(load), **limits):
-                findings += [row["finding"] for row in result.rows]
+    findings = [] if load["released"] else _run_audits(tx, load, settings)
     if findings:
-        tx.run("ledger/hold_load", load_id=load_id, held_because="\n".join(findings))
+        tx.run("ledger/hold_load", load_id=load_id, held_because="\n".join(finding for _, finding in findings))
     return find_load(tx, load_id)
+
+
+def _run_audits(tx: Transaction, load: Row, settings: Settings) -> list[tuple[str, str]]:
+    """Return what audits find, each with the audit's name. Those of the dataset are not asked of a load that was released."""
+    limits = {
+        "max_rejected_share": settings.max_rejected_share,
+        "small_file": SMALL_FILE,
+        "total_factor": settings.total_factor,
+        "total_min_loads": settings.total_min_loads,
+    }
+    return [
+        (audit.name, row["finding"])
+        for folder in ("audit", *(() if load["released"] else (f"{load['dataset']}/audit",)))
+        for audit, result in tx.run_phase(folder, load_id=load["load_id"], staged=staging_table(load), **limits)
+        for row in result.rows
+    ]
 
 
 def _publish(tx: Transaction, load: Row) -> tuple[Row, bool]:
@@ -574,13 +596,18 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
         return Retried(find_load(tx, load_id), tried, passed)
     published = load["status"] == "published"
+    known: set[str] = set()
     if published:
         _run(tx, load, "merge/open")
+        known = {name for name, _ in _run_audits(tx, load, settings)}
     for chunk in tx.run("ledger/chunks_with_rejects", load_id=load_id).rows:
         tried += chunk["rejected"]
         passed += _retry_chunk(tx, load, chunk, header)
     if published and passed:
         _measure(tx, load)
+        # what was found without the retried records as well was decided when the load was published
+        if findings := [finding for name, finding in _run_audits(tx, load, settings) if name not in known]:
+            raise _UnsoundError(tried, findings)
         rules = tx.statements.fingerprint(load["dataset"])
         tx.run("ledger/publish_more", load_id=load_id, passed=passed, rules=rules, **_merge(tx, load))
     if published:
@@ -588,8 +615,9 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
         _run(tx, load, "merge/close")
     elif passed:
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
-        if _audit(tx, load, settings)["status"] == "staged":
-            _publish(tx, load)
+        if (audited := _audit(tx, load, settings))["status"] == "held":
+            return Retried(audited, tried, passed, tuple(audited["held_because"].splitlines()))
+        _publish(tx, load)
     return Retried(find_load(tx, load_id), tried, passed)
 
 

@@ -358,3 +358,31 @@ def test_the_schema_goes_back_and_forth_with_redeliveries(db: Database, tmp_path
     assert after == before
     assert harm(db) == {}
     assert numbers(load(db, first)) == (3, "published", True)
+
+
+def test_retried_records_are_audited(db: Database, url: str, tmp_path: Path) -> None:
+    """What passes now was written in cents: it stays in quarantine, and nothing is half done; the next load's passes."""
+    for n in range(5):
+        load(db, write(tmp_path / f"{n}.csv", usage_csv([("2021-10-01", n, "USD", "A", 100, 0)])))
+    cents = [("2021-10-01", 10, "USD", "A", 100, 0), ("2021-10-01", 11, "XXX", "A", 5000, 0)]
+    load(db, write(tmp_path / "cents.csv", usage_csv(cents)))
+    load(db, write(tmp_path / "good.csv", usage_csv([(*row[:1], row[1] + 10, *row[2:4], 90, 0) for row in cents])))
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO currencies (code) VALUES ('XXX')")
+
+    def everything() -> list[object]:
+        columns = "load_id, status, control_total, read, inserted, rejected, out_of_turn"
+        quarantine = query(db, "SELECT load_id, line_no, reasons, record_key FROM rejects")
+        return [bills(db), history(db), query(db, f"SELECT {columns} FROM loads ORDER BY load_id"), quarantine]
+
+    before = everything()
+    retried = retry(db, 6, Settings())
+    finding = "the total is 5100, the median of the recent loads 100: more than 10 times apart"
+    assert (retried.tried, retried.passed, retried.findings) == (1, 0, (finding,))
+    assert everything() == before
+    code, printed, _ = run(url, "rejects", "retry")
+    assert code == 65
+    assert f"Load 6: the records that pass stay in quarantine, for with them {finding}." in printed
+    assert query(db, "SELECT bill_id FROM bills WHERE currency = 'XXX'") == [(21,)]
+    assert query(db, "SELECT load_id FROM rejects") == [(6,)]
+    assert harm(db) == {}
