@@ -877,7 +877,7 @@ def test_events_of_an_inverter_that_comes_later(solar: Database, calm: Database,
             events(range(10)),
             event(10, inverter_id="ix"),
             b"no json\n",
-            event(12, inverter_id="ix", ac_power=-1),
+            event(12, inverter_id="ix", ac_power=-9000),
             events(range(13, 20), inverter_id="ix", status="☀"),
             event(20, inverter_id="iy"),
             events(range(21, 40)),
@@ -1053,7 +1053,7 @@ def test_records_of_any_shape_are_judged_again(db: Database, tmp_path: Path) -> 
         b"too,few\r\r\n",
         b'"x,1,XXX,2021-10-31,5,1\r\r\n',
         *(b"E,1,USD,2021-10-31,%d,1\r\r\n" % number for number in range(10, 20)),
-        b'"last",1,XXX,2021-10-31,6,1',
+        b'"last",1,XXX,2021-10-31,6,1\r\r\n',
     ]
     file = write(tmp_path / "u.csv", b"\xef\xbb\xbf" + b"".join(lines))
     outcome = load(db, file, chunk_bytes=60, max_rejected_share=1)
