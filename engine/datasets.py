@@ -53,6 +53,7 @@ class Dataset:
             "history": f"{self.table}_history",
             "key": list(self.key),
             "key_text": quote(list(self.key)),
+            "key_names": " and ".join(self.key),
             "columns": columns,
             # within one key all values of a key column are equal, so it has no say
             "precedence": self.precedence or self.key[0],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -50,6 +50,9 @@ _BATCH = 2**15
 
 #: The columns of a received record before its fields, when it is not simply the next one and sound.
 _NUMBERED = ("line_in_chunk", "fault")
+
+#: Given a chunk and lines of it: the records that begin there.
+FindRecords = Callable[[Row, Collection[int]], Mapping[int, bytes]]
 
 #: Called with the records staged so far in this load, by whoever, and an estimate of all there are.
 Progress = Callable[[int, int], None]
@@ -197,7 +200,8 @@ def ingest(
             event("audited", load_id=load["load_id"], status=load["status"], held_because=load["held_because"])
         if load["status"] == "staged":
             with _timed(seconds, "publish"):
-                load = publish(db, load)
+                read = partial(_read_records, delivery=delivery, header=header)
+                load = publish(db, load, max_contradicting_share=settings.max_contradicting_share, find_records=read)
     outcome.load = load
     return outcome
 
@@ -221,9 +225,13 @@ def ingest_all(
         yield outcome
 
 
-def publish(db: Database, load: Row) -> Row:
-    """Publish a staged load in one transaction. Returns the ledger's row: unchanged if somebody else was faster."""
-    load, ours = db.run_transaction(lambda tx: _publish(tx, load))
+def publish(db: Database, load: Row, *, max_contradicting_share: float = 1.0, find_records: FindRecords | None = None) -> Row:
+    """Publish a staged load in one transaction. Returns the ledger's row: unchanged if somebody else was faster.
+
+    It is ``held`` if a larger share of its records than that contradict another record of the file, and ``staging`` if records
+    of it turn out to be rejects, which are then audited; ``find_records`` reads them from the file.
+    """
+    load, ours = db.run_transaction(lambda tx: _publish(tx, load, max_contradicting_share, find_records))
     if ours:
         event("published", load_id=load["load_id"], read=load["read"], **{bucket: load[bucket] for bucket in BUCKETS})
     return load
@@ -424,12 +432,7 @@ def _stage_chunk(tx: Transaction, load: Row, delivery: Delivery, header: Header)
 def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, header: Header) -> dict[str, Any]:
     load_id = load["load_id"]
     started = time.perf_counter()
-    data = delivery.read(chunk["byte_start"], chunk["byte_end"] - chunk["byte_start"])
-    if hashlib.sha256(data).hexdigest() != chunk["sha256"]:
-        raise InputError(
-            f"{delivery.source} changed while load {load_id} was reading it; nothing of it was published. "
-            "Run the same command again to load it as it is now."
-        )
+    data = _read_chunk(chunk, delivery)
     place = {"load_id": load_id, "chunk_no": chunk["chunk_no"], "first_line": chunk["first_line"]}
     tx.run("ledger/clear_chunk_rejects", **place)
     read, others = passed, others = _stage_plain(tx, load, chunk, header, data)
@@ -441,6 +444,16 @@ def _stage_claimed(tx: Transaction, load: Row, chunk: Row, delivery: Delivery, h
     tx.run("ledger/finish_chunk", load_id=load_id, chunk_no=chunk["chunk_no"], **counts)
     seconds = round(time.perf_counter() - started, 3)
     return {"chunk_no": chunk["chunk_no"], "read": read, "rejected": read - passed, "seconds": seconds}
+
+
+def _read_chunk(chunk: Row, delivery: Delivery) -> bytes:
+    data = delivery.read(chunk["byte_start"], chunk["byte_end"] - chunk["byte_start"])
+    if hashlib.sha256(data).hexdigest() != chunk["sha256"]:
+        raise InputError(
+            f"{delivery.source} changed while load {chunk['load_id']} was reading it; nothing of it was published. "
+            "Run the same command again to load it as it is now."
+        )
+    return data
 
 
 def _stage_plain(tx: Transaction, load: Row, chunk: Row, header: Header, data: bytes) -> tuple[int, list[Run]]:
@@ -526,6 +539,7 @@ def _run_audits(tx: Transaction, load: Row, settings: Settings) -> list[tuple[st
     """Return what audits find, each with the audit's name. Those of the dataset are not asked of a load that was released."""
     limits = {
         "max_rejected_share": settings.max_rejected_share,
+        "max_contradicting_share": settings.max_contradicting_share,
         "small_file": SMALL_FILE,
         "total_factor": settings.total_factor,
         "total_min_loads": settings.total_min_loads,
@@ -538,7 +552,9 @@ def _run_audits(tx: Transaction, load: Row, settings: Settings) -> list[tuple[st
     ]
 
 
-def _publish(tx: Transaction, load: Row) -> tuple[Row, bool]:
+def _publish(
+    tx: Transaction, load: Row, max_contradicting_share: float = 1.0, find_records: FindRecords | None = None
+) -> tuple[Row, bool]:
     load_id = load["load_id"]
     tx.run("ledger/lock_dataset", dataset=load["dataset"])
     load = find_load(tx, load_id, "ledger/lock_load")
@@ -547,16 +563,37 @@ def _publish(tx: Transaction, load: Row) -> tuple[Row, bool]:
     if _forget_lost(tx, load):
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
         return find_load(tx, load_id), False
-    tx.run("ledger/publish_load", load_id=load_id, **_merge(tx, load))
+    if strangers := _find_strangers(tx, load):
+        if find_records:
+            _quarantine_strangers(tx, load, strangers, find_records)
+        tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
+        return find_load(tx, load_id), False
+    try:
+        with tx.transaction():
+            merged = _merge(tx, load, 1.0 if load["released"] else max_contradicting_share)
+    except _ContradictionsError as found:
+        tx.run("ledger/hold_load", load_id=load_id, held_because=str(found))
+        return find_load(tx, load_id), False
+    tx.run("ledger/publish_load", load_id=load_id, **merged)
     _run(tx, load, "merge/settle")
     _run(tx, load, "merge/close")
     return find_load(tx, load_id), True
 
 
-def _merge(tx: Transaction, load: Row) -> dict[str, int]:
+class _ContradictionsError(Exception):
+    """Too many records of a file contradict each other: what was done to publish it is taken back."""
+
+
+def _merge(tx: Transaction, load: Row, max_contradicting_share: float = 1.0) -> dict[str, int]:
     """Make the staged records public, with all that is derived from them; returns how many went into each bucket."""
     exchanged = _exchange(tx, load)
-    counts = _run(tx, load, "merge/repeats")
+    _run(tx, load, "merge/repeats")
+    contradictions = tx.run_phase(
+        "merge/contradictions", **_parameters(tx, load), max_contradicting_share=max_contradicting_share
+    )
+    if findings := [row["finding"] for _, result in contradictions for row in result.rows]:
+        raise _ContradictionsError("\n".join(findings))
+    counts = _run(tx, load, "merge/dedupe")
     if exchanged is None:  # a key stood there twice, which none does now
         exchanged = _run(tx, load, "merge/exchange")
     counts += exchanged
@@ -576,6 +613,37 @@ def _exchange(tx: Transaction, load: Row) -> Counter[str] | None:
             return _run(tx, load, "merge/exchange")
     except IntegrityError:
         return None
+
+
+def _find_strangers(tx: Transaction, load: Row) -> dict[int, str]:
+    """Return the lines of staged records that carry the identity of somebody else's, with the reason to reject each."""
+    found = tx.run_phase(f"{load['dataset']}/identity", staged=staging_table(load), load_id=load["load_id"])
+    return {row["line_no"]: row["reasons"] for _, result in found for row in result.rows}
+
+
+def _quarantine_strangers(tx: Transaction, load: Row, strangers: Mapping[int, str], find_records: FindRecords) -> None:
+    for chunk in tx.run("ledger/staged_chunks", load_id=load["load_id"]).rows:
+        lines = range(chunk["first_line"], chunk["next_first_line"])
+        if found := {line: reasons for line, reasons in strangers.items() if line in lines}:
+            _quarantine_staged(tx, load, found, find_records(chunk, found.keys()))
+            counts = {"staged": chunk["staged"] - len(found), "rejected": chunk["rejected"] + len(found)}
+            tx.run("ledger/finish_chunk", load_id=load["load_id"], chunk_no=chunk["chunk_no"], read=chunk["read"], **counts)
+
+
+def _quarantine_staged(tx: Transaction, load: Row, found: Mapping[int, str], raw: Mapping[int, bytes]) -> None:
+    """Move staged records to the quarantine."""
+    load_id = load["load_id"]
+    tx.insert_rows(
+        "rejects",
+        ("load_id", "line_no", "reasons", "raw_record"),
+        ((load_id, line, reasons, raw[line]) for line, reasons in sorted(found.items())),
+    )
+    tx.run("ledger/delete_rejected", load_id=load_id, staged=staging_table(load), first_line=min(found), last_line=max(found))
+
+
+def _read_records(chunk: Row, lines: Collection[int], *, delivery: Delivery, header: Header) -> dict[int, bytes]:
+    """Read the records that begin on these lines of a chunk."""
+    return dict(raw_records(header.dataset.format, [(chunk["first_line"], _read_chunk(chunk, delivery))], lines))
 
 
 def _measure(tx: Transaction, load: Row) -> None:
@@ -630,6 +698,10 @@ def _retry_chunk(tx: Transaction, load: Row, chunk: Row, header: Header) -> int:
         next_line = runs[-1][0] + 1
         tx.run("ledger/clear_rejects", load_id=load["load_id"], first_line=runs[0][0], last_line=runs[-1][0])
         passed += _judge_and_stage(tx, load, header, runs)[1]
+        raw = dict(runs)
+        if strangers := {line: reasons for line, reasons in _find_strangers(tx, load).items() if line in raw}:
+            _quarantine_staged(tx, load, strangers, raw)
+            passed -= len(strangers)
     counts = {"read": chunk["read"], "staged": chunk["staged"] + passed, "rejected": chunk["rejected"] - passed}
     tx.run("ledger/finish_chunk", load_id=load["load_id"], chunk_no=chunk["chunk_no"], **counts)
     return passed
@@ -675,12 +747,9 @@ def _forget_lost(tx: Transaction, load: Row) -> bool:
 
 def _run(tx: Transaction, load: Row, phase: str, **more: Any) -> Counter[str]:
     """Run a phase for a load, logging each statement; returns the records that they count into buckets."""
-    dataset = find_dataset(tx.statements, load["dataset"])
-    tables = {"staged": staging_table(load), "raw": _raw(load)}
-    parameters = {"load_id": load["load_id"], **tables, **dataset.merge_parameters(), **more}
     counts = Counter[str]()
     started = time.perf_counter()
-    for statement, result in tx.run_phase(phase, **parameters):
+    for statement, result in tx.run_phase(phase, **_parameters(tx, load), **more):
         if bucket := statement.header.get("count"):
             counts[bucket] += result.count
         for row in result.rows:
@@ -696,6 +765,13 @@ def _run(tx: Transaction, load: Row, phase: str, **more: Any) -> Counter[str]:
         )
         started = ended
     return counts
+
+
+def _parameters(tx: Transaction, load: Row) -> dict[str, Any]:
+    """Return what the phases of a load are given."""
+    dataset = find_dataset(tx.statements, load["dataset"])
+    tables = {"staged": staging_table(load), "raw": _raw(load)}
+    return {"load_id": load["load_id"], **tables, **dataset.merge_parameters()}
 
 
 def _raw(load: Row) -> str:

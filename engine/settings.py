@@ -25,6 +25,8 @@ class Settings:
     database_url: str = field(default="sqlite:///var/data.db", repr=False)
     #: share of rejected records (0 to 1) above which a load is held
     max_rejected_share: float = 0.05
+    #: share of records (0 to 1) that contradict another record of their file, above which a load is held
+    max_contradicting_share: float = 0.05
     #: a load is held when its total is this many times above or below the median of the recent loads
     total_factor: int = 10
     #: ... of which there must be at least so many
@@ -245,6 +247,7 @@ _API_URL = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[^?#\s]*
 _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "database_url": ("DATABASE_URL", _text),
     "max_rejected_share": ("DBSVC_MAX_REJECTED_SHARE", _share),
+    "max_contradicting_share": ("DBSVC_MAX_CONTRADICTING_SHARE", _share),
     "total_factor": ("DBSVC_TOTAL_FACTOR", _positive),
     "total_min_loads": ("DBSVC_TOTAL_MIN_LOADS", _positive),
     "chunk_bytes": ("DBSVC_CHUNK_BYTES", _positive),

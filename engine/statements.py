@@ -45,6 +45,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
         *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),
         *("count_read", "add_to_total", "hold_load", "release_load", "publish_load", "discard_load"),
         *("brought_keys", "waiting_rejects"),
+        *("staged_chunks", "delete_rejected"),
         *("list_loads", "open_loads", "show_load", "count_reasons", "list_rejects", "export_rejects"),
     ),
 }
@@ -57,18 +58,20 @@ PHASES: Mapping[str, frozenset[str]] = {
     "measure": frozenset({"staged", "load_id"}),
     "split": frozenset({"load_id", "staged", "records", "month_records"}),
     "plain": frozenset({"table", "columns", "rows"}),
+    "identity": frozenset({"staged", "load_id"}),
 }
-#: Those that a dataset may do without: what nobody measures, splits by months, or stages as it is.
-OPTIONAL = ("measure", "split", "plain")
+#: Those that a dataset may do without: what nobody measures, splits by months, stages as it is, or asks whose it is.
+OPTIONAL = ("measure", "split", "plain", "identity")
 
 #: The phases that all datasets share, in the order they run; ``merge`` is how the last delivery wins and the loser is kept, and
 #: ``merge/exchange`` the short way there for what has no row to compare with.
-MERGE = ("open", "exchange", "repeats", "publish", "finish", "settle", "close")
+MERGE = ("open", "exchange", "repeats", "contradictions", "dedupe", "publish", "finish", "settle", "close")
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.
 MERGED: frozenset[str] = frozenset(
     {
         *("staged", "load_id", "dataset", "table", "history", "key", "key_text", "columns", "precedence", "partition_by"),
+        "key_names",
         *("staged_columns", "staged_values", "stored_values", "assignments"),
         *("staged_key", "stored_key", "past_key", "newest_key"),
     }
@@ -82,7 +85,12 @@ CHECK: frozenset[str] = frozenset({"since", "today"})
 CHECK_HEADER = ("title", "severity", "do", "runbook")
 
 #: The audits of every load, and the parameters they may use.
-AUDIT: frozenset[str] = frozenset({"load_id", "staged", "max_rejected_share", "small_file", "total_factor", "total_min_loads"})
+AUDIT: frozenset[str] = frozenset(
+    {
+        *("load_id", "staged", "max_rejected_share", "small_file", "total_factor", "total_min_loads"),
+        "max_contradicting_share",
+    }
+)
 
 _TOKEN = re.compile(
     r"""(?P<skip>'(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | ::)
@@ -239,6 +247,7 @@ class Statements:
         for name in sorted(used - self._by_name.keys()):
             raise StatementError(f"{self.root}/{name}.sql:1: the engine needs this statement for {self._family[0]}")
         phases = {f"merge/{phase}": MERGED for phase in MERGE}
+        phases["merge/contradictions"] = MERGED | {"max_contradicting_share"}
         phases |= {f"{dataset}/{phase}": allowed for dataset in self.datasets for phase, allowed in PHASES.items()}
         phases |= {folder: MERGED for dataset in self.datasets for folder in self.derivations(dataset)}
         phases["fx/store"] = STORE_RATES

@@ -3,4 +3,5 @@ SELECT
     bucket,
     count(*) AS records
 FROM repeats
+WHERE bucket IS NOT NULL
 GROUP BY bucket
