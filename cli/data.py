@@ -36,6 +36,9 @@ def open_database() -> Iterator[Database]:
         yield db
 
 
+_MOST_PAST = 10  # records that are not current are shown of a load
+
+
 @loads.callback()
 def _loads(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
@@ -53,19 +56,23 @@ def list_loads(limit: Most = 20) -> None:
 @loads.command("show")
 def show_load(load_id: LoadId) -> None:
     """Show one load: its state, its buckets, why it is held, which rules its rejects broke."""
-    from dbsvc.engine.ingest import find_load
+    from dbsvc.engine.ingest import find_load, find_past
 
     with open_database() as db, db.snapshot() as tx:
         load = _plain(find_load(tx, load_id))
+        past = find_past(tx, load, _MOST_PAST)
         chunks = tx.run("ledger/count_chunks", load_id=load_id).rows[0]
         reasons = tx.run("ledger/count_reasons", load_id=load_id).rows
     load |= {"chunks": chunks["chunks"], "staged_chunks": chunks["staged_chunks"]}
     if output.results_are_json():
-        output.objects([{**load, "reasons": reasons}])
+        output.objects([{**load, "reasons": reasons, "past": past}])
         return
     output.table("", [{"field": name, "value": value} for name, value in load.items()], ["field", "value"])
     if reasons:
         output.table("rejected because", reasons, ["records", "reasons"])
+    if past:
+        first = f"the first {_MOST_PAST} " if len(past) == _MOST_PAST else ""
+        output.table(f"{first}records that are not current: which load has replaced them", past, list(past[0]))
     output.say(_NEXT[load["status"]].format(load_id=load_id, source=load["source"]))
 
 

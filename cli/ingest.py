@@ -235,6 +235,14 @@ def _conclude(
 
 def _closing_hints(reports: list[dict[str, Any]]) -> list[str]:
     hints = []
+    superseded = [report for report in reports if report["outcome"] == "published" and report["superseded"]]
+    if superseded:
+        records = sum(report["superseded"] for report in superseded)
+        were = "record was" if records == 1 else "records were"
+        hints.append(
+            f"{records:,} {were} superseded by a later line of the file, or by a later load, with the same key and other "
+            f"values: `dbsvc loads show {superseded[0]['load_id']}` says which."
+        )
     rejected = [report for report in reports if report["outcome"] == "published" and report["rejected"]]
     if rejected:
         records = sum(report["rejected"] for report in rejected)

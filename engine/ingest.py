@@ -281,6 +281,12 @@ def find_load(tx: Transaction, load_id: int, statement: str = "ledger/show_load"
     raise InputError(f"There is no load {load_id}. `dbsvc loads` lists them.")
 
 
+def find_past(tx: Transaction, load: Row, most: int) -> list[Row]:
+    """Return the first records of a load that are not current: ``line_no``, their key, ``replaced_by_load_id``."""
+    names = find_dataset(tx.statements, load["dataset"]).merge_parameters()
+    return tx.run("ledger/past_records", key=names["key"], history=names["history"], load_id=load["load_id"], most=most).rows
+
+
 def staging_table(load: Row) -> str:
     """Return the name of a load's staging area."""
     return f"staged_{load['dataset']}_{load['load_id']}"
@@ -749,7 +755,7 @@ def _run(tx: Transaction, load: Row, phase: str, **more: Any) -> Counter[str]:
     """Run a phase for a load, logging each statement; returns the records that they count into buckets."""
     counts = Counter[str]()
     started = time.perf_counter()
-    for statement, result in tx.run_phase(phase, **_parameters(tx, load), **more):
+    for statement, result in tx.run_phase(phase, **_parameters(tx, load) | more):
         if bucket := statement.header.get("count"):
             counts[bucket] += result.count
         for row in result.rows:

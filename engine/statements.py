@@ -45,7 +45,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
         *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),
         *("count_read", "add_to_total", "hold_load", "release_load", "publish_load", "discard_load"),
         *("brought_keys", "waiting_rejects"),
-        *("staged_chunks", "delete_rejected"),
+        *("staged_chunks", "delete_rejected", "past_records"),
         *("list_loads", "open_loads", "show_load", "count_reasons", "list_rejects", "export_rejects"),
     ),
 }

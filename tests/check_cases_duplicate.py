@@ -45,7 +45,41 @@ def _deliver_with_repeats(db: Database, usual: Sequence[int], records: int, dupl
     _deliver_on(db, "2021-10-24 00:00:00", ("odd.csv", _with_repeats(made, records, duplicate, superseded)))
 
 
+def _replace_version_of(db: Database, inverter: str) -> None:
+    """The events of A have each replaced one of this inverter, as it could be before ids were questioned."""
+    columns = "event_id, plant_id, event_time, ac_power, ac_power_unit, line_no"
+    execute(
+        db,
+        f"INSERT INTO inverter_telemetry_raw_history ({columns}, inverter_id, load_id, replaced_by_load_id) "
+        f"SELECT {columns}, '{inverter}', 1, load_id FROM inverter_telemetry_raw",
+    )
+
+
 CASES = {
+    "event_ids_shared": Case(
+        trips=[
+            lambda db: register_inverters(db, "A", "B"),
+            lambda db: send(db, ("A", "2025-04-01 06:00:00")),
+            lambda db: _replace_version_of(db, "B"),
+        ],
+        nearly=[
+            lambda db: register_inverters(db, "A", "B"),
+            lambda db: send(db, ("A", "2025-04-01 06:00:00")),
+            lambda db: _replace_version_of(db, "A"),
+        ],
+        since=datetime.date(2025, 4, 1),
+        expected=[{"event_id": "e001", "replaced_inverter_id": "B", "inverter_id": "A", "load_id": "3"}],
+    ),
+    "records_contradict": Case(
+        trips=[lambda db: deliver(db, _with_repeats("A", 59, 0, 3))],
+        nearly=[
+            lambda db: deliver(db, _with_repeats("A", 60, 0, 3)),
+            lambda db: deliver(db, _with_repeats("B", 20, 0, 2)),
+            lambda db: deliver(db, _with_repeats("C", 20, 0, 9)),
+            lambda db: execute(db, "UPDATE loads SET released = TRUE WHERE load_id = 3"),
+        ],
+        expected=[{"load_id": "1", "read": "59", "superseded": "3"}],
+    ),
     "bill_ids_on_several_dates": Case(
         # one of two ids
         trips=[

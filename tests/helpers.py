@@ -43,10 +43,11 @@ def load(
     progress: Progress = lambda done, total: None,
     **settings: Any,
 ) -> Outcome:
-    """What ``dbsvc ingest`` does with one file."""
+    """What ``dbsvc ingest`` does with one file; but a file that contradicts itself is held only if the settings say so."""
+    chosen = replace(Settings(), **{"max_contradicting_share": 1.0, **settings})
     with Delivery(str(source)) as delivery:
         header = read_header(delivery, load_datasets(db.statements))
-        return ingest(db, delivery, header, replace(Settings(), **settings), jobs=jobs, progress=progress)
+        return ingest(db, delivery, header, chosen, jobs=jobs, progress=progress)
 
 
 def register(db: Database, source: Path, *, chunk_bytes: int = Settings.chunk_bytes) -> Row:

@@ -1,5 +1,5 @@
--- An event that is sent again belongs to the inverter that it belonged to before. An id that comes from another inverter is no new
--- version of the event: inverters that count their events by themselves would overwrite each other. The id is whose event is
+-- An event that is sent again belongs to the inverter that it belonged to before. An id that comes from another inverter is no
+-- new version of the event: inverters that count their events by themselves would overwrite each other. The id is whose event is
 -- stored; if none is, whose event stands first in the file.
 WITH shared AS (
     SELECT event_id
