@@ -71,8 +71,7 @@ def show_load(load_id: LoadId) -> None:
     if reasons:
         output.table("rejected because", reasons, ["records", "reasons"])
     if past:
-        first = f"the first {_MOST_PAST} " if len(past) == _MOST_PAST else ""
-        output.table(f"{first}records that are not current: which load has replaced them", past, list(past[0]))
+        output.table("not current" + (f", the first {_MOST_PAST}" if len(past) == _MOST_PAST else ""), past, list(past[0]))
     output.say(_NEXT[load["status"]].format(load_id=load_id, source=load["source"]))
 
 

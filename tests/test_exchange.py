@@ -242,7 +242,7 @@ def test_repeats_are_found_before_months_are_exchanged(pg: Database, tmp_path: P
 def test_a_load_staged_by_months_ends_without_a_trace(pg: Database, tmp_path: Path, end: Callable[..., Any]) -> None:
     path = write(tmp_path / "usage.csv", usage_csv([bill("2021-10-01", 1), bill("2021-11-01", 2)]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "publish", lambda db, row: {**row, "status": "left"})
+        patch.setattr(ingest, "publish", lambda db, row, **_: {**row, "status": "left"})
         load(pg, path, **BY_MONTH)
     staged = "SELECT count(*) FROM pg_class WHERE relname LIKE 'staged%' AND relkind IN ('r', 'p')"
     assert query(pg, staged) == [(4,)]

@@ -258,7 +258,7 @@ def test_a_redelivery_is_resumed_held_and_discarded_like_any_load(db: Database, 
     load(db, first)
     load(db, second)
 
-    def die(*_arguments: object) -> None:
+    def die(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
     for function in ("_stage", "publish"):

@@ -1096,7 +1096,7 @@ def test_a_retry_killed_before_it_publishes(solar: Database, tmp_path: Path, mon
     run(solar, write(tmp_path / "t.jsonl", events(range(120), inverter_id="ix")), chunk_bytes=4000)
     know(solar, "ix")
 
-    def die(*_arguments: Any) -> Row:
+    def die(*_arguments: Any, **_options: Any) -> Row:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
