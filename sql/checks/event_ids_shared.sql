@@ -3,8 +3,8 @@
 -- dataset: telemetry
 -- do: Have each inverter send ids of its own, such as the inverter's id before its count; then deliver these days again
 -- runbook: event_ids_shared
--- An event was replaced by one of another inverter: both count their events by themselves. Today the second one is a reject; these
--- came before it was, and the first inverter's reading is gone from the tables (the history has it).
+-- An event was replaced by one of another inverter: both count their events by themselves. Today the second one is a reject;
+-- these came before it was, and the first inverter's reading is gone from the tables (the history has it).
 SELECT
     past.event_id,
     past.inverter_id AS replaced_inverter_id,
