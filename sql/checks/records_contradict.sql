@@ -6,7 +6,8 @@
 -- :min_records = 3: and with at least so many of them
 -- :loads = 100: among so many of the newest loads
 -- A share of a load's records lost against others with the same key and other values: several lines a bill, say, of which the
--- last one counts and the others do not. Today such a load is held; these were published before it was, and nobody has released them.
+-- last one counts and the others do not. Today such a load is held; these were published before it was, and
+-- nobody has released them.
 SELECT
     load_id,
     dataset,
