@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from dbsvc.cli import output, signals
+from dbsvc.cli.data import open_database
 
 if TYPE_CHECKING:
     from dbsvc.engine.checks import Check, Result
@@ -64,13 +65,11 @@ def check(
 
 
 def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on: FailOn) -> int:
-    from dbsvc.engine import checks, connect
-    from dbsvc.engine.migrations import require_schema
+    from dbsvc.engine import checks
     from dbsvc.engine.settings import read_settings
 
     days = read_settings().check_days
-    with connect() as db:
-        require_schema(db)  # and make none: a wrong DATABASE_URL would be found in perfect order
+    with open_database() as db:
         chosen = checks.choose(checks.load_checks(db.statements), _split(only), _split(datasets))
         first = since.date() if since else None
         results = output.interruptible(db, lambda: checks.run(db, chosen, days, first))
@@ -191,9 +190,9 @@ def _show_junit(results: list[Result], worst: str) -> None:
 
 
 def _explain(name: str) -> int:
-    from dbsvc.engine import checks, connect
+    from dbsvc.engine import checks
 
-    with connect() as db:
+    with output.connect() as db:
         (check,) = checks.choose(checks.load_checks(db.statements), [name], [])
     thresholds = [
         {"threshold": threshold, "value": value, "setting": check.setting(threshold), "meaning": check.thresholds[threshold][1]}

@@ -26,13 +26,12 @@ Most = Annotated[int, typer.Option("--limit", min=1, help="How many rows to show
 
 
 @contextlib.contextmanager
-def open_database() -> Iterator[Database]:
-    """Open the database that the settings name, and see to its schema."""
-    from dbsvc.engine import connect
-    from dbsvc.engine.migrations import ensure_schema
+def open_database(*, create: bool = False) -> Iterator[Database]:
+    """Open the database that the settings name, and see to its schema; make what does not exist only if told to."""
+    from dbsvc.engine.migrations import ensure_schema, require_schema
 
-    with connect() as db:
-        ensure_schema(db)
+    with output.connect(create=create) as db:
+        (ensure_schema if create else require_schema)(db)
         yield db
 
 

@@ -14,10 +14,9 @@ app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 @app.command()
 def migrate() -> None:
     """Bring the schema up to date. A new database gets it by itself."""
-    from dbsvc.engine import connect
     from dbsvc.engine import migrate as apply
 
-    with connect() as db:
+    with output.connect(create=True) as db:
         applied = apply(db)
         output.show("", [{"database": db.dialect.label, "applied": applied}], ["database", "applied"])
 
@@ -25,14 +24,13 @@ def migrate() -> None:
 @app.command()
 def status() -> None:
     """Show which migrations the database has, and which it lacks."""
-    from dbsvc.engine import connect
     from dbsvc.engine.migrations import read_schema
 
-    with connect() as db:
+    with output.connect() as db:
         schema = read_schema(db)
         rows = [{"migration": name, "state": "applied"} for name in schema.applied]
         rows += [{"migration": name, "state": "pending"} for name in schema.pending]
-        output.say(db.dialect.label)
+        output.say(db.dialect.absent() or db.dialect.label)
         output.show("", rows, ["migration", "state"])
 
 
@@ -41,9 +39,9 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete ALL data: take back every migration, and apply them again."""
-    from dbsvc.engine import connect, migrations
+    from dbsvc.engine import migrations
 
-    with connect() as db:
+    with output.connect(create=True) as db:
         if not yes:
             typer.confirm(f"Delete all data in {db.dialect.label}?", abort=True, err=True)
         migrations.reset(db)

@@ -42,7 +42,6 @@ def ingest(
     ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
-    from dbsvc.engine import connect
     from dbsvc.engine.ingest import find_replaced_among
     from dbsvc.engine.settings import read_settings
 
@@ -56,7 +55,7 @@ def ingest(
         raise typer.BadParameter(f"--again delivers the files that you name; {folders[0]} is a folder.")
     settings = read_settings()
     started = time.perf_counter()
-    with connect(settings.database_url) as db:
+    with output.connect(create=True) as db:
         workers = jobs or db.dialect.jobs
         reports: list[dict[str, Any]] = []
         if follow:

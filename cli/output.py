@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from dbsvc.engine import log, settings
+from dbsvc.engine import database, log, settings
 from dbsvc.engine.database import Database
 
 T = TypeVar("T")
@@ -80,6 +80,11 @@ def results_are_csv() -> bool:
 def logs_are_json() -> bool:
     """Whether logs and errors go out as JSON lines."""
     return options.logs == "json" or (options.logs is None and not sys.stderr.isatty())
+
+
+def connect(*, create: bool = False) -> Database:
+    """Return the database that the settings name, for the command that is run; ``create`` a file that does not exist."""
+    return database.connect(create=create, name=f"dbsvc {options.command}".strip())
 
 
 _secrets = functools.cache(settings.read_secrets)

@@ -13,6 +13,7 @@ from dbsvc.engine.errors import (
     MalformedCsvError,
     StatementError,
     UnavailableError,
+    UnusableError,
 )
 from dbsvc.engine.migrations import migrate
 
@@ -31,6 +32,7 @@ __all__ = [
     "StatementError",
     "Transaction",
     "UnavailableError",
+    "UnusableError",
     "connect",
     "migrate",
 ]

@@ -7,6 +7,7 @@ unknown, never ok.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -18,7 +19,7 @@ from importlib.resources import files
 from typing import Any
 
 from dbsvc.engine.database import Database, Row, Transaction
-from dbsvc.engine.errors import DbsvcError, InputError
+from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, UnusableError
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements import THRESHOLD, Statement, Statements
@@ -132,11 +133,16 @@ def run(db: Database, checks: list[Check], days: int, since: date | None = None)
     """Run checks, each in a snapshot of its own, and keep their results. ``since`` is the first day they look at.
 
     By default they look so many days back from the newest day of their data. Raises ConfigurationError for a threshold that
-    cannot be.
+    cannot be, and if nothing was ever loaded: all would be fine with a database of a wrong name.
     """
     thresholds = {check.name: check.read_thresholds() for check in checks}
     checked_at = datetime.now(UTC)
     with db.snapshot() as tx:
+        if not tx.run("monitoring/anything_stored").rows:
+            raise ConfigurationError(
+                f"Nothing was ever loaded into {db.dialect.label}: is that the right DATABASE_URL? Else load something: "
+                "`dbsvc ingest FILE`."
+            )
         newest = {row["dataset"]: row["newest"] for row in tx.run("monitoring/newest_days").rows}
     today = checked_at.date()
 
@@ -167,7 +173,7 @@ def _run(db: Database, check: Check, parameters: Mapping[str, Any]) -> Result:
 
 
 def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Result]:
-    """Store the results, and add since when each check finds something."""
+    """Store the results, and add since when each check finds something; who may not write goes without."""
     columns = ("check_name", "checked_at", "state", "findings", "seconds")
     rows = [(result.check.name, checked_at, result.state, result.findings, result.seconds) for result in results]
 
@@ -175,7 +181,11 @@ def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Res
         tx.insert_rows("check_results", columns, rows)
         return {row["check_name"]: row["checked_at"] for row in tx.run("monitoring/failing_since").rows}
 
-    since = db.run_transaction(keep)
+    try:
+        since = db.run_transaction(keep)
+    except UnusableError as error:
+        event("results_not_kept", logging.WARNING, because=str(error))
+        since = {}
     return [replace(result, since=since.get(result.check.name)) if result.findings else result for result in results]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError
+from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError, UnavailableError
+from dbsvc.engine.log import event
 from dbsvc.engine.statements import Statement, Statements
+from dbsvc.engine.watch import Watch
 
 Row = dict[str, Any]
 #: Records that follow each other, one a line: the number of the line that the first is on, and their bytes.
@@ -47,8 +50,17 @@ class Dialect(Protocol):
     #: how many connections can usefully write at once
     jobs: int
 
+    def absent(self) -> str | None:
+        """Return why there is no database to look at, or None if there may be one. Makes none."""
+
     def connect(self, statements: Statements) -> Any:
-        """Open a connection, configured, outside any transaction."""
+        """Open a connection, outside any transaction. Raises UnusableError for a database that is not as it must be."""
+
+    def begin(self, connection: Any, begin: Statement, configure: Statement) -> None:
+        """Open a transaction by the one statement, with the settings that the other one sets."""
+
+    def blockers(self, connection: Any, statements: Statements) -> list[str]:
+        """Return whom a connection waits for, while it waits, from another thread."""
 
     def close(self, connection: Any) -> None:
         """Close a connection."""
@@ -87,13 +99,10 @@ class Dialect(Protocol):
     def migrations(self) -> list[str]:
         """Folders with migrations, below ``migrations``, in the order they apply."""
 
-    def equip(self, connection: Any) -> None:
-        """Teach a connection the functions that our statements, views and migrations use, if the schema does not bring them."""
+    def migrator(self, statements: Statements) -> Any:
+        """Return yoyo's backend, whose sessions are as all others."""
 
-    def migration_url(self) -> str:
-        """Where yoyo finds the database."""
-
-    def migration_lock(self, connection: Any, lock: Statement) -> AbstractContextManager[None]:
+    def migration_lock(self, connection: Any, statements: Statements) -> AbstractContextManager[None]:
         """Hold a lock, one holder at a time among all processes, that dies with the process."""
 
 
@@ -189,6 +198,11 @@ class Transaction:
         with self._driver():
             return self._dialect.copy_runs(self._connection, self.statements[name], table, numbered, runs, load_id)
 
+    def begin(self, name: str) -> None:
+        """Open the transaction by a named statement."""
+        with self._driver():
+            self._dialect.begin(self._connection, self.statements[name], self.statements["session/configure"])
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction inside this one: on an exception only what was done inside is taken back."""
@@ -226,7 +240,7 @@ class Transaction:
             raise DatabaseError("The transaction was taken back, because a statement in it had failed.") from self._failed
         self._database.raise_if_stopping()
         try:
-            with self._database.translating():
+            with self._database.translating(), self._database.watch.over(self._connection):
                 yield
         except DatabaseError as error:
             self._failed = error
@@ -244,6 +258,8 @@ class Database:
         self._lock = threading.Lock()
         self._current = threading.local()
         self._stopping = threading.Event()
+        #: looks into calls that take long
+        self.watch = Watch(lambda connection: dialect.blockers(connection, self.statements))
         #: how many transactions were run again after an error that a retry can help
         self.retries = 0
 
@@ -273,7 +289,7 @@ class Database:
             return
         with self.connection() as connection:
             transaction = Transaction(self, connection)
-            transaction.run(begin)
+            transaction.begin(begin)
             self._current.transaction = transaction
             try:
                 yield transaction
@@ -298,7 +314,10 @@ class Database:
                 if not error.retryable or attempt == attempts or nested or self._stopping.is_set():
                     raise
                 self.retries += 1
-                self.pause(min(_LONGEST_PAUSE, 0.05 * 3 ** (attempt - 1)) * random.uniform(0.5, 1.0))
+                pause = min(_LONGEST_PAUSE, 0.05 * 3 ** (attempt - 1)) * random.uniform(0.5, 1.0)
+                level = logging.WARNING if isinstance(error, UnavailableError) else logging.INFO
+                event("retry", level, attempt=attempt, because=str(error), pause=round(pause, 3))
+                self.pause(pause)
         raise AssertionError("attempts must be at least 1")
 
     @contextmanager
@@ -382,14 +401,16 @@ def _check(statement: Statement, parameters: Mapping[str, Any]) -> None:
         raise TypeError(f"{statement.name}: parameters missing or not used: {', '.join(sorted(odd))}")
 
 
-def connect(url: str | None = None) -> Database:
+def connect(url: str | None = None, *, create: bool = True, name: str = "dbsvc") -> Database:
     """Open the database at ``url``, by default the one that the settings name.
 
     ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db`` or ``postgresql://user:password@host:port/name``.
-    Nothing is contacted before the first transaction. Raises ConfigurationError for a URL that cannot be.
+    Nothing is contacted before the first transaction, which makes a file that does not exist; with ``create=False`` it raises
+    UnusableError instead. ``name`` says to others who are connected what we are. Raises ConfigurationError for a URL that
+    cannot be.
     """
     from dbsvc.engine.dialects import dialect_for
     from dbsvc.engine.settings import read_settings
 
     settings = read_settings()
-    return Database(dialect_for(settings.database_url if url is None else url, settings))
+    return Database(dialect_for(settings.database_url if url is None else url, settings, name=name, create=create))

@@ -15,10 +15,11 @@
         ├── IntegrityError     a constraint of the schema said no
         ├── CancelledError     we were told to stop
         ├── MalformedCsvError  bytes for the bulk copy have other fields than announced
-        ├── UnavailableError   unreachable, shutting down, read-only or full            retryable*   exit 69
+        ├── UnusableError      not set up for us: rights, names, encodings; a ConfigurationError, too     exit 78
+        ├── UnavailableError   unreachable, shutting down or full                       retryable*   exit 69
         └── ContentionError    locked, deadlock, serialization failure                  retryable    exit 75
 
-``retryable`` says whether the same transaction, run again, can succeed. (*) A read-only or full database is not retried.
+``retryable`` says whether the same transaction, run again, can succeed. (*) A full database is not retried.
 """
 
 from __future__ import annotations
@@ -137,8 +138,12 @@ class MalformedCsvError(DatabaseError):
     """Bytes given to the bulk copy do not have the announced number of fields."""
 
 
+class UnusableError(DatabaseError, ConfigurationError):
+    """The database cannot be used as it is, until somebody configures it or us otherwise."""
+
+
 class UnavailableError(DatabaseError):
-    """The database cannot be reached, or cannot write: try again later."""
+    """The database cannot be reached, or has no room: try again later."""
 
     exit_code = 69
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.resources import as_file, files
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ class Schema(NamedTuple):
 def read_schema(db: Database) -> Schema:
     """Compare the database's schema with the program's. Raises ConfigurationError if the database's is newer."""
     known = _known(db)
+    if db.dialect.absent():
+        return Schema([], known)
     with db.snapshot() as tx:
         tables = {row["table_name"] for row in tx.run("schema/tables").rows}
         rows = tx.run("schema/applied_migrations").rows if "_yoyo_migration" in tables else []
@@ -47,8 +49,16 @@ def ensure_schema(db: Database) -> None:
 
 
 def require_schema(db: Database) -> None:
-    """Raise ConfigurationError unless the database's schema is the program's."""
-    _refuse_pending(db, read_schema(db))
+    """Raise ConfigurationError unless there is a database whose schema is the program's. Makes none."""
+    if absent := db.dialect.absent():
+        raise ConfigurationError(absent)
+    schema = read_schema(db)
+    if not schema.applied:
+        raise ConfigurationError(
+            f"{db.dialect.label} has no tables of ours: nothing was loaded there yet, or DATABASE_URL should name another "
+            "database. `dbsvc ingest FILE` makes them."
+        )
+    _refuse_pending(db, schema)
 
 
 def _refuse_pending(db: Database, schema: Schema) -> None:
@@ -104,11 +114,9 @@ def _known(db: Database) -> list[str]:
 @contextmanager
 def _alone(db: Database) -> Iterator[None]:
     """Be the only migrator."""
-    with (
-        db.connection() as connection,
-        db.translating(),
-        db.dialect.migration_lock(connection, db.statements["schema/lock"]),
-    ):
+    with db.connection() as connection, db.translating(), ExitStack() as stack:
+        with db.watch.over(connection):
+            stack.enter_context(db.dialect.migration_lock(connection, db.statements))
         yield
 
 
@@ -116,20 +124,11 @@ def _alone(db: Database) -> Iterator[None]:
 def _yoyo(db: Database) -> Iterator[tuple[Any, Any]]:
     """Yield yoyo's backend and migrations, alone: its own lock is a row that outlives a crash, so it is broken first."""
     from yoyo import read_migrations
-    from yoyo.connections import get_backend_class, parse_uri
-    from yoyo.migrations import default_migration_table
-
-    uri = parse_uri(db.dialect.migration_url())
-
-    class Backend(get_backend_class(uri.scheme)):  # type: ignore[misc]
-        def init_connection(self, connection: Any) -> None:
-            super().init_connection(connection)
-            db.dialect.equip(connection)
 
     with (
         _alone(db),
         as_file(files("dbsvc").joinpath("migrations")) as root,
-        Backend(uri, default_migration_table) as backend,
+        db.dialect.migrator(db.statements) as backend,
     ):
         backend.init_database()
         backend.break_lock()

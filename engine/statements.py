@@ -24,13 +24,13 @@ from dbsvc.engine.errors import StatementError
 ENGINE: Mapping[str, tuple[str, ...]] = {
     "session": (
         *("begin", "begin_snapshot", "commit", "rollback", "savepoint", "release_savepoint", "rollback_to_savepoint"),
-        "configure",
+        *("configure", "open", "blockers"),
     ),
     "rows": ("copy", "insert", "create_incoming", "upsert_incoming", "drop_incoming"),
     "schema": ("tables", "applied_migrations", "lock", "count_rows"),
     "report": ("newest_days", "hold_bills"),
     "fx": ("needed_rates", "stored_rates", "unavailable_rates", "currencies", "create_quotes", "quote_outcomes", "drop_quotes"),
-    "monitoring": ("newest_days", "failing_since"),
+    "monitoring": ("anything_stored", "newest_days", "failing_since"),
     "trace": ("bill", "bill_in_usd", "reading", "reading_events"),
     "revenue": (
         *("by", "by_product", "missing_rates", "used_rates"),

@@ -355,7 +355,7 @@ def test_a_database_file_that_cannot_be(cli: Cli, url: str, content: bytes | Non
     if content:
         cli.write("other.db", content)
     ran = cli("ingest", cli.write("usage.csv", GOOD), env={"DATABASE_URL": url})
-    assert ran.code == 69
+    assert ran.code == 78
     assert url in ran.error
 
 
@@ -377,7 +377,7 @@ def test_a_read_only_database(cli: Cli, folder_mode: int) -> None:
         ran = cli("ingest", cli.write("more.csv", GOOD + b"2021-10-02,1,USD,a,1,1\n"), preexec_fn=obey_file_modes)
     finally:
         database.parent.chmod(0o755)
-    assert ran.code == 69
+    assert ran.code == 78
     assert "sqlite:///var/data.db" in ran.error
 
 

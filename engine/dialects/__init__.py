@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from dbsvc.engine.database import Dialect
     from dbsvc.engine.settings import Settings
 
-#: URL scheme → module with a class ``Driver(url, settings)``
+#: URL scheme → module with a class ``Driver(url, settings, name=…, create=…)``
 SCHEMES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
 
 
-def dialect_for(url: str, settings: Settings) -> Dialect:
+def dialect_for(url: str, settings: Settings, *, name: str, create: bool) -> Dialect:
     """Return the dialect of a database URL. Raises ConfigurationError."""
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise ConfigurationError(f"DATABASE_URL must begin with one of: {known}")
     module = import_module(f".{SCHEMES[scheme]}", __name__)
-    return cast("Dialect", module.Driver(url, settings))
+    return cast("Dialect", module.Driver(url, settings, name=name, create=create))

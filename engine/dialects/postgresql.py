@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import errors, pq
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 
 from dbsvc.engine.database import Result, Row, Run, slices
 from dbsvc.engine.errors import (
@@ -20,6 +24,7 @@ from dbsvc.engine.errors import (
     IntegrityError,
     MalformedCsvError,
     UnavailableError,
+    UnusableError,
 )
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements import Statement, Statements
@@ -33,25 +38,65 @@ _FIRST_WITHOUT_END_MARK = 180000
 #: Before that a record of nothing but this ends the copy, unless it is quoted.
 _END_MARK = re.compile(rb"^\\\.$", re.MULTILINE)
 _numbers = itertools.count()
-_CONNECT_TIMEOUT = 10  # seconds
+#: Settings that only a superuser can change, and how they must be: otherwise keys are not checked, or damage is not seen.
+_SOUND = {"session_replication_role": "origin", "ignore_checksum_failure": "off", "zero_damaged_pages": "off"}
 _CANCEL_TIMEOUT = 2.0  # seconds
 _SLICE = 256 * 1024  # bytes handed to the driver at once
 
+#: How the driver connects, unless the URL says otherwise: a server that fell silent is noticed within 30 seconds, also in the
+#: middle of a statement. A statement that merely takes long is not: its server's machine still answers.
+_CONNECTING = {
+    "connect_timeout": "10",  # seconds, as are the next two
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",  # milliseconds
+}
+
+#: What a transaction sets for itself, so that no default of the server, the role, the database or the environment changes what
+#: we store, what we read, or how we fail; and so that a pooler may lend each transaction another session.
 _SETTINGS = {
+    # first, before it strikes: a statement takes as long as it takes; we wait for locks, and say for whom
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    # how values are written and read
     "timezone": "UTC",
+    "timezone_abbreviations": "Default",
     "datestyle": "ISO, DMY",  # how the casts of the usage files read 31/10/2021
-    "jit": "off",  # compiling costs more than it saves at chunk size
-    "work_mem": "64MB",  # sorting and hashing staged rows
-    "temp_buffers": "32MB",  # a chunk's raw records
-    "default_statistics_target": "10",  # a coarse look at what was just staged or exchanged; autovacuum takes a closer one
-    "maintenance_work_mem": "128MB",  # sorting the key of a staged month
-    # A claim dies with its connection, so the server must notice that a client is gone, also in the middle of a statement ...
+    "intervalstyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",  # all digits that a float needs to come back as it was
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "quote_all_identifiers": "off",
+    "transform_null_equals": "off",
+    "xmloption": "content",
+    "xmlbinary": "base64",
+    "lc_numeric": "C",
+    "lc_time": "C",
+    "lc_monetary": "C",
+    # policies that would hide rows from us are an error
+    "row_security": "off",
+    # what was reported as published survives a crash of the server
+    "synchronous_commit": "on",
+    "exit_on_error": "off",
+    # a claim dies with its connection, so the server must notice that a client is gone, also in the middle of a statement ...
     "client_connection_check_interval": "1s",
-    # ... and also when its machine vanished without a word.
+    # ... and also when its machine vanished without a word ...
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25s",
+    # ... or when the client froze, and its machine lives
+    "idle_in_transaction_session_timeout": "15min",
+    # how plans are made
+    "jit": "off",  # compiling costs more than it saves at chunk size
+    "work_mem": "64MB",  # sorting and hashing staged rows
+    "default_statistics_target": "10",  # a coarse look at what was just staged or exchanged; autovacuum takes a closer one
+    "maintenance_work_mem": "128MB",  # sorting the key of a staged month
 }
+#: Settings that not all servers know, and the first that does.
+_YOUNGER_SETTINGS = {"transaction_timeout": ("0", 170000)}
 
 _AWAY = (
     errors.AdminShutdown,
@@ -60,8 +105,47 @@ _AWAY = (
     errors.DatabaseDropped,
     errors.TooManyConnections,
     errors.IdleInTransactionSessionTimeout,
+    errors.IdleSessionTimeout,
 )
-_REFUSED = (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InvalidCatalogName)
+#: What only somebody who configures can mend, and what that is: by the server's code ...
+_UNUSABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
+    (errors.InvalidSchemaName, "The search path names no schema that exists: create it, or correct DATABASE_URL"),
+    (errors.InvalidCatalogName, "Create that database, or correct DATABASE_URL"),
+    (
+        (errors.InvalidPassword, errors.InvalidAuthorizationSpecification),
+        "Correct the user or the password in DATABASE_URL",
+    ),
+    (errors.InsufficientPrivilege, "Grant that right, or name another role in DATABASE_URL"),
+    (errors.ConfigurationLimitExceeded, "Raise the role's limit"),
+)
+#: ... and by what is said while connecting, where the driver is not told the code. All else may pass by itself.
+_CANNOT_CONNECT = tuple(
+    (re.compile(said), advice)
+    for said, advice in (
+        (
+            r'database "[^"]*" does not exist|no such database|not currently accepting connections',
+            "Create that database, or correct DATABASE_URL",
+        ),
+        (
+            r"authentication failed|auth failed|no password supplied|no such user"
+            r'|role "[^"]*" (does not exist|is not permitted to log in)',
+            "Correct the user or the password in DATABASE_URL",
+        ),
+        (r"no encryption|SSL was required|SSL required|certificate", "Correct sslmode and its certificates in DATABASE_URL"),
+        (r"pg_hba\.conf", "Have the server's administrator let us in, or correct DATABASE_URL"),
+        (r"permission denied for database", "Grant CONNECT on it, or name another role in DATABASE_URL"),
+        (
+            r"unsupported startup parameter",
+            "A pooler is in between: set for the role what it does not let through (ALTER ROLE … SET …), and not in DATABASE_URL "
+            "or the environment",
+        ),
+        (r"Name or service not known|nodename nor servname|No address associated", "Correct the host in DATABASE_URL"),
+        (r'failed: Permission denied|\binvalid [^"]*"|unrecognized configuration parameter', "Correct DATABASE_URL"),
+    )
+)
+_SOCKET = re.compile(r'on socket "(.*)/\.s\.PGSQL\.\d+" failed')
+#: What stands before the cause in what the driver says when it cannot connect.
+_PREFACE = re.compile(r"^connection failed: |connection to server (at|on socket) .*? failed: (\w+:  )?")
 _BAD_CSV = (
     errors.BadCopyFileFormat,
     errors.CharacterNotInRepertoire,
@@ -75,7 +159,7 @@ class Driver:
     family: tuple[str, ...] = ("postgresql",)
     jobs = 2
 
-    def __init__(self, url: str, _settings: Settings) -> None:
+    def __init__(self, url: str, _settings: Settings, *, name: str, create: bool) -> None:
         known = None if _UNENCODED.match(url) else _parse(url)
         if known is None:
             raise ConfigurationError(
@@ -83,28 +167,77 @@ class Driver:
                 "characters of the password percent-encoded."
             )
         self._url = url
+        ours = {**_CONNECTING, "fallback_application_name": _process_name(name)}
+        self._connecting: dict[str, Any] = {keyword: value for keyword, value in ours.items() if keyword not in known}
+        self._search_path = _search_path(str(known.get("options", os.environ.get("PGOPTIONS", ""))))
         self.label = f"postgresql://{known.get('host', '')}:{known.get('port', 5432)}/{known.get('dbname', '')}"
+
+    def absent(self) -> str | None:
+        """Return why there is no database to look at; None, for a server says it when it is asked."""
+        return None
 
     def connect(self, statements: Statements) -> Connection:
         """Open a connection."""
         connection: Connection = psycopg.connect(
-            self._url, autocommit=True, row_factory=dict_row, connect_timeout=_CONNECT_TIMEOUT
+            self._url,
+            autocommit=True,
+            row_factory=dict_row,
+            prepare_threshold=None,  # a pooler lends each transaction another session, which knows no statement of ours
+            client_encoding="UTF8",
+            **self._connecting,
         )
         try:
-            if connection.info.server_version < _OLDEST:
-                raise ConfigurationError(
-                    f"{self.label} is PostgreSQL {connection.info.server_version // 10000}: 15 or newer is needed."
-                )
-            configure = statements["session/configure"]
-            for setting, value in _SETTINGS.items():
-                self.execute(connection, configure, {"setting": setting, "value": value})
+            self._look(connection, statements)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def equip(self, connection: Connection) -> None:
-        """Nothing: the functions that we use are in the schema."""
+    def _look(self, connection: Connection, statements: Statements) -> None:
+        """See that the session can be trusted. Raises UnusableError."""
+        info = connection.info
+        if info.server_version < _OLDEST:
+            raise UnusableError(f"{self.label} is PostgreSQL {info.server_version // 10000}: 15 or newer is needed.")
+        encoding = info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise UnusableError(
+                f"{self.label} stores texts as {encoding}, which cannot hold every name: create the database with "
+                "ENCODING 'UTF8', and name that one in DATABASE_URL."
+            )
+        self.begin(connection, statements["session/begin_snapshot"], statements["session/configure"])
+        row = self.execute(connection, statements["session/open"], {"pid": info.backend_pid}).rows[0]
+        connection.commit()
+        if self._search_path and _bare(row["search_path"]) != _bare(self._search_path):
+            raise UnusableError(
+                f"{self.label} does not follow options in DATABASE_URL, because a pooler is in between: set search_path for the "
+                "role (ALTER ROLE … SET search_path …), and not in DATABASE_URL."
+            )
+        if odd := [setting for setting, sound in _SOUND.items() if row[setting] != sound]:
+            raise UnusableError(
+                f"{self.label} has {odd[0]} = {row[odd[0]]} for our role, which lets damage in unnoticed: "
+                f"ALTER ROLE … RESET {odd[0]}, or name another role in DATABASE_URL."
+            )
+
+    def begin(self, connection: Connection, begin: Statement, configure: Statement) -> None:
+        """Open a transaction with its settings, all in one message. They are set by commands that take no snapshot yet."""
+        try:
+            connection.execute(_opening(begin, configure, connection.info.server_version))
+        except errors.FeatureNotSupported as error:  # there is no writing to a standby
+            raise self._read_only() from error
+        except errors.ProtocolViolation as error:
+            if "pooling" not in str(error):
+                raise
+            raise UnusableError(
+                f"{self.label} is a pooler that lends sessions for single statements: set its pool_mode to transaction."
+            ) from error
+
+    def blockers(self, _connection: Connection, statements: Statements) -> list[str]:
+        """Ask, through another connection, whom this process's connections wait for."""
+        aside = self.connect(statements)
+        try:
+            return [_describe(row) for row in self.execute(aside, statements["session/blockers"], {}).rows]
+        finally:
+            aside.close()
 
     def close(self, connection: Connection) -> None:
         """Close a connection."""
@@ -199,19 +332,26 @@ class Driver:
         """Return the engine's error for one of psycopg's."""
         if not isinstance(error, psycopg.Error):
             return None
+        if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+            return self._translate_lost(str(error))
         message = (error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " ")
-        if isinstance(error, _AWAY) or (error.sqlstate is None and isinstance(error, psycopg.OperationalError)):
-            return UnavailableError(f"{self.label} is not reachable: {message}. Run the same command again later.")
-        if isinstance(error, _REFUSED):
-            return UnavailableError(f"{self.label} refused us: {message}. Check DATABASE_URL.", retryable=False)
+        if isinstance(error, _AWAY):
+            return self._unreachable(message)
+        for kinds, advice in _UNUSABLE:
+            if isinstance(error, kinds):
+                return UnusableError(f"{self.label} refused us: {message}. {advice}.")
         if isinstance(error, errors.DiskFull | errors.InsufficientResources):
             return UnavailableError(
                 f"{self.label} is out of room: {message}. Make room and run the same command again.", retryable=False
             )
         if isinstance(error, errors.ReadOnlySqlTransaction):
+            return self._read_only()
+        if isinstance(error, errors.QueryCanceled):
             return UnavailableError(
-                f"{self.label} is read-only (a standby?): point DATABASE_URL at the primary.", retryable=False
+                f"{self.label}: somebody cancelled our statement. Run the same command again.", retryable=False
             )
+        if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted | errors.SystemError):
+            return UnavailableError(f"{self.label} is damaged: {message}. See the server's log.", retryable=False)
         if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | errors.LockNotAvailable):
             return ContentionError(f"{self.label}: {message}. Run the same command again.")
         if isinstance(error, psycopg.IntegrityError):
@@ -222,18 +362,90 @@ class Driver:
         """Folders with migrations."""
         return ["postgresql"]
 
-    def migration_url(self) -> str:
-        """Where yoyo finds the database; it knows psycopg 3 by this scheme."""
-        return f"postgresql+psycopg://{self._url.partition('://')[2]}"
+    def migrator(self, statements: Statements) -> Any:
+        """Return yoyo's backend, on connections like all others: whatever it does is a transaction with our settings."""
+        from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+        from yoyo.connections import parse_uri
+        from yoyo.migrations import default_migration_table
+
+        driver = self
+
+        class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
+            def connect(self, _uri: Any) -> Any:
+                connection = driver.connect(statements)
+                connection.row_factory = tuple_row  # type: ignore[assignment]  # which is what yoyo reads
+                return connection
+
+            def begin(self) -> None:
+                driver.begin(self.connection, statements["session/begin"], statements["session/configure"])
+                self._in_transaction = True
+
+            def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
+                if self._in_transaction:
+                    return super().execute(sql, params)
+                with self.transaction():
+                    return super().execute(sql, params)
+
+        return Backend(parse_uri("postgresql:///"), default_migration_table)
 
     @contextmanager
-    def migration_lock(self, connection: Connection, lock: Statement) -> Iterator[None]:
-        """Hold an advisory lock of this session, which ends with the connection."""
-        self.execute(connection, lock, {})
+    def migration_lock(self, connection: Connection, statements: Statements) -> Iterator[None]:
+        """Hold an advisory lock of a transaction, however long others work under it."""
+        self.begin(connection, statements["session/begin"], statements["session/configure"])
+        forever = {"setting": "idle_in_transaction_session_timeout", "value": "0"}
         try:
+            connection.execute(statements["session/configure"].render(str, forever).encode())
+            self.execute(connection, statements["schema/lock"], {})
             yield
         finally:
-            connection.close()
+            with suppress(psycopg.Error):  # what was lost holds no lock
+                connection.rollback()
+
+    def _translate_lost(self, said: str) -> DatabaseError:
+        """Return the error for a connection that cannot be made, or was lost."""
+        message = " ".join(dict.fromkeys(_PREFACE.sub("", line).strip() for line in said.splitlines())).strip().rstrip(".")
+        for pattern, advice in _CANNOT_CONNECT:
+            if pattern.search(said):
+                return UnusableError(f"{self.label} cannot be used: {message}. {advice}.")
+        if (socket_at := _SOCKET.search(said)) and not Path(socket_at[1]).is_dir():
+            return UnusableError(
+                f"{self.label}: there is no folder {socket_at[1]} for a server's socket. Correct DATABASE_URL."
+            )
+        return self._unreachable(message)
+
+    def _unreachable(self, message: str) -> UnavailableError:
+        return UnavailableError(f"{self.label} is not reachable: {message}. Run the same command again later.")
+
+    def _read_only(self) -> UnusableError:
+        return UnusableError(f"{self.label} is read-only, as a standby is: point DATABASE_URL at the primary.")
+
+
+@lru_cache
+def _opening(begin: Statement, configure: Statement, version: int) -> bytes:
+    """Return how a server of that version is told to open a transaction, with its settings."""
+    settings = {**_SETTINGS, **{name: value for name, (value, since) in _YOUNGER_SETTINGS.items() if version >= since}}
+    parts = [configure.render(str, {"setting": setting, "value": value}) for setting, value in settings.items()]
+    return "\n;\n".join([begin.text, *parts]).encode()
+
+
+def _search_path(options: str) -> str | None:
+    """Return the search path that connection options name last."""
+    named = re.findall(r"(?:-c\s*|--)search[_-]path=((?:\\.|\S)*)", options)
+    return named[-1] if named else None
+
+
+def _bare(search_path: str) -> str:
+    return re.sub(r"[\s\"\\]", "", search_path)
+
+
+def _process_name(name: str) -> str:
+    """Return how the server lists our connections: whose they are is what others who wait for us are told."""
+    return f"{name} {os.getpid()}@{socket.gethostname()}"[:63]
+
+
+def _describe(row: Row) -> str:
+    facts = [f"process {row['pid']}", row["client"] and f"from {row['client']}", row["state"]]
+    return f"{row['application_name'] or 'somebody'} ({', '.join(fact for fact in facts if fact)})"
 
 
 def _parse(url: str) -> dict[str, Any] | None:

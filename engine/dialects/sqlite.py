@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import datetime
+import errno
 import fcntl
 import io
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain, islice
@@ -27,18 +28,21 @@ from dbsvc.engine.errors import (
     IntegrityError,
     MalformedCsvError,
     UnavailableError,
+    UnusableError,
 )
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements import Statement, Statements
 
 _OLDEST = (3, 39, 0)  # compares rows by IS NOT DISTINCT FROM
 _SETTINGS = {
-    "journal_mode": "wal",  # readers never wait for a writer, nor a writer for them
     "synchronous": "full",  # what was reported as published survives a power cut
     "foreign_keys": "on",
     "cache_size": "-16000",  # KiB a connection
 }
+#: What whoever makes the file sets for all: readers never wait for a writer, nor a writer for them.
+_MAKING = {"journal_mode": "wal"}
 _LOCK_SLICE = 0.25  # seconds SQLite itself waits for a lock, during which nothing can interrupt it
+_WRITE_LOCK = 120  # the byte of the file beside the database that stands for the write lock
 _ROWS_PER_INSERT = 200  # a multi-row insert costs a third of so many single ones; more rows gain nothing
 _MOST_PARAMETERS = 32_000  # SQLite allows 32766
 _PART = 256 * 1024  # bytes of CSV split at once
@@ -62,13 +66,28 @@ def _register_types() -> None:
 _register_types()
 
 
+def _equip(connection: sqlite3.Connection) -> None:
+    """Teach a connection the functions that our statements, views and migrations use, and SQLite lacks."""
+    connection.create_function("utc_time", 1, times.utc_time, deterministic=True)
+    connection.create_function("local_day", 2, times.local_day, deterministic=True)
+    connection.create_function("nearest_float", 1, times.nearest_float, deterministic=True)
+    connection.create_function("natural_key", 1, natural.natural_key, deterministic=True)
+    if sqlite3.sqlite_version_info < (3, 44):  # which has it built in
+        connection.create_function("concat_ws", -1, _concat_ws, deterministic=True)
+    connection.create_function("decimal_mul", 2, decimals.multiply, deterministic=True)
+    connection.create_function("decimal_add", 2, decimals.add, deterministic=True)
+    connection.create_function("decimal_div", 3, decimals.divide, deterministic=True)
+    connection.create_aggregate("decimal_sum", 1, decimals.Sum)  # type: ignore[arg-type]  # a sum may be null
+    connection.create_aggregate("counted_energy", 3, counters.CountedEnergy)  # type: ignore[arg-type]  # an array is a text
+
+
 class Driver:
     """A SQLite database file."""
 
     family: tuple[str, ...] = ("sqlite",)
     jobs = 1
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(self, url: str, settings: Settings, *, name: str, create: bool) -> None:
         if sqlite3.sqlite_version_info < _OLDEST:
             raise ConfigurationError(f"This Python has SQLite {sqlite3.sqlite_version}: 3.39 or newer is needed.")
         path = unquote(url.removeprefix("sqlite://")).removeprefix("/")
@@ -76,45 +95,86 @@ class Driver:
             raise ConfigurationError("DATABASE_URL must name a file and no more, such as sqlite:///var/data.db.")
         self.path = Path(path)
         self.label = f"sqlite:///{path}"
+        self._create = create
         self._lock_seconds = settings.lock_seconds
         self._interrupted = False
+        #: connections that wait for another process, and what that holds
+        self._waiting: dict[sqlite3.Connection, str] = {}
+
+    def absent(self) -> str | None:
+        """Return why there is no database to look at, or None if there is one."""
+        if self.path.exists():
+            return None
+        return (
+            f"There is no database {self.path.absolute()}. Is this the right folder, and {self.label} the right DATABASE_URL? "
+            "Loading makes one: `dbsvc ingest FILE`."
+        )
 
     def connect(self, statements: Statements) -> sqlite3.Connection:
-        """Open the file, and make it and its folder if they do not exist."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UnavailableError(f"The folder of {self.label} cannot be made: {error.strerror}.", retryable=False) from error
+        """Open the file. If it does not exist, make it and its folder, for us alone to read; or refuse."""
+        if absent := self.absent():
+            if not self._create:
+                raise UnusableError(absent)
+            self._make()
         connection = sqlite3.connect(
-            self.path,
+            self._uri(),
+            uri=True,
             timeout=_LOCK_SLICE,
             isolation_level=None,
             check_same_thread=False,
             detect_types=sqlite3.PARSE_DECLTYPES,
         )
         try:
-            self.equip(connection)
+            _equip(connection)
             configure = statements["session/configure"]
-            for setting, value in _SETTINGS.items():
+            encoding = self.execute(connection, statements["session/open"], {}).rows[0]["encoding"]
+            if encoding != "UTF-8":
+                raise UnusableError(
+                    f"{self.label} stores texts as {encoding}, where we count in UTF-8: name another file in DATABASE_URL."
+                )
+            for setting, value in {**(_MAKING if self._create else {}), **_SETTINGS}.items():
                 self._patiently(connection, _render(configure, {"setting": setting, "value": value}), {})
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def equip(self, connection: sqlite3.Connection) -> None:
-        """Teach a connection the functions that our statements, views and migrations use, and SQLite lacks."""
-        connection.create_function("utc_time", 1, times.utc_time, deterministic=True)
-        connection.create_function("local_day", 2, times.local_day, deterministic=True)
-        connection.create_function("nearest_float", 1, times.nearest_float, deterministic=True)
-        connection.create_function("natural_key", 1, natural.natural_key, deterministic=True)
-        if sqlite3.sqlite_version_info < (3, 44):  # which has it built in
-            connection.create_function("concat_ws", -1, _concat_ws, deterministic=True)
-        connection.create_function("decimal_mul", 2, decimals.multiply, deterministic=True)
-        connection.create_function("decimal_add", 2, decimals.add, deterministic=True)
-        connection.create_function("decimal_div", 3, decimals.divide, deterministic=True)
-        connection.create_aggregate("decimal_sum", 1, decimals.Sum)  # type: ignore[arg-type]  # a sum may be null
-        connection.create_aggregate("counted_energy", 3, counters.CountedEnergy)  # type: ignore[arg-type]  # an array is a text
+    def _make(self) -> None:
+        """Make the file, which its journals take their mode from, and the folders it lacks."""
+        path = self.path.resolve()
+        try:
+            for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileExistsError):  # another one has just made it
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            message = f"{self.label} cannot be made: {error.strerror} ({error.filename})."
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE):
+                raise UnavailableError(message, retryable=False) from error
+            raise UnusableError(f"{message} Give write access to its folder, or correct DATABASE_URL.") from error
+
+    def _uri(self) -> str:
+        """Return how SQLite is told to open the file: never to make it.
+
+        Reading takes a file of its own beside it. Where none can be made, and no writer has made one, nobody is at work on it.
+        """
+        path = self.path.absolute()
+        closed = not self._create and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+        return f"file:{quote(str(path))}?mode=rw{'&immutable=1' if closed else ''}"
+
+    def begin(self, connection: sqlite3.Connection, begin: Statement, _configure: Statement) -> None:
+        """Open a transaction. Its settings are the connection's."""
+        self.execute(connection, begin, {})
+
+    def blockers(self, connection: sqlite3.Connection, statements: Statements) -> list[str]:
+        """Say what is locked, and by whom if the operating system tells."""
+        held = self._waiting.get(connection)
+        if not held:
+            return []
+        with closing(sqlite3.connect(self._uri(), uri=True)) as aside:
+            (row,) = _rows(aside.execute(statements["session/blockers"].text))
+        holders = [f"process {holder}" for holder in _lock_holders(row["path"])]
+        return [f"{holder}, which holds {held}" for holder in holders or ["another process"]]
 
     def close(self, connection: sqlite3.Connection) -> None:
         """Close a connection."""
@@ -206,14 +266,18 @@ class Driver:
     def _patiently(self, connection: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         """Execute; outside a transaction wait for other processes' transactions, in slices, so that we can be interrupted."""
         give_up = time.monotonic() + self._lock_seconds
-        while True:
-            try:
-                return connection.execute(sql, values)
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or connection.in_transaction or self._interrupted or time.monotonic() > give_up:
-                    raise
-                time.sleep(0.01)
+        try:
+            while True:
+                try:
+                    return connection.execute(sql, values)
+                except sqlite3.OperationalError as error:
+                    busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                    if not busy or connection.in_transaction or self._interrupted or time.monotonic() > give_up:
+                        raise
+                    self._waiting[connection] = f"the write lock of {self.label}"
+                    time.sleep(0.01)
+        finally:
+            self._waiting.pop(connection, None)
 
     def translate(self, error: Exception) -> DatabaseError | None:
         """Return the engine's error for one of sqlite3's."""
@@ -225,17 +289,21 @@ class Driver:
         match code:
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
                 return ContentionError(f"{self.label} is locked by another process: try again later.")
-            case sqlite3.SQLITE_READONLY:
-                return UnavailableError(f"{self.label} is read-only: give write access to it.", retryable=False)
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+                return UnusableError(f"{self.label} is read-only: give write access to it and to its folder.")
             case sqlite3.SQLITE_FULL:
                 return UnavailableError(
                     f"{self.label} cannot grow, the disk is full: make room and run the same command again.",
                     retryable=False,
                 )
-            case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PERM:
+            case sqlite3.SQLITE_CANTOPEN if closed := self._closed():
+                return UnusableError(f"{self.label} {closed}.")
+            case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
                 return UnavailableError(f"{self.label} cannot be opened or written: {error}.", retryable=False)
-            case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-                return UnavailableError(f"{self.label} is no sound SQLite database: {error}.", retryable=False)
+            case sqlite3.SQLITE_NOTADB:
+                return UnusableError(f"{self.label} is no SQLite database: name another file in DATABASE_URL.")
+            case sqlite3.SQLITE_CORRUPT:
+                return UnavailableError(f"{self.label} is damaged: {error}. Restore it from a backup.", retryable=False)
             case sqlite3.SQLITE_CONSTRAINT:
                 return IntegrityError(f"The database refused a row: {error}.")
             case _:
@@ -245,19 +313,40 @@ class Driver:
         """Folders with migrations."""
         return ["sqlite"]
 
-    def migration_url(self) -> str:
-        """Where yoyo finds the database. It takes the path from the URL as it is."""
-        return f"sqlite:///{quote(str(self.path.absolute()))}"
+    def _closed(self) -> str | None:
+        """Return what is in the way of opening the file, and what to do, if it is something that stays."""
+        if self.path.is_dir():
+            return "is a folder: DATABASE_URL must name a file"
+        if not os.access(self.path, os.R_OK):
+            return "may not be read: give access to it, or correct DATABASE_URL"
+        if not os.access(self.path.absolute().parent, os.W_OK):
+            return "is in a folder that may not be written, which SQLite needs: give write access to the folder"
+        return None
+
+    def migrator(self, _statements: Statements) -> Any:
+        """Return yoyo's backend. It takes the path from the URL as it is."""
+        from yoyo.backends.core.sqlite3 import SQLiteBackend
+        from yoyo.connections import parse_uri
+        from yoyo.migrations import default_migration_table
+
+        class Backend(SQLiteBackend):  # type: ignore[misc]  # yoyo has no types
+            def init_connection(self, connection: sqlite3.Connection) -> None:
+                _equip(connection)
+
+        return Backend(parse_uri(f"sqlite:///{quote(str(self.path.absolute()))}"), default_migration_table)
 
     @contextmanager
-    def migration_lock(self, connection: sqlite3.Connection, lock: Statement) -> Iterator[None]:
+    def migration_lock(self, connection: sqlite3.Connection, statements: Statements) -> Iterator[None]:
         """Lock the folder of the database file: the operating system's lock, which leaves no file behind."""
-        path = self.execute(connection, lock, {}).rows[0]["path"]
+        path = self.execute(connection, statements["schema/lock"], {}).rows[0]["path"]
         folder = os.open(Path(path).parent, os.O_RDONLY)
+        self._waiting[connection] = f"the schema's lock in the folder of {self.label}"
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
+            del self._waiting[connection]
             yield
         finally:
+            self._waiting.pop(connection, None)
             os.close(folder)
             _register_types()  # the migrator has registered its own
 
@@ -268,6 +357,18 @@ def _concat_ws(separator: str, *values: object) -> str:
 
 def _render(statement: Statement, parameters: Mapping[str, Any]) -> str:
     return statement.render(lambda name: f":{name}", parameters)
+
+
+def _lock_holders(path: str) -> list[int]:
+    """Return the processes that hold the write lock of a file in write-ahead mode, as far as Linux lists them."""
+    found = []
+    with suppress(OSError):
+        inode = f":{os.stat(f'{path}-shm').st_ino}"
+        for line in Path("/proc/locks").read_text().splitlines():
+            match line.split():
+                case [_, "POSIX", _, "WRITE", pid, file, first, _] if file.endswith(inode) and int(first) <= _WRITE_LOCK:
+                    found.append(int(pid))
+    return [pid for pid in found if pid > 0]
 
 
 def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:

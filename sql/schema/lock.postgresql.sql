@@ -1,2 +1,3 @@
--- One migrator at a time. The lock belongs to the session and dies with it. The number only has to be our own.
-SELECT pg_advisory_lock(7252719)
+-- One migrator at a time. The lock belongs to the transaction and dies with it: one of the session would be left on a pooler's
+-- session. The number only has to be our own.
+SELECT pg_advisory_xact_lock(7252719)

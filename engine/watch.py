@@ -1,0 +1,63 @@
+"""Calls of a driver that take long, looked into from aside: who waits for somebody else says for whom."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from dbsvc.engine.log import event
+
+_PATIENCE = 3.0  # seconds before we look for the first time; then the pauses double
+_LONGEST_PAUSE = 60.0  # seconds
+_TICK = 1.0  # seconds
+
+
+class Watch:
+    """Watches calls; its thread lives for as long as there are any."""
+
+    def __init__(self, find_blockers: Callable[[Any], list[str]]) -> None:
+        self._find_blockers = find_blockers
+        #: connection -> since when it is in a call, and when to look next
+        self._calls: dict[Any, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+        self._running = False
+
+    @contextmanager
+    def over(self, connection: Any) -> Iterator[None]:
+        """Watch a call on a connection."""
+        now = time.monotonic()
+        with self._lock:
+            outermost = connection not in self._calls
+            self._calls.setdefault(connection, (now, now + _PATIENCE))
+            if not self._running:
+                threading.Thread(target=self._run, daemon=True, name="watch").start()
+                self._running = True
+        try:
+            yield
+        finally:
+            if outermost:
+                with self._lock:
+                    self._calls.pop(connection, None)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_TICK)
+            now = time.monotonic()
+            with self._lock:
+                if not self._calls:
+                    self._running = False
+                    return
+                late = [(connection, since) for connection, (since, due) in self._calls.items() if due <= now]
+                for connection, since in late:
+                    self._calls[connection] = (since, now + min(now - since, _LONGEST_PAUSE))
+            for connection, since in late:
+                self._look(connection, round(now - since))
+
+    def _look(self, connection: Any, seconds: int) -> None:
+        with suppress(Exception):  # whoever cannot be asked may be the one we wait for
+            if blockers := self._find_blockers(connection):
+                event("waiting", logging.WARNING, seconds=seconds, behind=blockers)
