@@ -136,8 +136,8 @@ _CANNOT_CONNECT = tuple(
         (r"permission denied for database", "Grant CONNECT on it, or name another role in DATABASE_URL"),
         (
             r"unsupported startup parameter",
-            "A pooler is in between: set for the role what it does not let through (ALTER ROLE … SET …), and not in DATABASE_URL "
-            "or the environment",
+            "A pooler is in between: set for the role what it does not let through (ALTER ROLE … SET …), and not in "
+            "DATABASE_URL or the environment",
         ),
         (r"Name or service not known|nodename nor servname|No address associated", "Correct the host in DATABASE_URL"),
         (r'failed: Permission denied|\binvalid [^"]*"|unrecognized configuration parameter', "Correct DATABASE_URL"),
@@ -209,8 +209,8 @@ class Driver:
         connection.commit()
         if self._search_path and _bare(row["search_path"]) != _bare(self._search_path):
             raise UnusableError(
-                f"{self.label} does not follow options in DATABASE_URL, because a pooler is in between: set search_path for the "
-                "role (ALTER ROLE … SET search_path …), and not in DATABASE_URL."
+                f"{self.label} does not follow options in DATABASE_URL, because a pooler is in between: set search_path for "
+                "the role (ALTER ROLE … SET search_path …), and not in DATABASE_URL."
             )
         if odd := [setting for setting, sound in _SOUND.items() if row[setting] != sound]:
             raise UnusableError(
@@ -375,6 +375,10 @@ class Driver:
                 connection = driver.connect(statements)
                 connection.row_factory = tuple_row  # type: ignore[assignment]  # which is what yoyo reads
                 return connection
+
+            def create_lock_table(self) -> None:
+                if self.lock_table not in self.list_tables():  # yoyo tries, and hides why it may not
+                    self.execute(self.format_sql(self.create_lock_table_sql))
 
             def begin(self) -> None:
                 driver.begin(self.connection, statements["session/begin"], statements["session/configure"])
