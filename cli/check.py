@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from dbsvc.cli import output, signals
+from dbsvc.cli import output, signals, streams
 from dbsvc.cli.data import open_database
 
 if TYPE_CHECKING:
     from dbsvc.engine.checks import Check, Result
 
 _CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
+UNKNOWN = _CODES["unknown"]
 _WORST = ("critical", "unknown", "warning", "ok")
 
 
@@ -37,7 +38,7 @@ class Plugin(TyperCommand):
             return super().parse_args(ctx, args)
         except Exception as error:
             if getattr(error, "exit_code", None) == 2:
-                error.exit_code = _CODES["unknown"]  # type: ignore[attr-defined]
+                error.exit_code = UNKNOWN  # type: ignore[attr-defined]
             raise
 
 
@@ -59,8 +60,8 @@ def check(
     try:
         code = _explain(explain) if explain else _check(only or [], dataset or [], since, fail_on)
     except Exception as error:
-        print(output.redact(f"UNKNOWN: {output.explain(error)}"))
-        code = _CODES["unknown"]
+        output.headline(f"UNKNOWN: {output.explain(error)}")
+        code = UNKNOWN
     raise typer.Exit(code)
 
 
@@ -84,7 +85,7 @@ def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on
     elif output.options.results == "junit":
         _show_junit(results, worst)
     else:
-        print(_first_line(results, worst, tally))
+        output.headline(_first_line(results, worst, tally))
         _show(results)
     return 0 if worst == "warning" and fail_on is FailOn.critical else _CODES[worst]
 
@@ -130,14 +131,15 @@ def _show(results: list[Result]) -> None:
     ]
     output.table("", rows, ["state", "check", "found", "since", "what"], right=["found"])
     for result in found:
-        print(f"{result.check.name}: {result.check.title}")
+        output.headline(f"{result.check.name}: {result.check.title}")
         if result.error:
-            print(f"{output.redact(result.error)}\n")
+            output.headline(result.error)
+            output.headline("")
             continue
         more = (result.findings or 0) - len(result.sample)
         output.table("", result.sample, list(result.sample[0]))
         if more:
-            print(f"... and {more:,} more.")
+            output.headline(f"... and {more:,} more.")
         output.paragraph(f"{result.check.meaning}\nDo: {result.check.todo}")
         output.paragraph(f"More: RUNBOOK.md, section {result.check.runbook}; dbsvc check --explain {result.check.name}\n")
 
@@ -182,11 +184,16 @@ def _show_junit(results: list[Result], worst: str) -> None:
         if result.state != "ok":
             kind = "error" if result.error else "failure"
             message = result.error or f"{result.findings} found: {result.check.title}"
-            problem = ElementTree.SubElement(case, kind, type=result.state, message=output.redact(message))
+            problem = ElementTree.SubElement(case, kind, type=result.state, message=output.one_line(output.redact(message)))
             rows = [json.dumps(row, default=output.plain, ensure_ascii=False) for row in result.sample]
+            if (more := (result.findings or 0) - len(rows)) > 0:
+                rows.append(f"... and {more:,} more.")
             text = [*rows, result.check.meaning, f"Do: {result.check.todo}", result.check.statement.text]
             problem.text = output.printable("\n".join(text))
-    print(ElementTree.tostring(suite, encoding="unicode"))
+    if streams.is_utf8():
+        print(ElementTree.tostring(suite, encoding="unicode"))
+    else:
+        print(ElementTree.tostring(suite, encoding="us-ascii").decode())
 
 
 def _explain(name: str) -> int:
@@ -206,5 +213,5 @@ def _explain(name: str) -> int:
     if thresholds:
         output.table("", thresholds, ["threshold", "value", "setting", "meaning"])
     query = check.statement.text.split("\n")[len(check.statement.comment) :]
-    print("\n" + "\n".join(query))
+    print("\n" + output.printable("\n".join(query)))
     return 0

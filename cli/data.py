@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import output, streams
+from dbsvc.cli.files import written_whole
 
 if TYPE_CHECKING:
-    from dbsvc.engine import Database
+    from dbsvc.engine import Database, Transaction
     from dbsvc.engine.ingest import Retried
 
 _HELD = 65
@@ -49,7 +50,9 @@ def list_loads(limit: Most = 20) -> None:
     """List the newest loads."""
     with open_database() as db, db.snapshot() as tx:
         rows = tx.run("ledger/list_loads", most=limit).rows
+        total = _count(tx, "loads")
     _show_loads("", rows)
+    output.rest(len(rows), total, "loads", "dbsvc loads list")
 
 
 @loads.command("show")
@@ -66,7 +69,11 @@ def show_load(load_id: LoadId) -> None:
     if output.results_are_json():
         output.objects([{**load, "reasons": reasons, "past": past}])
         return
-    output.table("", [{"field": name, "value": value} for name, value in load.items()], ["field", "value"])
+    fields = []
+    for name, value in load.items():
+        first, *others = (value or "").splitlines() or [None] if name == "held_because" else [value]  # a line each finding
+        fields += [{"field": name, "value": first}, *({"field": "", "value": other} for other in others)]
+    output.table("", fields, ["field", "value"])
     if reasons:
         output.table("rejected because", reasons, ["records", "reasons"])
     if past:
@@ -137,6 +144,8 @@ def show_rejects(
         if load_id:
             find_load(tx, load_id)
         rows = tx.run("ledger/list_rejects", load_id=load_id, most=limit).rows
+        reasons = tx.run("ledger/count_reasons", load_id=load_id).rows
+        total = sum(row["records"] for row in reasons) if load_id else _count(tx, "rejects")
     if not rows and not output.results_are_json():
         output.say("No record was rejected.")
         return
@@ -145,6 +154,11 @@ def show_rejects(
             record = row["raw_record"].decode(errors="backslashreplace")
             row["raw_record"] = record if len(record) <= 120 else record[:120] + "…"
     output.show("rejects", rows, ["load_id", "source", "line_no", "reasons", "raw_record"])
+    output.rest(len(rows), total, "rejects", f"dbsvc rejects show {load_id or ''}".rstrip())
+
+
+def _count(tx: Transaction, table: str) -> int:
+    return int(tx.run("schema/count_rows", table=table).rows[0]["row_count"])
 
 
 @rejects.command("export")
@@ -153,16 +167,21 @@ def export_rejects(
     to: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> None:
     """Write a load's rejected records byte for byte as they came, under the file's header: to mend and ingest again."""
+    from dbsvc.engine.errors import DbsvcError
     from dbsvc.engine.ingest import find_load
 
     with open_database() as db, db.snapshot() as tx:
         header = find_load(tx, load_id)["header"]
-        with to.open("wb") if to else contextlib.nullcontext(sys.stdout.buffer) as file:
-            if header:
-                file.write(header + b"\n")
-            for row in tx.stream("ledger/export_rejects", load_id=load_id):
-                file.write(row["raw_record"] + b"\n")
-            file.flush()
+        try:
+            with written_whole(to) if to else contextlib.nullcontext(sys.stdout.buffer) as file:
+                if header:
+                    file.write(header + b"\n")
+                for row in tx.stream("ledger/export_rejects", load_id=load_id):
+                    file.write(row["raw_record"] + b"\n")
+                    if streams.failure():  # nobody reads on
+                        break
+        except OSError as error:
+            raise DbsvcError(f"{to} cannot be written: {error.strerror}. It is as it was.") from error
 
 
 @rejects.command("retry")
@@ -212,11 +231,7 @@ def status() -> None:
     """Show what is in the database: its tables, its newest loads, the newest days of inverters."""
     with open_database() as db, db.snapshot() as tx:
         tables = [row["table_name"] for row in tx.run("schema/tables").rows]
-        counts = [
-            {"table": table, "rows": tx.run("schema/count_rows", table=table).rows[0]["row_count"]}
-            for table in tables
-            if "yoyo" not in table
-        ]
+        counts = [{"table": table, "rows": _count(tx, table)} for table in tables if "yoyo" not in table]
         newest = tx.run("ledger/list_loads", most=5).rows
         days = tx.run("report/newest_days", most=5).rows
     if output.results_are_json():
@@ -226,5 +241,7 @@ def status() -> None:
     output.say(db.dialect.label)
     output.table("", counts, ["table", "rows"])
     _show_loads("newest loads", newest)
+    total = next(row["rows"] for row in counts if row["table"] == "loads")
+    output.rest(len(newest), total, "loads", "dbsvc loads list")
     if days:
         output.table("newest days", days, list(days[0])[:7])

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from dbsvc.cli import check, data, db, fx, ingest, output, revenue, signals, trace
+from dbsvc.cli import check, data, db, fx, ingest, output, revenue, signals, streams, trace
 
 
 class Results(StrEnum):
@@ -85,6 +85,8 @@ def _shared(
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    streams.secure()
+    output.choose(None, None, debug=False)  # what is wrong with the command line is said, too
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
@@ -92,11 +94,9 @@ def main() -> NoReturn:
     except output.Stopped as stopped:
         output.error(str(stopped), stopped.exit_code)
         _finish(stopped.exit_code)
-        sys.stdout.flush()
         # Threads may still be rolling back, which the database does without us.
         os._exit(stopped.exit_code)
-    _finish(code)
-    sys.exit(code)
+    sys.exit(_finish(code))
 
 
 def _run() -> int:
@@ -112,9 +112,14 @@ def _run() -> int:
     return 0
 
 
-def _finish(code: int) -> None:
-    if output.options.command:
-        signals.finish(output.options.command, code, output.options.metrics)
+def _finish(code: int) -> int:
+    """Deliver the results, and say what the run was; returns the exit code, which is not 0 if they were not delivered."""
+    command = output.options.command
+    if failure := streams.deliver():
+        code = code or (check.UNKNOWN if command == "check" else 1)
+        because = str(failure.strerror).lower()
+        output.error(f"Not all results could be written to standard output ({because}). What was done stays done.", code)
+    return signals.finish(command, code, output.options.metrics) if command else code
 
 
 def _stop(number: int, _frame: object) -> None:

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from dbsvc.cli import streams
 from dbsvc.engine import database, log, settings
 from dbsvc.engine.database import Database
 
@@ -55,7 +56,8 @@ def choose(results: str | None, logs: str | None, debug: bool) -> None:
     """Set what was given on the command line, and start logging accordingly."""
     options.results, options.logs, options.debug = results, logs, debug
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(log.Formatter(redact, as_json=logs_are_json()))
+    clean = redact if logs_are_json() else lambda text: one_line(redact(text))
+    handler.setFormatter(log.Formatter(clean, as_json=logs_are_json()))
     logger = logging.getLogger("dbsvc")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO if options.logs or not sys.stderr.isatty() else logging.WARNING)
@@ -98,7 +100,7 @@ def redact(text: str) -> str:
 def explain(error: Exception) -> str:
     """Return an error as a sentence; show its traceback if that is asked for."""
     if options.debug:
-        print(redact("".join(traceback.format_exception(error))), file=sys.stderr)
+        print(printable(redact("".join(traceback.format_exception(error)))), file=sys.stderr)
     return str(error) if hasattr(error, "exit_code") else f"Unexpected {type(error).__name__}: {error} (see --debug)."
 
 
@@ -107,32 +109,44 @@ def error(sentence: str, code: int) -> None:
     if logs_are_json():
         log.event("error", level=logging.ERROR, error=sentence, exit_code=code)
     else:
-        print(f"dbsvc: {redact(sentence)}", file=sys.stderr)
+        print(f"dbsvc: {one_line(redact(sentence))}", file=sys.stderr)
 
 
 def say(sentence: str) -> None:
     """Tell a person something that is no result. Programs are not told."""
     if not results_are_json():
-        _console().print(sentence, markup=False, highlight=False)
+        _console().print(one_line(sentence))
+
+
+def headline(sentence: str) -> None:
+    """Print a line as it is, however long, to be read by people and programs."""
+    print(one_line(redact(sentence)))
 
 
 def paragraph(text: str) -> None:
     """Print a text, folded between words on a terminal."""
-    _console().print(text, markup=False, highlight=False, soft_wrap=not stdout_is_terminal())
+    _console().print(printable(text), soft_wrap=not stdout_is_terminal())
 
 
 def objects(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print JSON lines."""
+    """Print JSON lines. They are exact on every terminal: what cannot be shown there is escaped."""
     for row in rows:
-        print(json.dumps(row, default=plain, ensure_ascii=False))
+        text = json.dumps(row, default=plain, ensure_ascii=not streams.is_utf8())
+        print(text if text.isprintable() else "".join(map(_escaped, text)))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str] = ()) -> None:
     """Show rows as a table for people: these columns; integers, and those of ``right``, to the right; long texts folded."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
-    shown = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    heading = Text(one_line(title), style="bold") if title else None
+    shown = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         cells = [row.get(column) for row in rows]
         number = column in right or (
@@ -146,7 +160,7 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str],
     console = _console()
     # a terminal that is too narrow folds the lines; a number is never cut off
     console.width = max(console.width, console.measure(shown, options=console.options.update(max_width=_WIDEST)).minimum)
-    console.print(shown, markup=False)
+    console.print(shown)
 
 
 def ledger(title: str, loads: Sequence[Mapping[str, Any]], buckets: Sequence[str], state: str) -> None:
@@ -169,6 +183,16 @@ def show(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) 
         table(title, rows, columns)
 
 
+def rest(shown: int, total: int, what: str, command: str) -> None:
+    """Say that there are more than are shown, and how to see all of them: to programs by a closing object."""
+    if shown >= total:
+        return
+    if results_are_json():
+        objects([{"event": what, "shown": shown, "in_all": total}])
+    else:
+        say(f"These are {shown:,} of {total:,} {what}; all of them: `{command} --limit {total}`.")
+
+
 @contextlib.contextmanager
 def progress(name: str, unit: str = "rows") -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on a terminal; yields the function to call with the units done and in all."""
@@ -179,7 +203,7 @@ def progress(name: str, unit: str = "rows") -> Iterator[Callable[[int, int], Non
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn(f"{{task.completed:,.0f}} of {{task.total:,.0f}} {unit}"),
         TextColumn("{task.fields[pace]}"),
@@ -188,7 +212,7 @@ def progress(name: str, unit: str = "rows") -> Iterator[Callable[[int, int], Non
         transient=True,
     )
     with bar:
-        task = bar.add_task(name, total=1, pace="", visible=False)
+        task = bar.add_task(one_line(name), total=1, pace="", visible=False)
 
         def update(done: int, total: int) -> None:
             speed = bar.tasks[0].speed
@@ -227,7 +251,7 @@ def interruptible(db: Database, work: Callable[[], T]) -> T:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console()
+    return Console(markup=False, emoji=False, highlight=False)
 
 
 def _cell(value: Any) -> Any:
@@ -241,12 +265,17 @@ def _cell(value: Any) -> Any:
         return f"{value:,}"
     if hasattr(value, "strftime") and hasattr(value, "hour"):
         return str(value.strftime("%Y-%m-%d %H:%M:%S"))
-    return printable(plain(value))
+    return one_line(plain(value))
 
 
 def printable(text: str) -> str:
-    """Return the text without what would move the cursor, or break a document."""
+    """Return the text without what would move the cursor, turn the direction of reading, or break a document."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
+def one_line(text: str) -> str:
+    """Return the text as one printable line: a name must not look like a line of ours."""
+    return printable(text).replace("\n", "\ufffd")
 
 
 def plain(value: Any) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import logging
+import re
 import sys
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,6 +32,9 @@ class By(StrEnum):
 
 _COLUMNS = {By.day: "bill_date", By.customer: "customer_name", By.currency: "currency"}
 _BAR = 20  # characters
+#: What begins a formula in some spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 def revenue(
@@ -104,13 +109,20 @@ def _write_csv(
 ) -> None:
     from dbsvc.engine.log import event
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow([by.value, *columns])
-    writer.writerows([output.plain(row[column]) for column in ("label", *columns)] for row in groups)
+    writer.writerows([_harmless(output.plain(row[column])) for column in ("label", *columns)] for row in groups)
+    sys.stdout.buffer.write(text.getvalue().encode())  # UTF-8 on every terminal: a file has no other way to be exact
     for row in missing:
         event("missing_rate", logging.WARNING, **row)
     if uncounted:
         event("uncounted", logging.WARNING, **_sums(uncounted))
+
+
+def _harmless(cell: str) -> str:
+    """Return what a spreadsheet takes for a text where it would take it for a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
 
 
 def _show(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dbsvc.cli import output
+from dbsvc.cli.files import written_whole
 
 _started = time.perf_counter()
 
@@ -31,22 +32,27 @@ families: defaultdict[str, Counter[str]] = defaultdict(Counter)
 numbers: Counter[str] = Counter()
 
 
-def finish(command: str, code: int, metrics_file: Path | None) -> None:
-    """Log the canonical line, and write the metrics if they are wanted."""
+def finish(command: str, code: int, metrics_file: Path | None) -> int:
+    """Log the canonical line, and write the metrics if they are wanted. Returns the exit code.
+
+    Metrics that cannot be written are a failure, except for a check: its code says how the data are, and nothing else.
+    """
     from dbsvc.engine.log import event
 
     seconds = round(time.perf_counter() - _started, 3)
     fields: dict[str, Any] = {**numbers, **{family: dict(labelled) for family, labelled in families.items()}}
-    event("run", command=command, exit_code=code, seconds=seconds, **fields)
     if metrics_file:
         try:
             _write(metrics_file, command, code, seconds)
         except OSError as error:
+            code = code or (0 if command == "check" else 1)
             output.error(f"{metrics_file}: the metrics cannot be written there: {error.strerror}.", code)
+    event("run", command=command, exit_code=code, seconds=seconds, **fields)
+    return code
 
 
 def _write(path: Path, command: str, code: int, seconds: float) -> None:
-    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()
 
@@ -64,4 +70,5 @@ def _write(path: Path, command: str, code: int, seconds: float) -> None:
         metric = gauge(family, meaning, label)
         for value, number in labelled.items():
             metric.labels(command, value).set(number)
-    write_to_textfile(str(path), registry)
+    with written_whole(path) as file:
+        file.write(generate_latest(registry))

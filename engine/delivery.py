@@ -34,13 +34,14 @@ class Delivery:
 
     def __init__(self, source: str) -> None:
         self.source = shown_name(source)
-        self._path = source
+        # names are UTF-8, also for a system that is told that it knows no more than ASCII
+        self._path = os.fsdecode(source.encode(errors="surrogateescape"))
         self._opened = ExitStack()
         #: where more of it comes from, until all of it is spooled
         self._rest: BinaryIO | None = None
         self._spooled = 0
         try:
-            self._open(source)
+            self._open(self._path)
         except BaseException:
             self._opened.close()
             raise
@@ -195,7 +196,7 @@ class _Rejoined(io.RawIOBase):
 
 def shown_name(path: str) -> str:
     """Return a path as text that can be stored and shown: bytes of it that are not UTF-8 are written out."""
-    return os.fsencode(path).decode(errors="backslashreplace")
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 _ADVICE = "set TMPDIR to a folder that has room"

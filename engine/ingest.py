@@ -140,7 +140,7 @@ def _look_at(source: Source, datasets: list[Dataset]) -> tuple[int, Planned]:
         try:
             delivery = opened.enter_context(Delivery(source.path))
             rank = datasets.index(read_header(delivery, datasets).dataset)
-            if shown != source.path:
+            if shown.encode() != source.path.encode(errors="surrogateescape"):
                 raise InputError(f"{shown}: the name of the file is not UTF-8 text; rename it.")
         except (InputError, InputMissingError, SpoolError) as error:
             unknown = isinstance(error, UnrecognisedError)

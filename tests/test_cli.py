@@ -572,7 +572,7 @@ def test_a_reader_that_leaves(cli: Cli) -> None:
         assert process.stderr
         process.stdout.read(10)
         process.stdout.close()
-        assert [json.loads(line)["event"] for line in process.stderr.read().splitlines()] == ["run"]
+        assert [json.loads(line)["event"] for line in process.stderr.read().splitlines()] == ["error", "run"]
     assert process.returncode == 1
 
 
