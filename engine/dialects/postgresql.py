@@ -145,7 +145,7 @@ _CANNOT_CONNECT = tuple(
 )
 _SOCKET = re.compile(r'on socket "(.*)/\.s\.PGSQL\.\d+" failed')
 #: What stands before the cause in what the driver says when it cannot connect.
-_PREFACE = re.compile(r"^connection failed: |connection to server (at|on socket) .*? failed: (\w+:  )?")
+_PREFACE = re.compile(r"^connection (failed|is bad): |connection to server (at|on socket) .*? failed: (\w+:  )?")
 _BAD_CSV = (
     errors.BadCopyFileFormat,
     errors.CharacterNotInRepertoire,
@@ -407,7 +407,8 @@ class Driver:
 
     def _translate_lost(self, said: str) -> DatabaseError:
         """Return the error for a connection that cannot be made, or was lost."""
-        message = " ".join(dict.fromkeys(_PREFACE.sub("", line).strip() for line in said.splitlines())).strip().rstrip(".")
+        lines = [_PREFACE.sub("", line).strip() for line in said.splitlines() if "Is the server running" not in line]
+        message = " ".join(dict.fromkeys(lines)).strip().rstrip(".")
         for pattern, advice in _CANNOT_CONNECT:
             if pattern.search(said):
                 return UnusableError(f"{self.label} cannot be used: {message}. {advice}.")
