@@ -312,6 +312,7 @@ def test_every_run_ends_with_its_canonical_line(cli: Cli, command: str) -> None:
 
 def test_trace_a_bill(cli: Cli, db: Database) -> None:
     cli("ingest", cli.write("a.csv", bills({"one": "1"}, {"bill": 1, "one": "2"})))
+    cli("loads", "release", "1")  # it contradicts itself
     cli("ingest", cli.write("b.csv", bills({"one": "3", "currency": "ILS"})))
     tell(db, final("3.2"))
     *versions, result = cli("trace", "bill", "2021-10-01", "1").objects

@@ -206,7 +206,7 @@ def test_a_home_and_a_working_directory_that_are_not_there(loaded: Cli, tmp_path
     ran = gone("status", DATABASE_URL=loaded.url)
     assert ran.code == 0
     here = f"rmdir {gone.folder}; cd . 2>/dev/null; {shlex.quote(sys.executable)} -m dbsvc"
-    for url, code in ((loaded.url, 0), ("sqlite:///var/data.db", 69)):
+    for url, code in ((loaded.url, 0), ("sqlite:///var/data.db", 78)):
         gone.folder.mkdir(exist_ok=True)
         done = subprocess.run(
             ["bash", "-c", f"{here} ingest {loaded.folder}/usage.csv --log-format text"],

@@ -95,6 +95,12 @@ class Driver:
             raise ConfigurationError("DATABASE_URL must name a file and no more, such as sqlite:///var/data.db.")
         self.path = Path(path)
         self.label = f"sqlite:///{path}"
+        try:
+            self.path.absolute()
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.label} is relative to the working directory, which is gone: go to one that is there."
+            ) from error
         self._create = create
         self._lock_seconds = settings.lock_seconds
         self._interrupted = False
