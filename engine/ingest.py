@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -31,6 +31,7 @@ from dbsvc.engine.errors import (
 from dbsvc.engine.folders import Source, looks_like_delivery
 from dbsvc.engine.formats import part, raw_records, rows
 from dbsvc.engine.formats.record import UNREADABLE
+from dbsvc.engine.identity import FindRecords, quarantine_of, reject_strangers
 from dbsvc.engine.log import event
 from dbsvc.engine.plain import sift
 from dbsvc.engine.scan import Position, Scan, scan
@@ -50,9 +51,6 @@ _BATCH = 2**15
 
 #: The columns of a received record before its fields, when it is not simply the next one and sound.
 _NUMBERED = ("line_in_chunk", "fault")
-
-#: Given a chunk and lines of it: the records that begin there.
-FindRecords = Callable[[Row, Collection[int]], Mapping[int, bytes]]
 
 #: Called with the records staged so far in this load, by whoever, and an estimate of all there are.
 Progress = Callable[[int, int], None]
@@ -225,7 +223,12 @@ def ingest_all(
         yield outcome
 
 
-def publish(db: Database, load: Row, *, max_contradicting_share: float = 1.0, find_records: FindRecords | None = None) -> Row:
+def _nowhere(_chunk: Row, _lines: Collection[int]) -> Iterable[tuple[int, bytes]]:
+    """Find no record: the file is not at hand."""
+    return ()
+
+
+def publish(db: Database, load: Row, *, max_contradicting_share: float = 1.0, find_records: FindRecords = _nowhere) -> Row:
     """Publish a staged load in one transaction. Returns the ledger's row: unchanged if somebody else was faster.
 
     It is ``held`` if a larger share of its records than that contradict another record of the file, and ``staging`` if records
@@ -559,7 +562,7 @@ def _run_audits(tx: Transaction, load: Row, settings: Settings) -> list[tuple[st
 
 
 def _publish(
-    tx: Transaction, load: Row, max_contradicting_share: float = 1.0, find_records: FindRecords | None = None
+    tx: Transaction, load: Row, max_contradicting_share: float = 1.0, find_records: FindRecords = _nowhere
 ) -> tuple[Row, bool]:
     load_id = load["load_id"]
     tx.run("ledger/lock_dataset", dataset=load["dataset"])
@@ -569,14 +572,12 @@ def _publish(
     if _forget_lost(tx, load):
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
         return find_load(tx, load_id), False
-    if strangers := _find_strangers(tx, load):
-        if find_records:
-            _quarantine_strangers(tx, load, strangers, find_records)
+    if reject_strangers(tx, load, staging_table(load), find_records):
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
         return find_load(tx, load_id), False
     try:
         with tx.transaction():
-            merged = _merge(tx, load, 1.0 if load["released"] else max_contradicting_share)
+            merged = _merge(tx, load, max_contradicting_share)
     except _ContradictionsError as found:
         tx.run("ledger/hold_load", load_id=load_id, held_because=str(found))
         return find_load(tx, load_id), False
@@ -590,13 +591,15 @@ class _ContradictionsError(Exception):
     """Too many records of a file contradict each other: what was done to publish it is taken back."""
 
 
-def _merge(tx: Transaction, load: Row, max_contradicting_share: float = 1.0) -> dict[str, int]:
-    """Make the staged records public, with all that is derived from them; returns how many went into each bucket."""
+def _merge(tx: Transaction, load: Row, max_contradicting_share: float) -> dict[str, int]:
+    """Make the staged records public, with all that is derived from them; returns how many went into each bucket.
+
+    Raises _ContradictionsError if a larger share of them than that contradict each other, unless the load was released.
+    """
     exchanged = _exchange(tx, load)
     _run(tx, load, "merge/repeats")
-    contradictions = tx.run_phase(
-        "merge/contradictions", **_parameters(tx, load), max_contradicting_share=max_contradicting_share
-    )
+    share = 1.0 if load["released"] else max_contradicting_share
+    contradictions = tx.run_phase("merge/contradictions", **_parameters(tx, load), max_contradicting_share=share)
     if findings := [row["finding"] for _, result in contradictions for row in result.rows]:
         raise _ContradictionsError("\n".join(findings))
     counts = _run(tx, load, "merge/dedupe")
@@ -621,35 +624,9 @@ def _exchange(tx: Transaction, load: Row) -> Counter[str] | None:
         return None
 
 
-def _find_strangers(tx: Transaction, load: Row) -> dict[int, str]:
-    """Return the lines of staged records that carry the identity of somebody else's, with the reason to reject each."""
-    found = tx.run_phase(f"{load['dataset']}/identity", staged=staging_table(load), load_id=load["load_id"])
-    return {row["line_no"]: row["reasons"] for _, result in found for row in result.rows}
-
-
-def _quarantine_strangers(tx: Transaction, load: Row, strangers: Mapping[int, str], find_records: FindRecords) -> None:
-    for chunk in tx.run("ledger/staged_chunks", load_id=load["load_id"]).rows:
-        lines = range(chunk["first_line"], chunk["next_first_line"])
-        if found := {line: reasons for line, reasons in strangers.items() if line in lines}:
-            _quarantine_staged(tx, load, found, find_records(chunk, found.keys()))
-            counts = {"staged": chunk["staged"] - len(found), "rejected": chunk["rejected"] + len(found)}
-            tx.run("ledger/finish_chunk", load_id=load["load_id"], chunk_no=chunk["chunk_no"], read=chunk["read"], **counts)
-
-
-def _quarantine_staged(tx: Transaction, load: Row, found: Mapping[int, str], raw: Mapping[int, bytes]) -> None:
-    """Move staged records to the quarantine."""
-    load_id = load["load_id"]
-    tx.insert_rows(
-        "rejects",
-        ("load_id", "line_no", "reasons", "raw_record"),
-        ((load_id, line, reasons, raw[line]) for line, reasons in sorted(found.items())),
-    )
-    tx.run("ledger/delete_rejected", load_id=load_id, staged=staging_table(load), first_line=min(found), last_line=max(found))
-
-
-def _read_records(chunk: Row, lines: Collection[int], *, delivery: Delivery, header: Header) -> dict[int, bytes]:
+def _read_records(chunk: Row, lines: Collection[int], *, delivery: Delivery, header: Header) -> Iterator[tuple[int, bytes]]:
     """Read the records that begin on these lines of a chunk."""
-    return dict(raw_records(header.dataset.format, [(chunk["first_line"], _read_chunk(chunk, delivery))], lines))
+    return raw_records(header.dataset.format, [(chunk["first_line"], _read_chunk(chunk, delivery))], lines)
 
 
 def _measure(tx: Transaction, load: Row) -> None:
@@ -674,24 +651,32 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
     if published:
         _run(tx, load, "merge/open")
         known = {name for name, _ in _run_audits(tx, load, settings)}
-    for chunk in tx.run("ledger/chunks_with_rejects", load_id=load_id).rows:
-        tried += chunk["rejected"]
-        passed += _retry_chunk(tx, load, chunk, header)
+    with quarantine_of(tx, load) as find_records:
+        for chunk in tx.run("ledger/chunks_with_rejects", load_id=load_id).rows:
+            tried += chunk["rejected"]
+            passed += _retry_chunk(tx, load, chunk, header)
+        if passed and reject_strangers(tx, load, staging_table(load), find_records):
+            passed = tried - int(tx.run("ledger/count_chunks", load_id=load_id).rows[0]["rejected"])
     if published and passed:
         _measure(tx, load)
         # what was found without the retried records as well was decided when the load was published
         if findings := [finding for name, finding in _run_audits(tx, load, settings) if name not in known]:
             raise _UnsoundError(tried, findings)
         rules = tx.statements.fingerprint(load["dataset"])
-        tx.run("ledger/publish_more", load_id=load_id, passed=passed, rules=rules, **_merge(tx, load))
+        try:
+            merged = _merge(tx, load, settings.max_contradicting_share)
+        except _ContradictionsError as found:
+            raise _UnsoundError(tried, str(found).splitlines()) from found
+        tx.run("ledger/publish_more", load_id=load_id, passed=passed, rules=rules, **merged)
     if published:
         _run(tx, load, "merge/settle")
         _run(tx, load, "merge/close")
     elif passed:
         tx.run("ledger/restart_load", load_id=load_id, rules=load["rules"], released=load["released"])
-        if (audited := _audit(tx, load, settings))["status"] == "held":
+        if (audited := _audit(tx, load, settings))["status"] == "staged":
+            audited, _ = _publish(tx, load, settings.max_contradicting_share)
+        if audited["status"] == "held":
             return Retried(audited, tried, passed, tuple(audited["held_because"].splitlines()))
-        _publish(tx, load)
     return Retried(find_load(tx, load_id), tried, passed)
 
 
@@ -704,10 +689,6 @@ def _retry_chunk(tx: Transaction, load: Row, chunk: Row, header: Header) -> int:
         next_line = runs[-1][0] + 1
         tx.run("ledger/clear_rejects", load_id=load["load_id"], first_line=runs[0][0], last_line=runs[-1][0])
         passed += _judge_and_stage(tx, load, header, runs)[1]
-        raw = dict(runs)
-        if strangers := {line: reasons for line, reasons in _find_strangers(tx, load).items() if line in raw}:
-            _quarantine_staged(tx, load, strangers, raw)
-            passed -= len(strangers)
     counts = {"read": chunk["read"], "staged": chunk["staged"] + passed, "rejected": chunk["rejected"] - passed}
     tx.run("ledger/finish_chunk", load_id=load["load_id"], chunk_no=chunk["chunk_no"], **counts)
     return passed

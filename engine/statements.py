@@ -29,6 +29,10 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
     "rows": ("copy", "insert", "create_incoming", "upsert_incoming", "drop_incoming"),
     "schema": ("tables", "applied_migrations", "lock", "count_rows"),
     "report": ("newest_days", "hold_bills"),
+    "identity": (
+        *("create_strangers", "drop_strangers", "find_chunks", "find_in_chunk", "unstage"),
+        *("keep_quarantine", "drop_quarantine", "find_in_quarantine"),
+    ),
     "fx": ("needed_rates", "stored_rates", "unavailable_rates", "currencies", "create_quotes", "quote_outcomes", "drop_quotes"),
     "monitoring": ("anything_stored", "newest_days", "failing_since"),
     "trace": ("bill", "bill_in_usd", "reading", "reading_events"),
@@ -45,7 +49,7 @@ ENGINE: Mapping[str, tuple[str, ...]] = {
         *("loads_with_rejects", "chunks_with_rejects", "chunk_rejects", "publish_more"),
         *("count_read", "add_to_total", "hold_load", "release_load", "publish_load", "discard_load"),
         *("brought_keys", "waiting_rejects"),
-        *("staged_chunks", "delete_rejected", "past_records"),
+        "past_records",
         *("list_loads", "open_loads", "show_load", "count_reasons", "list_rejects", "export_rejects"),
     ),
 }
@@ -58,7 +62,7 @@ PHASES: Mapping[str, frozenset[str]] = {
     "measure": frozenset({"staged", "load_id"}),
     "split": frozenset({"load_id", "staged", "records", "month_records"}),
     "plain": frozenset({"table", "columns", "rows"}),
-    "identity": frozenset({"staged", "load_id"}),
+    "identity": frozenset({"staged"}),
 }
 #: Those that a dataset may do without: what nobody measures, splits by months, stages as it is, or asks whose it is.
 OPTIONAL = ("measure", "split", "plain", "identity")

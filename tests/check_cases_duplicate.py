@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Sequence
 
 from dbsvc.engine import Database
+from dbsvc.engine.ingest import release
 from tests.check_case import Case, bills, deliver, execute
 from tests.check_cases_missing import register_inverters, send
 
@@ -77,6 +78,14 @@ CASES = {
             lambda db: deliver(db, _with_repeats("B", 20, 0, 2)),
             lambda db: deliver(db, _with_repeats("C", 20, 0, 9)),
             lambda db: execute(db, "UPDATE loads SET released = TRUE WHERE load_id = 3"),
+            # mended since then
+            lambda db: deliver(db, bills(*[{"day": "2021-11-01", "bill": n // 2, "one": n} for n in range(6)])),
+            lambda db: deliver(db, bills({"day": "2021-11-01", "bill": 0, "one": "9"})),
+            # published late: other loads superseded its records
+            lambda db: deliver(db, bills(*[{"day": "2021-12-01", "currency": "?"}] * 9, *[{"day": "2021-12-01"}] * 8)),
+            lambda db: deliver(db, bills(*[{"day": "2021-12-01", "one": "9"}] * 20)),
+            lambda db: release(db, 6),
+            lambda db: execute(db, "UPDATE loads SET released = FALSE WHERE load_id = 6"),
         ],
         expected=[{"load_id": "1", "read": "59", "superseded": "3"}],
     ),

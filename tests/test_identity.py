@@ -16,7 +16,7 @@ from dbsvc import Database, connect
 from dbsvc.engine.ingest import discard, publish, release, retry
 from dbsvc.engine.settings import Settings
 from tests.check_case import find
-from tests.helpers import bills, buckets, load, query, register, rejects, stage, usage_csv, write
+from tests.helpers import bills, buckets, load, query, register, rejects, stage, tables, usage_csv, write
 
 CASE = Path(__file__).parent.parent.parent / "shared" / "cases" / "30_ids_per_device.jsonl"
 STRICT: Any = {"max_contradicting_share": 0.05}
@@ -186,3 +186,63 @@ def test_the_first_inverter_owns_an_id(
         assert sorted(raw for _, _, raw in rejects(db)) == sorted(strangers)
         for check in ("ledger_buckets_wrong", "rows_unaccounted", "history_broken", "readings_wrong"):
             assert find(db, check, *EVER) == [], check
+
+
+def test_what_a_retry_brings_is_asked_as_well(db: Database, tmp_path: Path) -> None:
+    """Records that contradict each other, or what their load has published."""
+    bill = "2021-10-01,{},{},A,{},0\n"
+    published = [bill.format(n, "USD", 1) for n in range(30)]
+    others = [bill.format(n, "XXQ", 2) for n in range(30)] + [bill.format(n, "XXQ", a) for n in range(30, 50) for a in (1, 2)]
+    content = usage_csv([]).decode() + "".join(published + others)
+    row = load(db, write(tmp_path / "usage.csv", content.encode()), max_rejected_share=1).load
+    assert buckets(row) == {"inserted": 30, "rejected": 70}
+    before = tables(db), rejects(db)
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO currencies (code) VALUES ('XXQ')")
+    retried = retry(db, 1, Settings(max_rejected_share=1))
+    assert (retried.tried, retried.passed, retried.load) == (70, 0, row)
+    assert [finding[:33] for finding in retried.findings] == ["100 of 100 records contradict ano"]
+    assert (tables(db), rejects(db)) == before
+    retried = retry(db, 1, Settings(max_rejected_share=1, max_contradicting_share=1))
+    assert (retried.passed, retried.findings) == (70, ())
+    assert buckets(retried.load) == {"inserted": 50, "updated": 30, "superseded": 20}
+
+
+def test_a_held_load_that_is_retried_is_asked_as_well(db: Database, tmp_path: Path) -> None:
+    rows = [("2021-10-01", n, code, "A", amount, 0) for n, code in enumerate(["USD", "XXQ"] * 60) for amount in (1, 2)]
+    held = load(db, write(tmp_path / "usage.csv", usage_csv(rows)), **STRICT).load
+    assert "rejected" in held["held_because"]
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO currencies (code) VALUES ('XXQ')")
+    retried = retry(db, 1, Settings())
+    assert retried.load["status"] == "held"
+    assert [finding[:33] for finding in retried.findings] == ["240 of 240 records contradict ano"]
+    assert bills(db) == []
+
+
+def test_a_small_piece_of_a_file_that_grows_may_be_one_pair(solar: Database, tmp_path: Path) -> None:
+    path = telemetry(tmp_path, event("e1", "i1", 1, 5), event("e1", "i1", 2, 6))
+    assert buckets(load(solar, path, **STRICT).load) == {"inserted": 1, "superseded": 1}
+
+
+def test_a_record_that_waited_for_its_inverter_finds_its_id_taken(solar: Database, tmp_path: Path) -> None:
+    sent = [event("1", "new", 1), event("1", "i1", 2), event("2", "new", 3), event("3", "i1", 4)]
+    row = load(solar, telemetry(tmp_path, *sent), max_rejected_share=1).load
+    assert buckets(row) == {"inserted": 2, "rejected": 2}
+    load(solar, write(tmp_path / "more.csv", (tmp_path / "inverters.csv").read_bytes().replace(b"i1,", b"new,")))
+    retried = retry(solar, row["load_id"], Settings(max_rejected_share=1, max_contradicting_share=1))
+    assert (retried.tried, retried.passed, buckets(retried.load)) == (2, 1, {"inserted": 3, "rejected": 1})
+    assert owners(solar) == {"1": "i1", "2": "new", "3": "i1"}
+    assert rejects(solar) == [(1, REASON, sent[0])]
+
+
+def test_a_held_load_needs_its_file_when_a_retried_record_owns_an_id(solar: Database, tmp_path: Path) -> None:
+    sent = [event("1", "new", 1), event("1", "i1", 2), *(event(f"x{n}", "new", n) for n in range(200))]
+    held = load(solar, telemetry(tmp_path, *sent)).load
+    assert (held["status"], held["rejected"]) == ("held", 201)
+    load(solar, write(tmp_path / "more.csv", (tmp_path / "inverters.csv").read_bytes().replace(b"i1,", b"new,")))
+    retried = retry(solar, held["load_id"], Settings())
+    assert (retried.load["status"], retried.passed, rejects(solar)) == ("staging", 201, [])
+    found = load(solar, tmp_path / "t.jsonl").load
+    assert (found["status"], buckets(found)) == ("published", {"inserted": 201, "rejected": 1})
+    assert rejects(solar) == [(2, REASON, sent[1])]

@@ -4,22 +4,56 @@
 -- runbook: records_contradict
 -- :share = 0.05: above this share of the records read
 -- :min_records = 3: and with at least so many of them
--- :loads = 100: among so many of the newest loads
--- A share of a load's records lost against others with the same key and other values: several lines a bill, say, of which the
--- last one counts and the others do not. Today such a load is held; these were published before it was, and
--- nobody has released them.
+-- A share of a load's records lost against others of its own file with the same key and other values: several lines a bill, say,
+-- of which the last one counts and the others do not. Today such a load is held; these were published before it was, and nobody
+-- has released them. Counted while the record that won is current: what was delivered anew since then is mended.
+WITH suspects AS (
+    SELECT
+        loads.load_id,
+        loads.dataset,
+        loads.source,
+        loads.published_at,
+        loads.read
+    FROM loads
+    INNER JOIN replacements ON loads.load_id = replacements.load_id AND loads.load_id = replacements.replaced_by_load_id
+    WHERE
+        loads.status = 'published'
+        AND NOT loads.released
+        AND replacements.records >= :min_records
+        AND replacements.records > loads.read * :share
+),
+
+lost AS (
+    SELECT now.load_id
+    FROM bills_history AS past
+    INNER JOIN bills AS now ON past.bill_date = now.bill_date AND past.bill_id = now.bill_id AND past.load_id = now.load_id
+    WHERE past.load_id = past.replaced_by_load_id AND past.load_id IN (SELECT suspects.load_id FROM suspects)
+    UNION ALL
+    SELECT now.load_id
+    FROM plants_history AS past
+    INNER JOIN plants AS now ON past.plant_id = now.plant_id AND past.load_id = now.load_id
+    WHERE past.load_id = past.replaced_by_load_id AND past.load_id IN (SELECT suspects.load_id FROM suspects)
+    UNION ALL
+    SELECT now.load_id
+    FROM inverters_history AS past
+    INNER JOIN inverters AS now ON past.inverter_id = now.inverter_id AND past.load_id = now.load_id
+    WHERE past.load_id = past.replaced_by_load_id AND past.load_id IN (SELECT suspects.load_id FROM suspects)
+    UNION ALL
+    SELECT now.load_id
+    FROM inverter_telemetry_raw_history AS past
+    INNER JOIN inverter_telemetry_raw AS now ON past.event_id = now.event_id AND past.load_id = now.load_id
+    WHERE past.load_id = past.replaced_by_load_id AND past.load_id IN (SELECT suspects.load_id FROM suspects)
+)
+
 SELECT
-    load_id,
-    dataset,
-    source,
-    published_at,
-    read,
-    superseded
-FROM loads
-WHERE
-    status = 'published'
-    AND NOT released
-    AND superseded >= :min_records
-    AND superseded > read * :share
-    AND load_id > (SELECT max(newest.load_id) FROM loads AS newest) - :loads
-ORDER BY load_id
+    suspects.load_id,
+    suspects.dataset,
+    suspects.source,
+    suspects.published_at,
+    suspects.read,
+    count(*) AS superseded
+FROM suspects
+INNER JOIN lost ON suspects.load_id = lost.load_id
+GROUP BY suspects.load_id, suspects.dataset, suspects.source, suspects.published_at, suspects.read
+HAVING count(*) >= :min_records AND count(*) > suspects.read * :share
+ORDER BY suspects.load_id

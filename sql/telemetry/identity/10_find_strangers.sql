@@ -1,39 +1,49 @@
--- An event that is sent again belongs to the inverter that it belonged to before. An id that comes from another inverter is no
--- new version of the event: inverters that count their events by themselves would overwrite each other. The id is whose event is
--- stored; if none is, whose event stands first in the file.
-WITH shared AS (
+-- An event that is sent again comes from the same inverter. An id belongs to the inverter that delivered it first: the one that is
+-- stored, else that of the file's earliest line. Without this rule two inverters that both count their events from 1 would
+-- overwrite each other's.
+INSERT INTO strangers (line_no, reasons, record_key)
+WITH several AS (
     SELECT event_id
     FROM :"staged"
     GROUP BY event_id
     HAVING min(inverter_id) <> max(inverter_id)
 ),
 
-firsts AS (
-    SELECT min(line_no) AS line_no
-    FROM :"staged"
-    WHERE event_id IN (SELECT shared.event_id FROM shared)
-    GROUP BY event_id
+stored AS (
+    SELECT
+        staged.line_no,
+        staged.event_id,
+        staged.inverter_id,
+        stored.inverter_id AS owner
+    FROM :"staged" AS staged
+    INNER JOIN inverter_telemetry_raw AS stored ON staged.event_id = stored.event_id
+    WHERE
+        staged.inverter_id <> stored.inverter_id
+        OR staged.event_id IN (SELECT several.event_id FROM several)
 ),
 
-owners AS (
+owned AS (
     SELECT
-        owner.event_id,
-        coalesce(stored.inverter_id, owner.inverter_id) AS inverter_id
-    FROM firsts
-    INNER JOIN :"staged" AS owner ON firsts.line_no = owner.line_no
-    LEFT JOIN inverter_telemetry_raw AS stored ON owner.event_id = stored.event_id
+        line_no,
+        event_id,
+        inverter_id,
+        owner
+    FROM stored
+    UNION ALL
+    SELECT
+        line_no,
+        event_id,
+        inverter_id,
+        first_value(inverter_id) OVER (PARTITION BY event_id ORDER BY line_no) AS owner
+    FROM :"staged"
+    WHERE
+        event_id IN (SELECT several.event_id FROM several)
+        AND event_id NOT IN (SELECT stored.event_id FROM stored)
 )
 
 SELECT
-    staged.line_no, -- noqa: RF01
-    'event_id_of_another_inverter' AS reasons
-FROM :"staged" AS staged
-INNER JOIN owners ON staged.event_id = owners.event_id
-WHERE staged.inverter_id <> owners.inverter_id
-UNION
-SELECT
-    staged.line_no, -- noqa: RF01
-    'event_id_of_another_inverter' AS reasons
-FROM :"staged" AS staged
-INNER JOIN inverter_telemetry_raw AS stored ON staged.event_id = stored.event_id
-WHERE staged.inverter_id <> stored.inverter_id
+    line_no,
+    'event_id_of_another_inverter',
+    event_id
+FROM owned
+WHERE inverter_id <> owner

@@ -1,0 +1,2 @@
+-- All rejects are judged.
+DROP TABLE quarantine
