@@ -100,7 +100,7 @@ class World:
                 self.known.add(code)
             case "retry":
                 for load_id in self.some(number, "held", "published"):
-                    retry(self.db, load_id, Settings())
+                    retry(self.db, load_id, Settings(max_contradicting_share=1))
                     self.judged[load_id] |= self.known
         for load_id, status in query(self.db, "SELECT load_id, status FROM loads"):
             if status in ("staging", "discarded"):
