@@ -88,7 +88,7 @@ def append(path: Path, content: bytes) -> None:
 def reading(db: Database, delivery: Delivery, **settings: Any) -> list[Outcome]:
     """What `dbsvc ingest` does with a file it has opened."""
     header = read_header(delivery, load_datasets(db.statements))
-    return list(ingest_all(db, delivery, header, replace(Settings(), **settings)))
+    return list(ingest_all(db, delivery, header, replace(Settings(), **{"max_contradicting_share": 1.0, **settings})))
 
 
 def run(db: Database, source: Path | str, **settings: Any) -> list[Outcome]:
@@ -139,7 +139,7 @@ def stage_one(db: Database, source: Path, registered: Row) -> None:
 
 def retry_all(db: Database) -> list[tuple[int, int, int]]:
     """What `dbsvc rejects retry` does; returns each load's number, its rejects tried, and passed."""
-    done = [retry(db, load_id, Settings()) for load_id in find_retryable(db)]
+    done = [retry(db, load_id, Settings(max_contradicting_share=1)) for load_id in find_retryable(db)]
     return [(one.load["load_id"], one.tried, one.passed) for one in done]
 
 
