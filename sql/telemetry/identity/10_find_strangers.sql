@@ -1,5 +1,5 @@
--- An event that is sent again comes from the same inverter. An id belongs to the inverter that delivered it first: the one that is
--- stored, else that of the file's earliest line. Without this rule two inverters that both count their events from 1 would
+-- An event that is sent again comes from the same inverter. An id belongs to the inverter that delivered it first: the one that
+-- is stored, else that of the file's earliest line. Without this rule two inverters that both count their events from 1 would
 -- overwrite each other's.
 INSERT INTO strangers (line_no, reasons, record_key)
 WITH several AS (
