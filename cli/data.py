@@ -23,6 +23,7 @@ loads = typer.Typer(help="The ledger: every delivery, how far it got, where its 
 rejects = typer.Typer(help="The quarantine: records that broke their contract.", invoke_without_command=True)
 
 LoadId = Annotated[int, typer.Argument(help="The load's number, from `dbsvc loads`.", show_default=False)]
+_SHOWN = 480  # bytes of a record that are looked at: 120 characters at least
 Most = Annotated[int, typer.Option("--limit", min=1, help="How many rows to show.")]
 
 
@@ -143,22 +144,27 @@ def show_rejects(
     with open_database() as db, db.snapshot() as tx:
         if load_id:
             find_load(tx, load_id)
-        rows = tx.run("ledger/list_rejects", load_id=load_id, most=limit).rows
         reasons = tx.run("ledger/count_reasons", load_id=load_id).rows
         total = sum(row["records"] for row in reasons) if load_id else _count(tx, "rejects")
-    if not rows and not output.results_are_json():
-        output.say("No record was rejected.")
-        return
-    if not output.results_are_json():
-        for row in rows:
-            record = row["raw_record"].decode(errors="backslashreplace")
-            row["raw_record"] = record if len(record) <= 120 else record[:120] + "…"
-    output.show("rejects", rows, ["load_id", "source", "line_no", "reasons", "raw_record"])
-    output.rest(len(rows), total, "rejects", f"dbsvc rejects show {load_id or ''}".rstrip())
+        if not total and not output.results_are_json():
+            output.say("No record was rejected.")
+            return
+        rows = tx.stream("ledger/list_rejects", load_id=load_id, most=limit)
+        if output.results_are_json():
+            output.objects(rows)
+        else:
+            shortened = [{**row, "raw_record": _shortened(row["raw_record"])} for row in rows]
+            output.table("rejects", shortened, ["load_id", "source", "line_no", "reasons", "raw_record"])
+    output.rest(min(limit, total), total, "rejects", f"dbsvc rejects show {load_id or ''}".rstrip())
 
 
 def _count(tx: Transaction, table: str) -> int:
     return int(tx.run("schema/count_rows", table=table).rows[0]["row_count"])
+
+
+def _shortened(record: bytes) -> str:
+    shown = record[:_SHOWN].decode(errors="backslashreplace")
+    return shown if len(record) <= _SHOWN and len(shown) <= 120 else shown[:120] + "…"
 
 
 @rejects.command("export")

@@ -208,6 +208,7 @@ DEAR = {
     "usage.csv of odd and plain lines": HEADER.encode() + b"\n" + b"x\n2021-01-01,1,USD,a,0,0\n" * 2**17,
     "usage.csv of a wide field": HEADER.encode() + b"\n2021-01-01,1,USD,\xf0\x9f\x98\x80" + b"a" * (15 * 2**20) + b",1,1\n",
     "usage.csv of commas": HEADER.encode() + b"\n" + b"," * (15 * 2**20) + b"\n",
+    "usage.csv of large records": HEADER.encode() + b"\n" + (b"x" * (5 * 2**20) + b"\n") * 12,
     "events.jsonl of nested lists": EVENT + b'{"a": [' + b"[]," * (5 * 2**20) + b"1]}\n",
     "events.jsonl of half as many": EVENT + b'{"a": [' + b"[]," * 2**20 + b"1]}\n",
     "events.jsonl of an open line": EVENT + b'{"a": [' + b"[]," * (5 * 2**20) + b"1]}",
@@ -221,6 +222,7 @@ def test_memory_is_bounded(url: str, tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name.split()[0], DEAR[name])
     assert peak(url, "ingest", str(path)) < 200
     assert peak(url, "rejects", "retry") < 200
+    assert peak(url, "rejects", "show", "--output", "table") < 200
     assert peak(url, "rejects", "export", "1", "--to", str(tmp_path / "exported")) < 200
 
 

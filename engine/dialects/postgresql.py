@@ -42,6 +42,7 @@ _numbers = itertools.count()
 _SOUND = {"session_replication_role": "origin", "ignore_checksum_failure": "off", "zero_damaged_pages": "off"}
 _CANCEL_TIMEOUT = 2.0  # seconds
 _SLICE = 256 * 1024  # bytes handed to the driver at once
+_MOST_ROWS = 1000  # fetched at once from a stream, fewer where they are large
 
 #: How the driver connects, unless the URL says otherwise: a server that fell silent is noticed within 30 seconds, also in the
 #: middle of a statement. A statement that merely takes long is not: its server's machine still answers.
@@ -261,9 +262,12 @@ class Driver:
     def stream(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
         """Run a query through a cursor on the server."""
         with connection.cursor(name=f"stream_{next(_numbers)}") as cursor:
-            cursor.itersize = 1000
             cursor.execute(_render(statement, parameters), statement.bind(parameters) or None)
-            yield from cursor
+            wanted = 1
+            while rows := cursor.fetchmany(wanted):
+                yield from rows
+                size = sum(len(value) for row in rows for value in row.values() if isinstance(value, bytes | str))
+                wanted = min(2 * wanted, _MOST_ROWS) if size < _SLICE else max(wanted // 2, 1)
 
     def sample(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any], most: int) -> Result:
         """Run a query, and take its rows as they come: a cursor on the server would rule out parallel plans."""

@@ -46,7 +46,6 @@ _WRITE_LOCK = 120  # the byte of the file beside the database that stands for th
 _ROWS_PER_INSERT = 200  # a multi-row insert costs a third of so many single ones; more rows gain nothing
 _MOST_PARAMETERS = 32_000  # SQLite allows 32766
 _PART = 256 * 1024  # bytes of CSV split at once
-_BATCH = 10_000
 _OTHER_WIDTH = "Not every record has {width} fields."
 
 
@@ -379,9 +378,8 @@ def _lock_holders(path: str) -> list[int]:
 
 def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
     names = [column[0] for column in cursor.description or ()]
-    while batch := cursor.fetchmany(_BATCH):
-        for row in batch:
-            yield dict(zip(names, row, strict=True))
+    for row in cursor:
+        yield dict(zip(names, row, strict=True))
 
 
 @lru_cache(maxsize=64)
