@@ -377,6 +377,7 @@ def test_what_people_read(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
         shown = "\n".join(line.rstrip() for line in cli("revenue", *arguments, "--output", "table").out.decode().splitlines())
         assert f"$ dbsvc revenue {' '.join(arguments)}\n{shown}" == snapshot
 
+    cli("db", "migrate")
     run()
     cli("ingest", cli.write("usage.csv", usage_csv(ROWS)))
     for by in ("day", "customer", "product", "currency"):
