@@ -41,7 +41,7 @@ def reset(
     """Delete ALL data: take back every migration, and apply them again."""
     from dbsvc.engine import migrations
 
-    with output.connect(create=True) as db:
+    with output.connect() as db:
         if not yes:
             typer.confirm(f"Delete all data in {db.dialect.label}?", abort=True, err=True)
         migrations.reset(db)

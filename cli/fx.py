@@ -76,7 +76,7 @@ def fx(
         raise typer.BadParameter("--refresh goes with --date, or with --from and --to.")
     span = [day.date() for day in (first or date, last or date) if day]
     started = time.perf_counter()
-    with open_database(create=not dry_run) as db:
+    with open_database(create=bool(span) and not dry_run) as db:
         pairs = _find_pairs(db, span, codes, missing=missing)
         plan = find_calls(db, pairs, refresh=refresh, retry_unavailable=retry_unavailable, time_frames=timeframe)
         if dry_run:

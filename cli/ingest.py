@@ -172,7 +172,8 @@ def _waiting(db: Database, outcome: Outcome) -> dict[str, Any]:
 def _report(source: str, outcome: Outcome) -> dict[str, Any]:
     load = {name: value for name, value in outcome.load.items() if name not in ("header", "source", "released", "out_of_turn")}
     word = "already published" if outcome.already else load["status"]
-    code = _HELD if load["status"] in ("held", "discarded") else 0
+    nothing = word == "published" and load["read"] == load["rejected"] > 0
+    code = _HELD if load["status"] in ("held", "discarded") or nothing else 0
     replaced = outcome.scan.replaced["load_id"] if outcome.scan.replaced else None
     found = {"waiting_bytes": outcome.scan.waiting, "replaced_load_id": replaced}
     if outcome.replaced is not None:
@@ -324,6 +325,8 @@ def _hints(report: dict[str, Any]) -> list[str]:
                 for finding in report["held_because"].splitlines()
             ]
             hints.append(f"Look: `dbsvc loads show {load_id}`. Then `dbsvc loads release {load_id}` or `discard {load_id}`.")
+        case "published" if report["read"] == report["rejected"] > 0:
+            hints.append(f"{source}: all of its records were rejected, load {load_id} brought nothing.")
         case "discarded":
             hints.append(f"Load {load_id} was discarded. `dbsvc loads release {load_id}` allows it after all.")
         case "skipped":

@@ -79,6 +79,8 @@ def _shared(
     only = {Results.csv: "revenue", Results.junit: "check"}
     if results in only and context.invoked_subcommand != only[results]:
         raise typer.BadParameter(f"--output {results} goes with `dbsvc {only[results]}`.")
+    if metrics and not signals.is_for_metrics(metrics):
+        raise typer.BadParameter(f"--metrics-file {metrics} holds something else than metrics, which would be lost.")
     output.choose(results, logs, debug)
     output.options.command, output.options.metrics = context.invoked_subcommand or "", metrics
 

@@ -12,6 +12,8 @@ from dbsvc.cli.files import written_whole
 
 _started = time.perf_counter()
 
+_BEGINNING = b"# HELP dbsvc_"
+
 #: what the metrics mean; those of a family differ by their label
 _FAMILIES = {
     "files": ("outcome", "Files, by what became of them."),
@@ -49,6 +51,19 @@ def finish(command: str, code: int, metrics_file: Path | None) -> int:
             output.error(f"{metrics_file}: the metrics cannot be written there: {error.strerror}.", code)
     event("run", command=command, exit_code=code, seconds=seconds, **fields)
     return code
+
+
+def is_for_metrics(path: Path) -> bool:
+    """Whether a file may be replaced by metrics: it is new, empty, no regular file, or holds metrics already."""
+    try:
+        return not path.is_file() or _read_beginning(path) in (b"", _BEGINNING)
+    except OSError:  # which is said when it is written
+        return True
+
+
+def _read_beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING))
 
 
 def _write(path: Path, command: str, code: int, seconds: float) -> None:

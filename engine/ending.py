@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from dbsvc.engine.datasets import Header
 
-#: So many records before the last one tell how long its last field should be, and fewer do not.
-_MOST, _FEWEST = 1000, 2
+#: At most so many records before the last one tell how long its last field should be; one in so many may be shorter than usual.
+_MOST, _ODD = 1000, 20
 _DECIMALS = re.compile(r"\.(\d*)$")
 
 
 @dataclass(frozen=True)
 class Ending:
-    """The line of the last record; how many decimals its last field has, and the fewest of the records before it."""
+    """The line of the last record; how many decimals its last field has, and nearly all of those before it at least."""
 
     last_line: int
     last_decimals: int
@@ -37,7 +37,7 @@ def find_ending(header: Header, parts: Iterable[tuple[int, bytes]]) -> Ending | 
     shown = [(line, *(of.fields(raw, header.names) if not fault else (fault, [""]))) for line, fault, raw in last]
     line, _, fields = shown.pop()
     usual = [_decimals(fields) for _, faults, fields in shown if not faults]
-    return Ending(line, _decimals(fields), min(usual) if len(usual) >= _FEWEST else None)
+    return Ending(line, _decimals(fields), sorted(usual)[len(usual) // _ODD] if usual else None)
 
 
 def _decimals(fields: list[str]) -> int:

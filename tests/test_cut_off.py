@@ -35,7 +35,8 @@ def test_cut_off_anywhere(db: Database, dialect: str, tmp_path: Path, end: int) 
         (usage_csv([("2021-10-01", n, "USD", "a", 1, n) for n in (100, 25, 3)]).rstrip(), False),
         (usage_csv([("2021-10-01", n, "USD", "a", 1, f"{n}.{n}") for n in (100, 25, 3)]).rstrip(), True),
         (usage_csv([("2021-10-01", n, "USD", "a", 1, f"{n}.{n}") for n in (3, 25, 100)]).rstrip(), False),
-        (usage_csv([("2021-10-01", 1, "USD", "a", 1, "12.34"), ("2021-10-01", 2, "USD", "a", 1, "3.5")]).rstrip(), False),
+        (usage_csv([("2021-10-01", 1, "USD", "a", 1, "12.34"), ("2021-10-01", 2, "USD", "a", 1, "3.5")]).rstrip(), True),
+        (usage_csv([("2021-10-01", n, "USD", "a", 1, "7" if n == 9 else "1.25") for n in range(30)]).rstrip()[:-1], True),
         # blanks and line ends after the last record
         (GOOD + b"2021-10-02,9,USD,name 9,5.00,12.3\n  ", False),
         (GOOD + b"2021-10-02,9,USD,name 9,5.00,12.3  ", True),

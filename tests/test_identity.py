@@ -143,6 +143,20 @@ def test_an_event_of_a_stored_id_belongs_to_the_same_inverter(solar: Database, t
     assert owners(solar)["e1"] == "i1"
 
 
+def test_ids_that_start_again(solar: Database, tmp_path: Path) -> None:
+    """A file of events whose ids were those of other moments would overwrite them: it is held; one moved event is not."""
+    assert (
+        load(solar, telemetry(tmp_path, *(event(f"e{n}", "i1", n) for n in range(40))), **STRICT).load["status"] == "published"
+    )
+    moved = [event("e0", "i1", 100), *(event(f"e{n}", "i1", n, 200) for n in range(1, 40))]
+    assert buckets(load(solar, telemetry(tmp_path, *moved), **STRICT).load) == {"updated": 40}
+    again = [event(f"e{n}", "i1", 110 + n) for n in range(40)]
+    held = load(solar, telemetry(tmp_path, *again), **STRICT).load
+    assert held["status"] == "held"
+    assert "40 of 40 events carry the event_id of an earlier event of another time" in held["held_because"]
+    assert buckets(release(solar, held["load_id"])) == {"updated": 40}
+
+
 def test_two_loads_staged_at_the_same_time(solar: Database, tmp_path: Path) -> None:
     """Whoever publishes first has the id; the other finds that out when it publishes, and needs its file to keep the bytes."""
     sent = {i: [event(f"{i}-{n}", f"i{i}", n) for n in range(20)] + [event("x", f"i{i}", 40)] for i in (1, 2)}

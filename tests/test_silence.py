@@ -196,3 +196,12 @@ def test_a_setting_that_nobody_reads(url: str, tmp_path: Path, monkeypatch: pyte
     assert ingest(url, "usage.csv") == 78
     os.unlink(tmp_path / ".env")
     assert ingest(url, "usage.csv") == 0
+
+
+def test_events_of_which_none_can_be_kept(url: str, tmp_path: Path) -> None:
+    """Also a small piece of a stream, which is not held, does not pass for done when it brought nothing."""
+    with connect(url) as db:
+        load(db, write(tmp_path / "plants.csv", PLANTS))
+        load(db, write(tmp_path / "inverters.csv", INVERTERS))
+    file = write(tmp_path / "t.jsonl", GOOD_EVENTS.replace(b'"i1"', b'"nope"'))
+    assert ingest(url, str(file)) == 65

@@ -319,3 +319,18 @@ def test_a_spreadsheet_gets_no_formulas(cli: Cli) -> None:
     shown = list(csv.reader(io.StringIO(cli("revenue --by customer --output csv").out.decode())))
     assert {row[0] for row in shown[1:]} == {*(f"'{name}" for name in names[:5]), *names[5:]}
     assert cli("rejects export 1").out.endswith(b"\n=1,x\n")
+
+
+def test_metrics_replace_nothing_but_metrics(cli: Cli) -> None:
+    """A forgotten value makes a delivery, or the database, the metrics file: it is refused, and nothing is lost."""
+    assert cli("ingest usage.csv --metrics-file new.prom").code == 0
+    assert cli("loads --metrics-file new.prom").code == 0
+    for taken in ("usage.csv", "new.db"):
+        file = cli.folder / taken
+        if not file.exists():
+            file.write_bytes(b"SQLite format 3")
+        before = file.read_bytes()
+        ran = cli(f"loads --metrics-file {taken}")
+        assert ran.code == 2
+        assert b"something else than metrics" in ran.err
+        assert file.read_bytes() == before

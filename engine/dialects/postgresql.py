@@ -339,8 +339,15 @@ class Driver:
         if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
             return self._translate_lost(str(error))
         message = (error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " ")
+        if "query_wait_timeout" in message:
+            return UnavailableError(
+                f"{self.label} is a pooler that had no session to lend: it needs at least two for each of us. Run the same "
+                "command again later."
+            )
         if isinstance(error, _AWAY):
             return self._unreachable(message)
+        if error.sqlstate is None and isinstance(error, psycopg.ProgrammingError) and message.startswith("bad value for"):
+            return UnusableError(f"DATABASE_URL or the environment has a {message}. Correct it.")
         for kinds, advice in _UNUSABLE:
             if isinstance(error, kinds):
                 return UnusableError(f"{self.label} refused us: {message}. {advice}.")
@@ -439,7 +446,7 @@ def _opening(begin: Statement, configure: Statement, version: int) -> bytes:
 
 def _search_path(options: str) -> str | None:
     """Return the search path that connection options name last."""
-    named = re.findall(r"(?:-c\s*|--)search[_-]path=((?:\\.|\S)*)", options)
+    named = re.findall(r"(?:-c\s*|--)search[_-]path=((?:\\.|\S)*)", options, re.IGNORECASE)
     return named[-1] if named else None
 
 
