@@ -12,6 +12,7 @@ from dbsvc.engine.datasets import Header
 from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.ending import Ending, find_ending
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.formats import Format
 from dbsvc.engine.formats.record import LONGEST_RECORD
 
 _BLOCK = 2**20  # bytes
@@ -121,7 +122,7 @@ def scan(
                 continue
             content, rest = data[:end], data[end:]
             blank = blank and not content.strip(_NOTHING)
-            if carry.strip(_NOTHING) and content.lstrip(b"\0 \t\r")[:1] != b"\n":  # a hole broke the line before
+            if carry and _breaks(of, carry, content):
                 line, carry = line + 1, b""
             _digest_hole(digest, start - done)
             hashing = beside.submit(digest.update, content)
@@ -170,9 +171,17 @@ def _find_checkpoints(
 
 
 def _open_line(delivery: Delivery, position: Position, header: Header) -> bytes:
-    """Return the last byte before a position, if it leaves a line open."""
-    before = delivery.read(position.end - 1, 1) if position.end > header.end else b""
-    return before.strip(_NOTHING)
+    """Return what a line that is left open at a position ends with."""
+    start = max(header.end, position.end - _TAIL)
+    return header.dataset.format.count_lines(delivery.read(start, position.end - start))[1]
+
+
+def _breaks(of: Format, carry: bytes, content: bytes) -> bool:
+    """Whether a hole broke the line before: then what follows counts as the next one, unless the line ends there anyway."""
+    beginning = content[:8].partition(b"\n")[0]
+    # a few NULs alone are a record, too
+    left = carry.strip(_NOTHING) or any(record.end <= len(carry) for record in of.records(carry + beginning))
+    return bool(left) and content.lstrip(b"\0 \t\r")[:1] != b"\n"
 
 
 def _digest_hole(digest: hashlib._Hash, length: int) -> None:

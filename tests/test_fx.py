@@ -37,6 +37,7 @@ from tests.test_cli import Cli
 DAY = datetime.date(2021, 10, 1)
 NEXT = datetime.date(2021, 10, 2)
 TODAY = datetime.datetime.now(datetime.UTC).date()
+SOON = TODAY + datetime.timedelta(30)
 NOON = datetime.datetime(2021, 10, 1, 12, tzinfo=datetime.UTC)
 
 
@@ -533,7 +534,7 @@ def test_a_currency_that_the_provider_does_not_have(
 
 
 def test_a_bill_in_a_currency_that_nobody_knows(cli: Cli, db: Database, api: CurrencyLayer) -> None:
-    need(db, cli.folder, "2021-10-01 EUR", "2021-10-01 XAU", "2021-10-02 EUR", "2021-10-02 XAU", "2099-10-01 ILS")
+    need(db, cli.folder, "2021-10-01 EUR", "2021-10-01 XAU", "2021-10-02 EUR", "2021-10-02 XAU", f"{SOON} ILS")
     api.answer = fake.unknown("XAU")
     ran = cli("fx", "--missing", env=api.env())
     assert (ran.code, len(api.requests), len(rates(db))) == (65, 3 + 1, 2)
@@ -582,7 +583,7 @@ def test_culprits_that_are_named_cost_one_call_more(db: Database, api: CurrencyL
 
 
 def test_days_before_the_history(db: Database, api: CurrencyLayer, tmp_path: Path) -> None:
-    need(db, tmp_path, "1998-12-30 EUR", "1998-12-31 EUR", "1998-12-31 ILS", "1999-01-01 EUR", "2099-10-01 EUR")
+    need(db, tmp_path, "1998-12-30 EUR", "1998-12-31 EUR", "1998-12-31 ILS", "1999-01-01 EUR", f"{SOON} EUR")
     api.answer = fake.since("1999-01-01")
     assert Night(db, api).requests == 3
     refused = {("1998-12-30", "EUR"), ("1998-12-31", "EUR"), ("1998-12-31", "ILS")}
@@ -983,7 +984,7 @@ def test_what_people_read(tmp_path: Path, api: CurrencyLayer, snapshot: Snapshot
         shown = "\n".join(line.rstrip() for line in [*said, *ran.out.decode().splitlines()])
         assert f"$ dbsvc fx {' '.join(arguments)}\nexit code {ran.code}\n{shown}" == snapshot
 
-    rows = [("2021-10-01", 1, "ILS", "A", 1, 2), ("2021-10-04", 2, "EUR", "B", 1, 2), ("2999-10-04", 3, "EUR", "B", 1, 2)]
+    rows = [("2021-10-01", 1, "ILS", "A", 1, 2), ("2021-10-04", 2, "EUR", "B", 1, 2), (SOON, 3, "EUR", "B", 1, 2)]
     cli("ingest", cli.write("usage.csv", usage_csv(rows)))
     run("--missing", "--dry-run")
     run("--missing", answer=fake.changed(timestamp=int(NOON.timestamp())))

@@ -285,7 +285,7 @@ def test_no_damage_goes_unnoticed(sound: Database, mutation: str) -> None:
 #: what these notice is no damage, but something that does not come: their own cases show it
 TIMELY = {"loads_overdue", "loads_unfinished", "datasets_stale"}
 #: ... or the habits of those who deliver
-HABITS = {"files_alike", "duplicates_share_high", "rejects_rising", "bills_changed"}
+HABITS = {"files_alike", "duplicates_share_high", "rejects_rising", "bills_changed", "records_contradict", "event_ids_shared"}
 
 
 def test_the_damages_are_many_and_every_check_notices_one() -> None:

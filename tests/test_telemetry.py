@@ -680,7 +680,7 @@ def test_rejects_that_pass_later_fall_into_their_place(world: World, drawn: tupl
             known = {record.line for record in records}
             records = [Visible(event, load_id, line) for line, event in enumerate(events[step], 1) if line not in known]
             expected = Counter(buckets(ledger(world.db, load_id))) + expected_buckets(stored, records)
-            retried = retry(world.db, load_id, Settings())
+            retried = retry(world.db, load_id, Settings(max_contradicting_share=1))
             assert (retried.tried, retried.passed) == (len(records), len(records))
             assert buckets(retried.load) == +(expected - Counter(rejected=len(records)))
         stored += records

@@ -93,6 +93,8 @@ def count_lines(data: bytes, carry: bytes = b"") -> tuple[int, bytes]:
         count += sum(max(0, sum(1 for _ in _pieces(line)) - 1) for line in lines)
     tail = seen[seen.rfind(b"\n") + 1 :]
     text = tail.rstrip(_NOTHING)
+    if not text and len(tail) > _LONGEST_GAP and next(_pieces(tail), None):  # a few NULs alone are a record, too
+        text = b"x"
     return count, text[-1:] + tail[len(text) :][-_LONGEST_GAP:]
 
 
