@@ -775,7 +775,7 @@ ASKABLE = pairs(*(DAY + datetime.timedelta(n) for n in range(4)), currencies="IL
     leaves_out=st.booleans(),
     names=st.booleans(),
 )
-@hypothesis_settings(max_examples=25)
+@hypothesis_settings(max_examples=12)
 def test_whatever_failed_in_the_end_only_what_is_neither_stored_nor_unavailable_was_asked(
     db: Database,
     wanted: set[fx.Pair],

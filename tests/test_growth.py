@@ -204,7 +204,7 @@ def test_a_chunk_of_rejects_is_held_in_batches(db: Database, tmp_path: Path, mon
 
 #: what makes many objects of few bytes, or one of many
 DEAR = {
-    "usage.csv of short lines": HEADER.encode() + b"\n" + b"x\n" * 2**20,
+    "usage.csv of short lines": HEADER.encode() + b"\n" + b"x\n" * 2**19,
     "usage.csv of odd and plain lines": HEADER.encode() + b"\n" + b"x\n2021-01-01,1,USD,a,0,0\n" * 2**17,
     "usage.csv of a wide field": HEADER.encode() + b"\n2021-01-01,1,USD,\xf0\x9f\x98\x80" + b"a" * (15 * 2**20) + b",1,1\n",
     "usage.csv of commas": HEADER.encode() + b"\n" + b"," * (15 * 2**20) + b"\n",

@@ -172,7 +172,7 @@ def test_two_loads_staged_at_the_same_time(solar: Database, tmp_path: Path) -> N
     assert owners(solar)["x"] == "i1"
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(
     sent=st.lists(
         st.tuples(st.sampled_from("abc"), st.sampled_from(["i1", "i2", "i3"]), st.integers(0, 59)), min_size=1, max_size=12

@@ -59,7 +59,7 @@ def test_the_case(db: Database) -> None:
     assert load(db, CASE).load["status"] == "held"
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(days=st.sets(st.dates(datetime.date(2021, 1, 1), datetime.date(2021, 12, 12)).filter(lambda d: d.day <= 12), max_size=6))
 def test_a_file_is_never_held_for_both_ways_of_writing_it(
     fresh_url: Callable[[], str], tmp_path: Path, days: set[datetime.date]

@@ -161,7 +161,7 @@ LATE: list[Step] = [("begin", 0), ("load", 1), ("load", 2), ("load", 3), ("finis
 @example([[A], [B], [A], [B]], LATE)
 @example([[A], [A], [B], [A]], [("register", 0), *LATE, ("discard", 0)])
 @example([[A], [B], [A, X]], [*LOAD_ALL[:2], ("again", 0), ("again", 0), ("again", 1), ("know", 0), ("load", 2)])
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(FILES, STEPS)
 def test_no_check_finds_harm_where_there_is_none(
     fresh_url: Callable[[], str], tmp_path: Path, files: list[list[Record]], steps: list[Step]
@@ -174,7 +174,7 @@ def test_no_check_finds_harm_where_there_is_none(
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(FILES, STEPS)
 def test_no_check_finds_harm_where_there_is_none_often(
     fresh_url: Callable[[], str], tmp_path: Path, files: list[list[Record]], steps: list[Step]
