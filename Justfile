@@ -20,6 +20,10 @@ test *arguments:
 test-all *arguments:
     pytest -n auto {{arguments}}
 
+# The tests that go through every case, for minutes: each setting of a session, each moment of a kill.
+test-long *arguments:
+    pytest -n auto -m long {{arguments}}
+
 # Lint Python and SQL.
 lint:
     ruff check .

@@ -40,6 +40,8 @@ EVENT = (
     b'{"event_id":"e1","plant_id":"p1","inverter_id":"i1","event_time":"2025-06-20T10:00:00Z",'
     b'"ac_power":1,"ac_power_unit":"W"}\n'
 )
+
+pytestmark = pytest.mark.slow  # it starts many processes
 CASES = Path(__file__).parents[1].parent / "shared" / "cases"
 
 #: what is delivered by mistake; what the sentence says of it

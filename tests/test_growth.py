@@ -213,10 +213,14 @@ DEAR = {
     "events.jsonl of half as many": EVENT + b'{"a": [' + b"[]," * 2**20 + b"1]}\n",
     "events.jsonl of an open line": EVENT + b'{"a": [' + b"[]," * (5 * 2**20) + b"1]}",
 }
+#: these take half a minute each
+DEAREST = [name for name in DEAR if "lines" in name or name.startswith("events")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DEAR)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name in DEAREST else []) for name in DEAR], ids=list(DEAR)
+)
 def test_memory_is_bounded(url: str, tmp_path: Path, name: str) -> None:
     """Under 200 MB for whatever file, measured as the peak of a process of its own."""
     path = write(tmp_path / name.split()[0], DEAR[name])

@@ -174,6 +174,7 @@ def test_no_check_finds_harm_where_there_is_none(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=60)
 @given(FILES, STEPS)
 def test_no_check_finds_harm_where_there_is_none_often(

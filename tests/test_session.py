@@ -51,6 +51,8 @@ EVENTS = "".join(
     for n, power in enumerate([0.1, 1.123456789012345, 3.3333333333333335, 2.2, 1e-7])
 )
 
+pytestmark = pytest.mark.slow  # it starts many processes
+
 #: What a role, a database or the environment may set, and what we store, read, or fail at must not notice.
 DISTURBED = {
     "client_encoding": "LATIN1",
@@ -189,7 +191,7 @@ def test_no_default_changes_what_is_stored(server: Server, undisturbed: tuple[An
         assert load_all(url, tmp_path) == undisturbed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("setting", DISTURBED)
 def test_no_single_default_changes_what_is_stored(
     server: Server, undisturbed: tuple[Any, Any], tmp_path: Path, setting: str
@@ -496,7 +498,6 @@ READING = [
 ]
 
 
-@pytest.mark.slow  # many processes
 def test_a_role_that_can_only_read_reads(server: Server, reader: Callable[[str], str], tmp_path: Path) -> None:
     url = server.create()
     assert Cli(tmp_path, url)("ingest", write(tmp_path / "u.csv", GOOD).name).code == 0
@@ -509,7 +510,6 @@ def test_a_role_that_can_only_read_reads(server: Server, reader: Callable[[str],
     assert (ran.code, "permission denied" in ran.error) == (78, True)
 
 
-@pytest.mark.slow  # many processes
 @pytest.mark.parametrize("journal", ["wal", "delete"])
 def test_a_file_that_can_only_be_read_is_read(tmp_path: Path, journal: str) -> None:
     cli = Cli(tmp_path)

@@ -21,14 +21,16 @@ from dbsvc import connect
 from dbsvc.cli.files import written_whole
 from tests.helpers import HEADER, bills, load, usage_csv, write
 
+pytestmark = pytest.mark.slow  # it starts many processes
+
 GOOD = usage_csv([("2021-10-01", n, "USD", f"Müller משה {n}", n, 0) for n in range(1, 4)])
 DECEIT = "a\x1b[31m\x9b\u202e[red]:bee:\nx.csv"
 ASCII = {"PYTHONIOENCODING": "ascii"}
 OLD = [
     pytest.param(ASCII, id="ascii"),
-    pytest.param({"PYTHONIOENCODING": "latin-1"}, id="latin-1", marks=pytest.mark.slow),
-    pytest.param({"PYTHONIOENCODING": "cp1252"}, id="cp1252", marks=pytest.mark.slow),
-    pytest.param({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, id="C", marks=pytest.mark.slow),
+    pytest.param({"PYTHONIOENCODING": "latin-1"}, id="latin-1", marks=pytest.mark.long),
+    pytest.param({"PYTHONIOENCODING": "cp1252"}, id="cp1252", marks=pytest.mark.long),
+    pytest.param({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, id="C", marks=pytest.mark.long),
 ]
 
 
@@ -126,7 +128,6 @@ def test_standard_input_that_is_closed(cli: Cli) -> None:
     assert cli("db reset", "<&-").code == 1
 
 
-@pytest.mark.slow  # it starts many processes
 def test_an_export_is_whole_or_not_there(cli: Cli) -> None:
     write(cli.folder / "bad.csv", GOOD + b"\n".join(b"x" * 2000 for _ in range(200)))
     with connect(cli.url) as db:
@@ -198,7 +199,6 @@ def test_places_for_metrics(cli: Cli, place: str, code: int) -> None:
         assert len(bills(db)) == 3
 
 
-@pytest.mark.slow  # it starts many processes
 def test_a_home_and_a_working_directory_that_are_not_there(loaded: Cli, tmp_path_factory: pytest.TempPathFactory) -> None:
     for env in ({"HOME": "/nowhere"}, {"HOME": ""}):
         assert loaded("status", **env).code == 0
