@@ -1,5 +1,5 @@
--- Records of a load that are not current: another line of its file superseded them, or a later load did. A history has no order of
--- loads, so it is only read when there are any.
+-- Records of a load that are not current: another line of its file superseded them, or a later load did. A history has no order
+-- of loads, so it is only read when there are any.
 SELECT
     line_no,
     :"key",

@@ -1,8 +1,8 @@
--- Audit: many records contradict another record of the file, with the same key and other values. Then the key does not tell them
--- apart (several lines a bill, say), and letting the last line win would lose the others. One pair in a small file is no reason,
--- unless it is most of it; and of a small piece of a file that grows it may well be all there is.
--- Asked when repeats have been looked for anyway, before anything is done about them: a file without repeats pays nothing. Retried
--- records must not contradict what their load has published, either.
+-- Audit: many records contradict another record of the file, with the same key and other values. Then the key does not tell
+-- them apart (several lines a bill, say), and letting the last line win would lose the others. One pair in a small file is no
+-- reason, unless it is most of it; and of a small piece of a file that grows it may well be all there is. Asked when repeats
+-- have been looked for anyway, before anything is done about them: a file without repeats pays nothing. Retried records must
+-- not contradict what their load has published, either.
 WITH retried AS (
     SELECT
         staged.line_no, -- noqa: RF01
