@@ -31,7 +31,7 @@ from dbsvc import Database, connect, migrate
 settings.register_profile(
     "dbsvc",
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

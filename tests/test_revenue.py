@@ -167,7 +167,7 @@ def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[l
         yield [embedded, production]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(bills=BILLS, rates=RATES)
 def test_it_adds_up_to_the_last_digit_on_every_database(both: list[Database], bills: list[Bill], rates: Rates) -> None:
     seen = []
