@@ -65,7 +65,7 @@ def stage(db: Database, source: Path, registered: Row) -> Row:
     with Delivery(str(source)) as delivery:
         header = read_header(delivery, load_datasets(db.statements))
         _stage(db, registered, delivery, header, 1, lambda done: None)
-    return db.run_transaction(lambda tx: _audit(tx, registered, Settings()))
+    return db.run_transaction(lambda tx: _audit(tx, registered, Settings(max_contradicting_share=1.0)))
 
 
 def query(db: Database, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
