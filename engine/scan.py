@@ -13,12 +13,11 @@ from dbsvc.engine.delivery import Delivery
 from dbsvc.engine.ending import Ending, find_ending
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.formats import Format
-from dbsvc.engine.formats.record import LONGEST_RECORD
+from dbsvc.engine.formats.record import LONGEST_RECORD, NOTHING
 
 _BLOCK = 2**20  # bytes
 _TAIL = 4096  # bytes
 _ZEROS = bytes(_BLOCK)
-_NOTHING = b"\0 \t\n\r\v\f"
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def scan(
                     break
                 continue
             content, rest = data[:end], data[end:]
-            blank = blank and not content.strip(_NOTHING)
+            blank = blank and not content.strip(NOTHING)
             if carry and _breaks(of, carry, content):
                 line, carry = line + 1, b""
             _digest_hole(digest, start - done)
@@ -180,7 +179,7 @@ def _breaks(of: Format, carry: bytes, content: bytes) -> bool:
     """Whether a hole broke the line before: then what follows counts as the next one, unless the line ends there anyway."""
     beginning = content[:8].partition(b"\n")[0]
     # a few NULs alone are a record, too
-    left = carry.strip(_NOTHING) or any(record.end <= len(carry) for record in of.records(carry + beginning))
+    left = carry.strip(NOTHING) or any(record.end <= len(carry) for record in of.records(carry + beginning))
     return bool(left) and content.lstrip(b"\0 \t\r")[:1] != b"\n"
 
 

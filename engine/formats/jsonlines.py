@@ -17,7 +17,7 @@ from itertools import chain
 from typing import Any
 
 from dbsvc.engine.database import slices
-from dbsvc.engine.formats.record import BYTE_ORDER_MARK, LONGEST_READ, Record
+from dbsvc.engine.formats.record import BYTE_ORDER_MARK, LONGEST_READ, NOTHING, Record
 
 _NO_TEXT = "\ufffd"
 #: what JSON can express and a database's text cannot hold: half a character, and NUL
@@ -32,7 +32,6 @@ _LARGEST_EXPONENT = 30  # beyond, a number stays as it is written, which no rule
 
 #: A hole: NULs before or after an object, or more of them than a mistake puts into a text.
 _HOLE = re.compile(rb"(?<!\0)\0++(?=[ \t]*+(?:\xef\xbb\xbf)?\{)|(?<=\})\0++|\0{64,}+")
-_NOTHING = b"\0 \t\n\r\v\f"
 _LONGEST_GAP = 1024  # bytes: more of a hole need not be remembered
 
 
@@ -92,7 +91,7 @@ def count_lines(data: bytes, carry: bytes = b"") -> tuple[int, bytes]:
         lines = (line for part in slices(seen, _PART) for line in part.split(b"\n") if b"\0" in line)
         count += sum(max(0, sum(1 for _ in _pieces(line)) - 1) for line in lines)
     tail = seen[seen.rfind(b"\n") + 1 :]
-    text = tail.rstrip(_NOTHING)
+    text = tail.rstrip(NOTHING)
     if not text and len(tail) > _LONGEST_GAP and next(_pieces(tail), None):  # a few NULs alone are a record, too
         text = b"x"
     return count, text[-1:] + tail[len(text) :][-_LONGEST_GAP:]

@@ -20,6 +20,9 @@ UNREADABLE = frozenset(
     }
 )
 
+#: Blanks, and the NULs of holes.
+NOTHING = b"\0 \t\n\r\v\f"
+
 
 class Record(NamedTuple):
     """A record's place ``[start, end)`` without its line end, its line in the chunk (from 1), its structural fault or ''."""
