@@ -76,8 +76,8 @@ def compute_anew() -> None:
         # all events are the load, and none of them repeats or replaces another
         parameters = {**telemetry.merge_parameters(), "staged": telemetry.table, "load_id": 0}
         tx.execute("CREATE TEMP TABLE changes AS SELECT *, 'inserted' AS bucket FROM :\"table\"", table=telemetry.table)
-        tx.run("merge/publish/30_create_deliveries", table=telemetry.table, columns=parameters["columns"])
-        for phase in telemetry.derive:
+        tx.run("load/merge/30_create_deliveries", table=telemetry.table, columns=parameters["columns"])
+        for phase in tx.statements.derivations(telemetry.name):
             list(tx.run_phase(phase, **parameters))
 
 

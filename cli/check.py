@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from dbsvc.cli import output, signals, streams
-from dbsvc.cli.data import open_database
+from dbsvc.cli import metrics, output, streams
+from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
     from dbsvc.engine.checks import Check, Result
@@ -75,9 +75,9 @@ def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on
         first = since.date() if since else None
         results = output.interruptible(db, lambda: checks.run(db, chosen, days, first))
     for result in results:
-        signals.families["check_state"][result.check.name] = _CODES[result.state]
+        metrics.families["check_state"][result.check.name] = _CODES[result.state]
         if result.findings is not None:
-            signals.families["check_findings"][result.check.name] = result.findings
+            metrics.families["check_findings"][result.check.name] = result.findings
     tally = Counter(result.state for result in results)
     worst = next((state for state in _WORST if tally[state]), "ok")
     if output.options.results == "json":

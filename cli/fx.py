@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import output, signals
-from dbsvc.cli.data import open_database
+from dbsvc.cli import metrics, output
+from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
     from datetime import date
 
     from dbsvc.engine import Database, DbsvcError
-    from dbsvc.engine.fx import Pair, Plan
+    from dbsvc.engine.fx.rates import Pair, Plan
 
 _UNAVAILABLE, _REFUSED, _NOT_FINAL = 65, 69, 75  # exit codes
 _MOST_SHOWN = 50  # rates; of more, people are shown the unusual ones
@@ -56,7 +56,7 @@ def fx(
 
     What is stored costs no call, nor what the provider is known not to have.
     """
-    from dbsvc.engine.fx import plan as find_calls
+    from dbsvc.engine.fx.rates import plan as find_calls
 
     codes = sorted({code.strip().upper() for codes in currency or () for code in codes.split(",") if code.strip()})
     named = (date is not None) + (first is not None or last is not None) + missing
@@ -87,7 +87,7 @@ def fx(
 
 
 def _find_pairs(db: Database, span: list[date], codes: list[str], *, missing: bool) -> list[Pair]:
-    from dbsvc.engine import fx
+    from dbsvc.engine.fx import rates as fx
 
     fx.check_currencies(db, codes)
     if span:
@@ -118,8 +118,8 @@ def _show_plan(plan: Plan) -> None:
 
 def _carry_out(db: Database, plan: Plan, started: float, *, unattended: bool, **choices: bool) -> int:
     """Make the calls, and show what they brought, also before an error; returns the exit code."""
-    from dbsvc.engine.fx import carry_out
-    from dbsvc.engine.providers import provider_for
+    from dbsvc.engine.fx.providers import provider_for
+    from dbsvc.engine.fx.rates import carry_out
     from dbsvc.engine.settings import read_settings
 
     provider = provider_for(read_settings(), db.pause) if plan.calls else None
@@ -167,7 +167,7 @@ def _tell_errors(rows: list[dict[str, Any]], failures: list[tuple[date, DbsvcErr
 
 
 def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, *, unattended: bool, retries: int, seconds: float) -> None:
-    from dbsvc.engine.fx import OUTCOMES
+    from dbsvc.engine.fx.rates import OUTCOMES
 
     nothing = {"rate": None, "provisional": False}
     known = [{**row, "outcome": "already_stored"} for row in plan.stored]
@@ -177,8 +177,8 @@ def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, *, unattended: 
     rows = known + rows
     tally = Counter(row["outcome"] for row in rows)
     counts = {outcome: tally[outcome] for outcome in (*OUTCOMES, "already_stored", "known_unavailable")}
-    signals.numbers.update(requests=requests, retries=retries)
-    signals.families["rates"].update({**counts, "left": len(left)})
+    metrics.numbers.update(requests=requests, retries=retries)
+    metrics.families["rates"].update({**counts, "left": len(left)})
     if output.results_are_json():
         output.objects(rows)
         more = {"left": len(left), "too_early": len(plan.too_early), "retries": retries, "seconds": seconds}

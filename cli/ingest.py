@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import output, signals
+from dbsvc.cli import metrics, output
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
-    from dbsvc.engine.folders import Found
-    from dbsvc.engine.ingest import Outcome, Planned
+    from dbsvc.engine.loads.model import Outcome
+    from dbsvc.engine.loads.plan import PlannedFile
     from dbsvc.engine.settings import Settings
+    from dbsvc.engine.sources.folders import Found
 
 _HELD = 65
 _MOST_NAMES = 5  # are shown of what is left out
+#: Columns of a load that its report leaves out.
+_UNSAID = ("header", "source", "released", "out_of_turn")
 _MOST_JOBS = 4  # each has a chunk in memory; for more start more instances
 
 
@@ -42,7 +45,7 @@ def ingest(
     ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
-    from dbsvc.engine.ingest import find_replaced_among
+    from dbsvc.engine.loads.ledger import find_replaced_among
     from dbsvc.engine.settings import read_settings
 
     if follow and (len(files) > 1 or files == ["-"]):
@@ -72,9 +75,9 @@ def ingest(
 
 
 def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int, again: bool) -> list[dict[str, Any]]:
-    from dbsvc.engine.folders import find_sources
-    from dbsvc.engine.ingest import plan
+    from dbsvc.engine.loads.plan import plan
     from dbsvc.engine.migrations import ensure_schema
+    from dbsvc.engine.sources.folders import find_sources
 
     found = find_sources(files)
     if any(source.error is None for source in found.sources):
@@ -109,19 +112,20 @@ def _tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None
         output.say("There was nothing to load.")
 
 
-def _ingest_one(db: Database, planned: Planned, settings: Settings, jobs: int, again: bool) -> list[dict[str, Any]]:
-    from dbsvc.engine.datasets import load_datasets, read_header
-    from dbsvc.engine.delivery import Delivery
+def _ingest_one(db: Database, planned: PlannedFile, settings: Settings, jobs: int, again: bool) -> list[dict[str, Any]]:
+    from dbsvc.engine.datasets import load_datasets
     from dbsvc.engine.errors import InputError, InputMissingError, SpoolError
-    from dbsvc.engine.ingest import ingest_all
+    from dbsvc.engine.loads.lifecycle import ingest_all
+    from dbsvc.engine.sources.file import SourceFile
+    from dbsvc.engine.sources.header import read_header
 
     source = planned.source
     reports: list[dict[str, Any]] = []
     try:
-        with planned.delivery or Delivery(source) as delivery, output.progress(source) as progress:
-            header = read_header(delivery, load_datasets(db.statements))
-            for outcome in ingest_all(db, delivery, header, settings, jobs=jobs, progress=progress, again=again):
-                _signal(db, outcome)
+        with planned.file or SourceFile(source) as file, output.progress(source) as progress:
+            header = read_header(file, load_datasets(db.statements))
+            for outcome in ingest_all(db, file, header, settings, jobs=jobs, progress=progress, again=again):
+                _measure(db, outcome)
                 reports.append({**_report(source, outcome), **_waiting(db, outcome), "named": planned.named})
     except (InputError, InputMissingError, SpoolError) as error:
         reports.append(_failure(source, error))
@@ -131,14 +135,14 @@ def _ingest_one(db: Database, planned: Planned, settings: Settings, jobs: int, a
 
 
 def _follow(db: Database, source: str, settings: Settings, jobs: int, every: float, idle: float | None) -> Counter[str]:
-    from dbsvc.engine.follow import follow
-    from dbsvc.engine.ingest import BUCKETS
+    from dbsvc.engine.loads.follow import follow
+    from dbsvc.engine.loads.model import BUCKETS
     from dbsvc.engine.migrations import ensure_schema
 
     ensure_schema(db)
     tally = Counter[str]()
     for outcome in follow(db, source, settings, jobs=jobs, every=every, idle=idle):
-        _signal(db, outcome)
+        _measure(db, outcome)
         report = _report(source, outcome)
         tally += _count(report)
         _show(report)
@@ -148,34 +152,35 @@ def _follow(db: Database, source: str, settings: Settings, jobs: int, every: flo
     return tally
 
 
-def _signal(db: Database, outcome: Outcome) -> None:
+def _measure(db: Database, outcome: Outcome) -> None:
     """Count what a load took, and if it was published now, which rules its rejects broke."""
-    spent: Any = signals.families["phase_seconds"]  # a Counter adds up seconds, too
+    from dbsvc.engine.reports.rejects import count_broken_rules
+
+    spent: Any = metrics.families["phase_seconds"]  # a Counter adds up seconds, too
     for phase, seconds in outcome.seconds.items():
         spent[phase] = round(spent[phase] + seconds, 3)
-    if outcome.load["rejected"] and outcome.load["status"] == "published" and not outcome.already:
-        with db.snapshot() as tx:
-            for row in tx.run("ledger/count_reasons", load_id=outcome.load["load_id"]).rows:
-                signals.families["rejected"].update(dict.fromkeys(row["reasons"].split(), row["records"]))
+    load = outcome.load
+    if load.rejected and load.status == "published" and not outcome.already:
+        metrics.families["rejected"].update(count_broken_rules(db, load.load_id))
 
 
 def _waiting(db: Database, outcome: Outcome) -> dict[str, Any]:
     """How many rejects, of which loads, wait for what this one has just brought."""
-    from dbsvc.engine.waiting import find_waiting
+    from dbsvc.engine.loads.waiting import find_waiting
 
-    if outcome.already or outcome.load["status"] != "published":
+    if outcome.already or outcome.load.status != "published":
         return {}
     waiting = find_waiting(db, outcome.load)
     return {"waiting_rejects": dict(sorted(waiting.items()))} if waiting else {}
 
 
 def _report(source: str, outcome: Outcome) -> dict[str, Any]:
-    load = {name: value for name, value in outcome.load.items() if name not in ("header", "source", "released", "out_of_turn")}
-    word = "already published" if outcome.already else load["status"]
+    load = {name: value for name, value in outcome.load.as_row().items() if name not in _UNSAID}
+    word = "already published" if outcome.already else str(outcome.load.status)
     nothing = word == "published" and load["read"] == load["rejected"] > 0
     code = _HELD if load["status"] in ("held", "discarded") or nothing else 0
-    replaced = outcome.scan.replaced["load_id"] if outcome.scan.replaced else None
-    found = {"waiting_bytes": outcome.scan.waiting, "replaced_load_id": replaced}
+    replaced = outcome.scan.replaced.load_id if outcome.scan.replaced else None
+    found: dict[str, Any] = {"waiting_bytes": outcome.scan.waiting, "replaced_load_id": replaced}
     if outcome.replaced is not None:
         found |= {"replaced_by": outcome.replaced.by, "perhaps_replaced_by": outcome.replaced.perhaps_by}
     return {"source": source, "outcome": word, **load, **found, "seconds": outcome.seconds, "exit_code": code}
@@ -199,7 +204,7 @@ def _show(report: dict[str, Any]) -> None:
 
 def _count(report: dict[str, Any]) -> Counter[str]:
     """Count a file, what became of it, and the records that were published now."""
-    from dbsvc.engine.ingest import BUCKETS
+    from dbsvc.engine.loads.model import BUCKETS
 
     buckets = ("read", *BUCKETS) if report["outcome"] == "published" else ()
     return Counter({"files": 1, report["outcome"].replace(" ", "_"): 1, **{bucket: report[bucket] for bucket in buckets}})
@@ -215,13 +220,13 @@ def _conclude(
     seconds: float,
 ) -> None:
     """End with the buckets and where to look next; for programs with one line that has every counter."""
-    from dbsvc.engine.ingest import BUCKETS
+    from dbsvc.engine.loads.model import BUCKETS
 
     words = ("files", "published", "already_published", "held", "discarded", "skipped", "failed", "read", *BUCKETS)
     line: dict[str, Any] = {**{word: tally[word] for word in words}, "retries": retries, "seconds": seconds}
-    signals.numbers["retries"] = retries
+    metrics.numbers["retries"] = retries
     for word in words[1:]:
-        signals.families["records" if word in ("read", *BUCKETS) else "files"][word] = tally[word]
+        metrics.families["records" if word in ("read", *BUCKETS) else "files"][word] = tally[word]
     if output.results_are_json():
         output.objects([{"event": "ingested", **line, **({"replaced": replaced} if replaced else {})}])
         return

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from dbsvc.cli import check, data, db, fx, ingest, output, revenue, signals, streams, trace
+from dbsvc.cli import check, db, fx, ingest, lineage, loads, metrics, output, rejects, revenue, status, streams
 
 
 class Results(StrEnum):
@@ -35,10 +35,11 @@ app.command()(ingest.ingest)
 app.command()(fx.fx)
 app.command()(revenue.revenue)
 app.command(cls=check.Plugin)(check.check)
-app.add_typer(data.loads, name="loads")
-app.add_typer(data.rejects, name="rejects")
-app.command()(data.status)
-app.add_typer(trace.app, name="trace")
+app.add_typer(loads.app, name="loads")
+app.add_typer(rejects.app, name="rejects")
+app.command()(status.status)
+app.add_typer(lineage.app, name="lineage")
+app.add_typer(lineage.app, name="trace", hidden=True)  # its name until 0.1
 app.add_typer(db.app, name="db")
 
 
@@ -64,7 +65,7 @@ def _shared(
         Logs | None,
         typer.Option("--log-format", help="Log every step. By default as JSON, and on a terminal only warnings."),
     ] = None,
-    metrics: Annotated[
+    metrics_file: Annotated[
         Path | None, typer.Option("--metrics-file", help="Write metrics of this run for Prometheus's textfile collector.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
@@ -79,10 +80,10 @@ def _shared(
     only = {Results.csv: "revenue", Results.junit: "check"}
     if results in only and context.invoked_subcommand != only[results]:
         raise typer.BadParameter(f"--output {results} goes with `dbsvc {only[results]}`.")
-    if metrics and not signals.is_for_metrics(metrics):
-        raise typer.BadParameter(f"--metrics-file {metrics} holds something else than metrics, which would be lost.")
+    if metrics_file and not metrics.is_for_metrics(metrics_file):
+        raise typer.BadParameter(f"--metrics-file {metrics_file} holds something else than metrics, which would be lost.")
     output.choose(results, logs, debug)
-    output.options.command, output.options.metrics = context.invoked_subcommand or "", metrics
+    output.options.command, output.options.metrics = context.invoked_subcommand or "", metrics_file
 
 
 def main() -> NoReturn:
@@ -121,7 +122,7 @@ def _finish(code: int) -> int:
         code = code or (check.UNKNOWN if command == "check" else 1)
         because = str(failure.strerror).lower()
         output.error(f"Not all results could be written to standard output ({because}). What was done stays done.", code)
-    return signals.finish(command, code, output.options.metrics) if command else code
+    return metrics.finish(command, code, output.options.metrics) if command else code
 
 
 def _stop(number: int, _frame: object) -> None:

@@ -14,11 +14,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from dbsvc.cli import streams
-from dbsvc.engine import database, log, settings
-from dbsvc.engine.database import Database
+from dbsvc.engine import log, settings
+from dbsvc.engine.db import connect as opening
+from dbsvc.engine.db.database import Database
+
+if TYPE_CHECKING:
+    from dbsvc.engine.loads.model import Load
 
 T = TypeVar("T")
 
@@ -86,7 +90,7 @@ def logs_are_json() -> bool:
 
 def connect(*, create: bool = False) -> Database:
     """Return the database that the settings name, for the command that is run; ``create`` a file that does not exist."""
-    return database.connect(create=create, name=f"dbsvc {options.command}".strip())
+    return opening.connect(create=create, name=f"dbsvc {options.command}".strip())
 
 
 _secrets = functools.cache(settings.read_secrets)
@@ -161,6 +165,11 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str],
     # a terminal that is too narrow folds the lines; a number is never cut off
     console.width = max(console.width, console.measure(shown, options=console.options.update(max_width=_WIDEST)).minimum)
     console.print(shown)
+
+
+def load_row(load: Load) -> dict[str, Any]:
+    """Return a load's columns; its header record is nobody's to read."""
+    return {name: value for name, value in load.as_row().items() if name != "header"}
 
 
 def ledger(title: str, loads: Sequence[Mapping[str, Any]], buckets: Sequence[str], state: str) -> None:

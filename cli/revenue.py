@@ -9,28 +9,18 @@ import re
 import sys
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dbsvc.cli import output
-from dbsvc.cli.data import open_database
+from dbsvc.cli.database import open_database
+from dbsvc.engine.reports.revenue import By
 
 if TYPE_CHECKING:
-    from dbsvc.engine.revenue import Uncounted
+    from dbsvc.engine.db.dialect import Row
+    from dbsvc.engine.reports.revenue import Revenue, Uncounted
 
-
-class By(StrEnum):
-    """What revenue is grouped by."""
-
-    day = "day"
-    customer = "customer"
-    product = "product"
-    currency = "currency"
-
-
-_COLUMNS = {By.day: "bill_date", By.customer: "customer_name", By.currency: "currency"}
 _BAR = 20  # characters
 #: What begins a formula in some spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -48,37 +38,28 @@ def revenue(
     explain: Annotated[bool, typer.Option("--explain", help="Show which rates were used, and where they come from.")] = False,
 ) -> None:
     """Show revenue in USD, exactly. Bills whose rate is missing are listed apart, and never counted as zero."""
-    from dbsvc.engine.revenue import find_uncounted
+    from dbsvc.engine.reports import revenue as reports
 
     if first and last and first > last:
         raise typer.BadParameter("--from is after --to.")
     if explain and output.results_are_csv():
         raise typer.BadParameter("--explain goes with --output table or json.")
-    span = {"first": first.date() if first else date.min, "last": last.date() if last else date.max}
-    with open_database() as db, db.snapshot() as tx:
-        tx.run("report/hold_bills")
-        if by is By.product:
-            rows = tx.run("revenue/by_product", **span).rows
-        else:
-            rows = tx.run("revenue/by", by=_COLUMNS[by], **span).rows
-        missing = tx.run("revenue/missing_rates", **span).rows
-        used = tx.run("revenue/used_rates", **span).rows if explain else []
-        uncounted = find_uncounted(tx, **span)
-    groups = [_without(row, "is_total") for row in rows if not row["is_total"]]
-    (total,) = [_without(row, "is_total", "label") for row in rows if row["is_total"]]
-    if by in (By.customer, By.currency):
-        groups.sort(key=lambda row: (row["revenue_usd"] is None, -Decimal(row["revenue_usd"] or 0), row["label"]))
+    with open_database() as db:
+        found = reports.revenue(
+            db, first.date() if first else date.min, last.date() if last else date.max, by=by, with_rates=explain
+        )
     if output.results_are_csv():
-        _write_csv(by, groups, [*total], missing, uncounted)
+        _write_csv(by, found)
     elif output.results_are_json():
-        output.objects({"kind": "revenue", by.value: row["label"], **_without(row, "label")} for row in groups)
-        output.objects({"kind": "missing_rate", **row} for row in missing)
-        output.objects({"kind": "used_rate", **row} for row in used)
-        output.objects({"kind": "unpublished_load", **row} for row in uncounted.unpublished)
-        output.objects([{"event": "revenue", "by": by.value, **total, "missing_rates": len(missing), **_sums(uncounted)}])
+        output.objects({"kind": "revenue", by.value: row["label"], **_without_label(row)} for row in found.groups)
+        output.objects({"kind": "missing_rate", **row} for row in found.missing)
+        output.objects({"kind": "used_rate", **row} for row in found.used)
+        output.objects({"kind": "unpublished_load", **row} for row in found.uncounted.unpublished)
+        counts = {"missing_rates": len(found.missing), **_sums(found.uncounted)}
+        output.objects([{"event": "revenue", "by": by.value, **found.total, **counts}])
     else:
-        _show(by, groups, total, missing, used)
-        for sentence in _sentences(uncounted):
+        _show(by, found)
+        for sentence in _sentences(found.uncounted):
             output.say(sentence)
 
 
@@ -104,20 +85,19 @@ def _sentences(uncounted: Uncounted) -> list[str]:
     ]
 
 
-def _write_csv(
-    by: By, groups: list[dict[str, Any]], columns: list[str], missing: list[dict[str, Any]], uncounted: Uncounted
-) -> None:
+def _write_csv(by: By, found: Revenue) -> None:
     from dbsvc.engine.log import event
 
+    columns = list(found.total)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([by.value, *columns])
-    writer.writerows([_harmless(output.plain(row[column])) for column in ("label", *columns)] for row in groups)
+    writer.writerows([_harmless(output.plain(row[column])) for column in ("label", *columns)] for row in found.groups)
     sys.stdout.buffer.write(text.getvalue().encode())  # UTF-8 on every terminal: a file has no other way to be exact
-    for row in missing:
+    for row in found.missing:
         event("missing_rate", logging.WARNING, **row)
-    if uncounted:
-        event("uncounted", logging.WARNING, **_sums(uncounted))
+    if found.uncounted:
+        event("uncounted", logging.WARNING, **_sums(found.uncounted))
 
 
 def _harmless(cell: str) -> str:
@@ -125,11 +105,10 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
 
 
-def _show(
-    by: By, groups: list[dict[str, Any]], total: dict[str, Any], missing: list[dict[str, Any]], used: list[dict[str, Any]]
-) -> None:
+def _show(by: By, found: Revenue) -> None:
     from rich.bar import Bar
 
+    groups, total, missing, used = found.groups, found.total, found.missing, found.used
     if not groups:
         output.say("There are no bills in these days.")
         return
@@ -168,5 +147,5 @@ def _cents(amount: Any) -> int:
     return int(Decimal(amount or 0) * 100)
 
 
-def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in names}
+def _without_label(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "label"}

@@ -1,6 +1,9 @@
 """The engine: connections, transactions, statements, chunks, and the orchestration of a load."""
 
-from dbsvc.engine.database import Database, Result, Transaction, connect
+from dbsvc.engine.db.connect import connect
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Result
+from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import (
     CancelledError,
     ConfigurationError,

@@ -18,11 +18,15 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
-from dbsvc.engine.database import Database, Row, Transaction
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, UnusableError
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import read_number
-from dbsvc.engine.statements import THRESHOLD, Statement, Statements
+from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.statements.rules import THRESHOLD
+from dbsvc.engine.statements.statement import Statement
 
 _WORKERS = 2  # checks run at the same time
 _FOLDER = files("dbsvc").joinpath("sql", "checks")
@@ -138,12 +142,12 @@ def run(db: Database, checks: list[Check], days: int, since: date | None = None)
     thresholds = {check.name: check.read_thresholds() for check in checks}
     checked_at = datetime.now(UTC)
     with db.snapshot() as tx:
-        if not tx.run("monitoring/anything_stored").rows:
+        if not tx.run("reports/anything_stored").rows:
             raise ConfigurationError(
                 f"Nothing was ever loaded into {db.dialect.label}: is that the right DATABASE_URL? Else load something: "
                 "`dbsvc ingest FILE`."
             )
-        newest = {row["dataset"]: row["newest"] for row in tx.run("monitoring/newest_days").rows}
+        newest = {row["dataset"]: row["newest"] for row in tx.run("reports/newest_days").rows}
     today = checked_at.date()
 
     def run_one(check: Check) -> Result:
@@ -160,7 +164,7 @@ def _run(db: Database, check: Check, parameters: Mapping[str, Any]) -> Result:
     found = error = None
     try:
         with db.snapshot() as tx:
-            tx.run("report/hold_bills")
+            tx.run("reports/lock_bills")
             used = {name: parameters[name] for name in check.statement.parameters}
             found = tx.sample(check.statement.name, SAMPLE, **used)
     except DbsvcError as failure:
@@ -179,7 +183,7 @@ def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Res
 
     def keep(tx: Transaction) -> dict[str, datetime]:
         tx.insert_rows("check_results", columns, rows)
-        return {row["check_name"]: row["checked_at"] for row in tx.run("monitoring/failing_since").rows}
+        return {row["check_name"]: row["checked_at"] for row in tx.run("reports/failing_since").rows}
 
     try:
         since = db.run_transaction(keep)

@@ -1,28 +1,21 @@
-"""Datasets: what their deliveries look like, and which one a file is."""
+"""Datasets: what each one's deliveries look like, and where its rows go."""
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.errors import InputError, UnrecognisedError
-from dbsvc.engine.formats import FORMATS, Format, delimited, jsonlines
-from dbsvc.engine.formats.record import BYTE_ORDER_MARK
-from dbsvc.engine.oddities import find_kind, find_odd_header
-from dbsvc.engine.statements import Statements, quote
-
-_LONGEST_HEADER = 1024 * 1024  # bytes
+from dbsvc.engine.sources.formats import FORMATS, Format
+from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.statements.statement import quote
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One ``sql/<name>/dataset.toml``."""
+    """One ``sql/datasets/<name>/dataset.toml``."""
 
     name: str
     title: str
@@ -38,13 +31,11 @@ class Dataset:
     precedence: str | None
     #: the date that the table is partitioned by, where a database can; a load may then be exchanged in
     partition_by: str | None
-    #: the phases that bring up to date what is derived from the table
-    derive: tuple[str, ...]
     #: our column → its name in the file's header
     columns: Mapping[str, str]
 
     def merge_parameters(self) -> dict[str, Any]:
-        """Return what the statements of ``sql/merge`` need to know: the names of tables and columns."""
+        """Return what the statements of ``sql/load`` need to know: the names of tables and columns."""
         columns = list(self.columns)
         values = [column for column in columns if column not in self.key]
         return {
@@ -69,26 +60,6 @@ class Dataset:
         }
 
 
-@dataclass(frozen=True)
-class Header:
-    """How a file begins: whose it is, our columns in the file's order, its header record, and where the records begin.
-
-    A file that grows is told from others by its first line, whose digest is ``stream``.
-    """
-
-    dataset: Dataset
-    columns: tuple[str, ...]
-    raw: bytes
-    end: int
-    next_line: int
-    stream: str | None = None
-
-    @property
-    def names(self) -> list[str]:
-        """The columns as the file names them."""
-        return [self.dataset.columns[column] for column in self.columns]
-
-
 @cache
 def load_datasets(statements: Statements) -> list[Dataset]:
     """Return the datasets, each after those it depends on."""
@@ -106,7 +77,6 @@ def load_datasets(statements: Statements) -> list[Dataset]:
             awaited_by=description.get("awaited_by"),
             precedence=description.get("precedence"),
             partition_by=description.get("partition_by"),
-            derive=tuple(description.get("derive", ())),
             columns=description["columns"],
         )
     ordered: list[Dataset] = []
@@ -119,108 +89,3 @@ def load_datasets(statements: Statements) -> list[Dataset]:
 def find_dataset(statements: Statements, name: str) -> Dataset:
     """Return the dataset of that name."""
     return next(dataset for dataset in load_datasets(statements) if dataset.name == name)
-
-
-def read_header(delivery: Delivery, datasets: Iterable[Dataset]) -> Header:
-    """Find out whose a file is. Raises InputError when it is nobody's, or columns miss or are unknown."""
-    source = delivery.source
-    known = list(datasets)
-    head = delivery.read(0, _LONGEST_HEADER)
-    if not head:
-        raise UnrecognisedError(f"{source}: the file is empty.")
-    hole = delivery.end_of_hole(0) if head[:1] == b"\0" else 0
-    if hole >= delivery.size:
-        raise UnrecognisedError(f"{source}: the file holds nothing but NULs.")
-    if kind := find_kind(head, packed=not delivery.can_grow and not delivery.passes_by):
-        raise InputError(f"{source}: {kind}.")
-    mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    try:
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise UnrecognisedError(f"{source}: the file is UTF-16 text; save it as UTF-8.")
-        beginning = delivery.read(hole or mark, _LONGEST_HEADER)
-        if beginning[-1:] == b"\0":  # and within a hole
-            beginning += delivery.read(delivery.end_of_hole((hole or mark) + len(beginning)), _LONGEST_HEADER)
-        return _find_objects(beginning, mark, known) or _read_header_record(source, head[mark:], mark, known)
-    except UnrecognisedError as problem:
-        if odd := find_odd_header(head, {dataset.title: dataset.columns.values() for dataset in known}):
-            kind_of_error = InputError if odd.in_first_line else UnrecognisedError
-            raise kind_of_error(f"{problem} {odd.sentence}") from None
-        raise
-
-
-def header_of(dataset: Dataset, raw: bytes) -> Header:
-    """Return the header of a load from its ledger's row."""
-    if not raw:
-        return Header(dataset, tuple(dataset.columns), raw, 0, 1)
-    _, columns = _recognise("the header", delimited.read_fields(raw), [dataset])
-    return Header(dataset, columns, raw, len(raw), 1)
-
-
-def _find_objects(head: bytes, mark: int, datasets: list[Dataset]) -> Header | None:
-    """Recognise JSON lines by the first object that has at least half of a dataset's names."""
-    known = [(dataset, set(dataset.columns.values())) for dataset in datasets if dataset.format is jsonlines]
-    first = b""
-    for start, end, _, fault in jsonlines.records(head):
-        line = head[start:end].lstrip(BYTE_ORDER_MARK).strip()
-        first = first or line
-        if not fault and line.startswith(b"{") and (found := jsonlines.read_object(line)):
-            for dataset, names in known:
-                if 2 * len(found.keys() & names) >= len(names):
-                    stream = hashlib.sha256(first).hexdigest() if dataset.grows else None
-                    return Header(dataset, tuple(dataset.columns), b"", mark, 1, stream)
-    return None
-
-
-def _read_header_record(source: str, head: bytes, mark: int, datasets: list[Dataset]) -> Header:
-    first = next(delimited.records(head), None)
-    if b"\0" in head[:1024] and (first is None or b"\0" in head[: first.end]):
-        utf16 = head[1:2] == b"\0" or head[:1] == b"\0"
-        raise UnrecognisedError(f"{source}: " + ("looks like UTF-16; save it as UTF-8." if utf16 else "is not a text file."))
-    if first is None:
-        raise UnrecognisedError(f"{source}: the file holds nothing but blank lines.")
-    raw = head[first.start : first.end]
-    if raw.startswith(b"{"):
-        raise UnrecognisedError(f"{source}: none of its first lines is a whole JSON object of a dataset.")
-    if b"\r" in raw:
-        raise UnrecognisedError(f"{source}: its lines end in CR alone; convert them to LF.")
-    try:
-        if first.fault:
-            raise ValueError(first.fault)
-        names = delimited.read_fields(raw)
-    except UnicodeDecodeError:
-        raise UnrecognisedError(f"{source}: the header is not UTF-8 text.") from None
-    except ValueError:
-        raise UnrecognisedError(f"{source}: the header has a quote that is out of place.") from None
-    line_end = head.find(b"\n", first.end)
-    if line_end < 0 and mark + len(head) >= _LONGEST_HEADER:
-        raise UnrecognisedError(f"{source}: its first line goes on for more than 1 MiB, which no header does.")
-    end = len(head) if line_end < 0 else line_end + 1
-    dataset, columns = _recognise(source, names, [dataset for dataset in datasets if dataset.format is delimited])
-    return Header(dataset, columns, raw, mark + end, first.line + head.count(b"\n", first.start, end))
-
-
-def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[Dataset, tuple[str, ...]]:
-    folded = [name.casefold() for name in names]
-
-    def known(dataset: Dataset) -> dict[str, str]:
-        return {written.casefold(): ours for ours, written in dataset.columns.items()}
-
-    dataset = max(datasets, key=lambda candidate: len(known(candidate).keys() & set(folded)))
-    ours = known(dataset)
-    if 2 * len(ours.keys() & set(folded)) < len(ours):
-        raise UnrecognisedError(f"{source}: the header is that of no dataset: {_shown(names)}.")
-    missing = [dataset.columns[column] for written, column in ours.items() if written not in folded]
-    unknown = [name for name in names if name.casefold() not in ours]
-    count = Counter(folded)
-    twice = sorted({name for name in names if count[name.casefold()] > 1})
-    found = (("lacks", missing), ("has unknown", unknown), ("repeats", twice))
-    if problems := [f"{problem} column(s): {_shown(columns)}" for problem, columns in found if columns]:
-        ending = " (its header ends in a delimiter)" if not names[-1] else ""
-        raise InputError(f"{source}: a file of {dataset.title} that {', and '.join(problems)}{ending}. Nothing was loaded.")
-    return dataset, tuple(ours[name] for name in folded)
-
-
-def _shown(names: list[str]) -> str:
-    text = ", ".join(f"'{name[:200]}'" for name in names[:200])
-    text = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return text if len(text) <= 200 else text[:200] + "…"

@@ -28,7 +28,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dbsvc.engine.providers import Quote
+    from dbsvc.engine.fx.providers import Quote
 
 
 class DbsvcError(Exception):

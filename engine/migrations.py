@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from importlib.resources import as_file, files
 from typing import Any, NamedTuple
 
-from dbsvc.engine.database import Database
+from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import ConfigurationError
-from dbsvc.engine.ingest import discard
+from dbsvc.engine.loads.operations import discard
 from dbsvc.engine.log import event
 
 _LEDGER = "loads"
@@ -77,7 +77,7 @@ def migrate(db: Database) -> list[str]:
     """Apply what is pending, in order. Returns the names of what was applied, by us or by a migrator just before us."""
     pending = read_schema(db).pending
     if pending:
-        with _yoyo(db) as (backend, migrations):
+        with yoyo_migrations(db) as (backend, migrations):
             backend.apply_migrations(backend.to_apply(migrations))
         event("migrated", applied=pending)
     return pending
@@ -97,7 +97,7 @@ def reset(db: Database) -> None:
 
 def rollback(db: Database) -> None:
     """Take back every migration."""
-    with _yoyo(db) as (backend, migrations):
+    with yoyo_migrations(db) as (backend, migrations):
         backend.rollback_migrations(backend.to_rollback(migrations))
 
 
@@ -121,7 +121,7 @@ def _alone(db: Database) -> Iterator[None]:
 
 
 @contextmanager
-def _yoyo(db: Database) -> Iterator[tuple[Any, Any]]:
+def yoyo_migrations(db: Database) -> Iterator[tuple[Any, Any]]:
     """Yield yoyo's backend and migrations, alone: its own lock is a row that outlives a crash, so it is broken first."""
     from yoyo import read_migrations
 

@@ -73,7 +73,7 @@ def read_settings() -> Settings:
     """Read the settings. Raises ConfigurationError for a value that cannot be, and for a name that nobody reads."""
     given = _read()
     given.refuse_unknown()
-    found = {name: given.read(variable, cast) for name, (variable, cast) in _VARIABLES.items() if variable in given}
+    found = {name: given.read(variable, cast) for name, (variable, cast) in VARIABLES.items() if variable in given}
     if os.environ.get(f"{_KEY}_FILE", "").strip() and not os.environ.get(_KEY, "").strip():
         found.pop("currencylayer_access_key", None)  # the environment goes before .env
     settings = replace(Settings(), **found)
@@ -123,7 +123,7 @@ class _Given:
 
     def refuse_unknown(self) -> None:
         """Raise ConfigurationError for a name that is meant for us, and that nobody reads."""
-        known = {variable for variable, _ in _VARIABLES.values()}
+        known = {variable for variable, _ in VARIABLES.values()}
         odd = sorted({*self._lines, *os.environ} - known, key=lambda name: (name not in self._lines, name))
         odd = [name for name in odd if self._means_us(name, known)]
         if any(name.upper().startswith("DBSVC_") for name in odd):  # else the checks need not be read
@@ -244,7 +244,7 @@ _KEY = "CURRENCYLAYER_ACCESS_KEY"
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12}")
 _API_URL = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[^?#\s]*)?")
 
-_VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
+VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "database_url": ("DATABASE_URL", _text),
     "max_rejected_share": ("DBSVC_MAX_REJECTED_SHARE", _share),
     "max_contradicting_share": ("DBSVC_MAX_CONTRADICTING_SHARE", _share),

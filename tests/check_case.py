@@ -11,8 +11,8 @@ from typing import Any
 
 from dbsvc.engine import Database
 from dbsvc.engine.checks import Check, load_checks
-from dbsvc.engine.database import Row
-from dbsvc.engine.ingest import Outcome
+from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.loads.model import Outcome
 from tests.helpers import load, usage_csv
 
 Fill = Callable[[Database], object]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dbsvc.engine import Database
-from dbsvc.engine.ingest import release
+from dbsvc.engine.loads.operations import release
 from tests.check_case import Case, bills, days, deliver, execute
 from tests.test_fx import DAY, final, tell
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 
 from dbsvc.engine import Database
-from dbsvc.engine.ingest import release
+from dbsvc.engine.loads.operations import release
 from tests.check_case import Case, bills, deliver, execute
 from tests.check_cases_missing import register_inverters, send
 
@@ -18,7 +18,7 @@ _OTHER = {"bill": 1, "currency": "EUR", "name": "B", "one": "3", "two": "4"}
 def _deliver_on(db: Database, published_at: str, *files: tuple[str, bytes]) -> None:
     """Files of these names, published at that time."""
     for name, content in files:
-        load_id = deliver(db, content).load["load_id"]
+        load_id = deliver(db, content).load.load_id
         execute(db, f"UPDATE loads SET published_at = '{published_at}', source = '{name}' WHERE load_id = {load_id}")
 
 

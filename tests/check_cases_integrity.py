@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 from dbsvc.engine import Database
-from dbsvc.engine.ingest import release, retry
+from dbsvc.engine.loads.operations import release, retry
 from dbsvc.engine.settings import Settings
 from tests.check_case import Case, bills, deliver, execute
 from tests.check_cases_change import INVERTERS, PLANTS, change_bills, events, telemetry
@@ -45,7 +45,7 @@ def _outdated_load_that_repeats(db: Database) -> None:
     """A load that is published late repeats the first, and leaves no trace; the ledger counts it as superseded."""
     header = b"plant_id,name,location,timezone\n"
     deliver(db, header + b"Q,Q,here,UTC\n")
-    late = deliver(db, header + b"Q,Q,here,UTC\n,,,\n,x,,\n").load["load_id"]
+    late = deliver(db, header + b"Q,Q,here,UTC\n,,,\n,x,,\n").load.load_id
     deliver(db, header + b"Q,Q,there,UTC\n")
     release(db, late)
     execute(db, f"UPDATE loads SET published_at = '2021-10-02 00:00:00' WHERE dataset = 'plants' AND load_id <> {late}")
@@ -83,7 +83,7 @@ def _change_hardly(db: Database) -> None:
     deliver(db, bills({"bill": 5}, {"bill": 6}))
     waits = deliver(db, bills({"bill": 7, "currency": "QQQ", "one": 40}, {"bill": 8, "one": 40}))
     execute(db, "INSERT INTO currencies (code) VALUES ('QQQ')")
-    assert retry(db, waits.load["load_id"], Settings()).passed == 1
+    assert retry(db, waits.load.load_id, Settings()).passed == 1
     execute(
         db,
         "UPDATE bills SET product1_revenue = '1.99000000' WHERE bill_id = 3",

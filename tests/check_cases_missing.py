@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dbsvc.engine import Database
-from dbsvc.engine.providers import Quote
+from dbsvc.engine.fx.providers import Quote
 from tests.check_case import Case, bills, days, deliver, execute
 from tests.helpers import register, write
 from tests.test_fx import final, provisional, tell
@@ -100,7 +100,7 @@ def _register_unfinished(db: Database, age: timedelta) -> None:
 def _publish(db: Database, ages: Sequence[timedelta], content: Callable[[int], bytes]) -> None:
     """Loads that were published so long ago."""
     for n, age in enumerate(ages):
-        load_id = deliver(db, content(n)).load["load_id"]
+        load_id = deliver(db, content(n)).load.load_id
         execute(db, f"UPDATE loads SET published_at = '{_ago(age)}' WHERE load_id = {load_id}")
 
 

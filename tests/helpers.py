@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from dbsvc.engine import Database
-from dbsvc.engine.database import Row
-from dbsvc.engine.datasets import load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.ingest import BUCKETS, Outcome, Progress, _audit, _register, _stage, find_load, ingest
-from dbsvc.engine.scan import scan
+from dbsvc.engine.datasets import load_datasets
+from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.loads import audit as auditing
+from dbsvc.engine.loads import register as registering
+from dbsvc.engine.loads import stage as staging
+from dbsvc.engine.loads.ledger import find_load
+from dbsvc.engine.loads.lifecycle import ingest
+from dbsvc.engine.loads.model import BUCKETS, Load, Outcome, Progress
 from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.sources.scan import scan
 
 HEADER = "Date_,Bill_ID,Currency,Name,Product1 revenue,Product2 revenue"
 
 #: what a row of bills_history has more than one of bills
 Bill = tuple[datetime.date, int, str, str, Decimal, Decimal, int, int]
 Past = tuple[datetime.date, int, str, str, Decimal, Decimal, int, int, int | None]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a scan has to know of a load that was published."""
+
+    load_id: int
+    source: str
+    bytes: int
+    sha256: str
+    is_unfinished: bool = False
 
 
 def usage_csv(rows: Iterable[Sequence[object]], *, header: str = HEADER, end: str = "\n") -> bytes:
@@ -45,27 +62,27 @@ def load(
 ) -> Outcome:
     """What ``dbsvc ingest`` does with one file; but a file that contradicts itself is held only if the settings say so."""
     chosen = replace(Settings(), **{"max_contradicting_share": 1.0, **settings})
-    with Delivery(str(source)) as delivery:
-        header = read_header(delivery, load_datasets(db.statements))
-        return ingest(db, delivery, header, chosen, jobs=jobs, progress=progress)
+    with SourceFile(str(source)) as file:
+        header = read_header(file, load_datasets(db.statements))
+        return ingest(db, file, header, chosen, jobs=jobs, progress=progress)
 
 
-def register(db: Database, source: Path, *, chunk_bytes: int = Settings.chunk_bytes) -> Row:
-    """The first step of ``load`` alone; returns the ledger's row."""
-    with Delivery(str(source)) as delivery:
-        header = read_header(delivery, load_datasets(db.statements))
-        scanned = scan(delivery, header, chunk_bytes)
-        load = db.run_transaction(lambda tx: _register(tx, delivery, header, scanned, []))
+def register(db: Database, source: Path, *, chunk_bytes: int = Settings.chunk_bytes) -> Load:
+    """The first step of ``load`` alone; returns the load."""
+    with SourceFile(str(source)) as file:
+        header = read_header(file, load_datasets(db.statements))
+        scanned = scan(file, header, chunk_bytes)
+        load = db.run_transaction(lambda tx: registering.register(tx, file, header, scanned, []))
         assert load is not None
         return load
 
 
-def stage(db: Database, source: Path, registered: Row) -> Row:
-    """The next steps, staging and audits; returns the ledger's row."""
-    with Delivery(str(source)) as delivery:
-        header = read_header(delivery, load_datasets(db.statements))
-        _stage(db, registered, delivery, header, 1, lambda done: None)
-    return db.run_transaction(lambda tx: _audit(tx, registered, Settings(max_contradicting_share=1.0)))
+def stage(db: Database, source: Path, registered: Load) -> Load:
+    """The next steps, staging and audits; returns the load."""
+    with SourceFile(str(source)) as file:
+        header = read_header(file, load_datasets(db.statements))
+        staging.stage(db, registered, file, header, 1, lambda done: None)
+    return db.run_transaction(lambda tx: auditing.audit(tx, registered, Settings(max_contradicting_share=1.0)))
 
 
 def query(db: Database, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
@@ -100,11 +117,18 @@ def rejects(db: Database) -> list[tuple[int, str, bytes]]:
 def ledger(db: Database, load_id: int) -> Row:
     """A load's row."""
     with db.transaction() as tx:
+        return find_load(tx, load_id).as_row()
+
+
+def find_one(db: Database, load_id: int) -> Load:
+    """A load."""
+    with db.transaction() as tx:
         return find_load(tx, load_id)
 
 
-def buckets(row: Row) -> dict[str, int]:
+def buckets(load: Load | Row) -> dict[str, int]:
     """A load's buckets that are not empty."""
+    row = load.as_row() if isinstance(load, Load) else load
     return {bucket: row[bucket] for bucket in BUCKETS if row[bucket]}
 
 

@@ -29,7 +29,7 @@ import psycopg
 import pytest
 
 from dbsvc import connect, migrate
-from dbsvc.engine.ingest import release
+from dbsvc.engine.loads.operations import release
 
 from .conftest import Server
 from .helpers import HEADER, load
@@ -268,7 +268,7 @@ def calm(files: list[Path], sqlite_template: Path, tmp_path_factory: pytest.Temp
             shutil.copy(sqlite_template, path)
             with connect(f"sqlite:///{path}") as db:
                 for number in numbers:
-                    assert load(db, files[number], chunk_bytes=CHUNK_BYTES).load["status"] == "published"
+                    assert load(db, files[number], chunk_bytes=CHUNK_BYTES).load.status == "published"
             made[numbers] = f"sqlite:///{path}"
         return made[numbers]
 
@@ -502,7 +502,7 @@ def test_server_crashes_while_a_load_is_held(server: Server, tmp_path: Path) -> 
     url, calm_url = server.create(), server.create()
     for database_url in (calm_url, url):
         with connect(database_url) as db:
-            assert load(db, file, chunk_bytes=CHUNK_BYTES).load["status"] == "held"
+            assert load(db, file, chunk_bytes=CHUNK_BYTES).load.status == "held"
     with connect(calm_url) as db:
         release(db, 1)
 

@@ -359,7 +359,7 @@ def test_trace_as_people_read_it(tmp_path: Path, snapshot: SnapshotAssertion) ->
 
 
 def test_every_check_explains_itself(tmp_path: Path) -> None:
-    from dbsvc.engine.statements import Statements
+    from dbsvc.engine.statements.catalog import Statements
 
     known = {dialect: load_checks(Statements((dialect,))) for dialect in ("sqlite", "postgresql")}
     for check, other in zip(*known.values(), strict=True):

@@ -10,7 +10,7 @@ import pytest
 from dbsvc import Database
 from dbsvc.cli.output import plain
 from dbsvc.engine.checks import load_checks
-from dbsvc.engine.statements import Statements
+from dbsvc.engine.statements.catalog import Statements
 from tests import check_cases_change, check_cases_duplicate, check_cases_expected, check_cases_integrity, check_cases_missing
 from tests.check_case import Case, bills, find
 from tests.currencylayer import serving

@@ -27,7 +27,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from dbsvc import connect, migrate
 from dbsvc.engine import Database
-from dbsvc.engine.ingest import BUCKETS
+from dbsvc.engine.loads.model import BUCKETS
 from tests.helpers import HEADER, bills, query, rejects, usage_csv, write
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "usage.csv"
@@ -587,7 +587,7 @@ def test_reset_asks(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("command", "not_needed"),
     [
-        ("--help", {"httpx", "yoyo", "psycopg", "prometheus_client", "dbsvc.engine.providers"}),
+        ("--help", {"httpx", "yoyo", "psycopg", "prometheus_client", "dbsvc.engine.fx.providers"}),
         ("status", {"httpx", "yoyo", "psycopg"}),
     ],
 )

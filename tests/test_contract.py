@@ -205,7 +205,7 @@ def test_every_record_is_kept_normalised_or_rejected_with_all_reasons(
             expected_rejects.append((line, reasons, raw.rstrip(b"\r")))
         line += raw.count(b"\n") + 1
     outcome = load(db, write(tmp_path / "usage.csv", content), chunk_bytes=chunk_bytes, max_rejected_share=1.0)
-    assert outcome.load["status"] == "published"
+    assert outcome.load.status == "published"
     found = rejects(db)
     assert [reject for reject in found if reject not in expected_rejects] == []
     assert found == expected_rejects
@@ -294,8 +294,8 @@ def test_a_fault_of_the_file_stops_it(db: Database, tmp_path: Path, content: byt
 @pytest.mark.parametrize("content", [f"{HEADER}\n", HEADER, f"{HEADER}\r\n\r\n \n", "\ufeff" + HEADER])
 def test_a_header_alone_is_held(db: Database, tmp_path: Path, content: str) -> None:
     outcome = load(db, write(tmp_path / "usage.csv", content.encode()))
-    assert outcome.load["status"] == "held"
-    assert outcome.load["held_because"] == "there is nothing to publish: 0 records read, 0 rejected"
+    assert outcome.load.status == "held"
+    assert outcome.load.held_because == "there is nothing to publish: 0 records read, 0 rejected"
     assert bills(db) == []
 
 
@@ -317,5 +317,5 @@ def test_a_header_alone_is_held(db: Database, tmp_path: Path, content: str) -> N
 )
 def test_what_a_file_may_look_like(db: Database, tmp_path: Path, content: bytes, line: int) -> None:
     outcome = load(db, write(tmp_path / "usage.csv", content))
-    assert buckets(ledger(db, outcome.load["load_id"])) == {"inserted": 1}
+    assert buckets(ledger(db, outcome.load.load_id)) == {"inserted": 1}
     assert bills(db) == [(datetime.date(2021, 10, 31), 1, "a", "USD", Decimal(1), Decimal(2), 1, line)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dbsvc import Database
-from dbsvc.engine.ingest import discard, release, retry
+from dbsvc.engine.loads.operations import discard, release, retry
 from dbsvc.engine.settings import Settings
 from tests.helpers import bills, load, usage_csv, write
 
@@ -23,9 +23,9 @@ def test_cut_off_anywhere(db: Database, dialect: str, tmp_path: Path, end: int) 
         pytest.skip("each on one database, some on both")
     outcome = load(db, write(tmp_path / "usage.csv", WHOLE[:end]))
     whole = end in (len(GOOD), len(WHOLE))
-    assert outcome.load["status"] == ("published" if whole else "held")
+    assert outcome.load.status == ("published" if whole else "held")
     if not whole:
-        assert "the file ends within line 10: it may be cut off" in outcome.load["held_because"]
+        assert "the file ends within line 10: it may be cut off" in str(outcome.load.held_because)
         assert bills(db) == []
 
 
@@ -53,23 +53,23 @@ def test_cut_off_anywhere(db: Database, dialect: str, tmp_path: Path, end: int) 
 def test_what_looks_cut_off(db: Database, tmp_path: Path, content: bytes, held: bool, packed: bool) -> None:
     path = write(tmp_path / "usage.csv", gzip.compress(content) if packed else content)
     outcome = load(db, path)
-    assert outcome.load["status"] == ("held" if held else "published"), outcome.load["held_because"]
+    assert outcome.load.status == ("held" if held else "published"), outcome.load.held_because
 
 
 def test_every_dataset_that_is_delivered_whole(db: Database, tmp_path: Path) -> None:
     plants = b"plant_id,name,location,timezone\np1,A,B,Asia/Jerusalem\np2,A,B,Europe/Paris\np3,A,B,Europe/Par"
-    assert load(db, write(tmp_path / "plants.csv", plants)).load["status"] == "held"
+    assert load(db, write(tmp_path / "plants.csv", plants)).load.status == "held"
 
 
 def test_held_until_an_operator_decides(db: Database, tmp_path: Path) -> None:
     """In small chunks, by another run, after a retry, after a discard."""
     path = write(tmp_path / "usage.csv", WHOLE[:-1])
     held = load(db, path, chunk_bytes=100).load
-    assert held["status"] == "held"
-    assert load(db, path).load["status"] == "held"
-    retry(db, held["load_id"], Settings())
-    assert load(db, path).load["status"] == "held"
-    discard(db, held["load_id"])
-    release(db, held["load_id"])
-    assert load(db, path).load["status"] == "published"
+    assert held.status == "held"
+    assert load(db, path).load.status == "held"
+    retry(db, held.load_id, Settings())
+    assert load(db, path).load.status == "held"
+    discard(db, held.load_id)
+    release(db, held.load_id)
+    assert load(db, path).load.status == "published"
     assert len(bills(db)) == 9

@@ -798,9 +798,9 @@ def test_a_sample_keeps_the_first_rows_and_counts_all(db: Database) -> None:
         rows = ((f"c{n:05}", datetime.datetime(2021, 10, 1, tzinfo=datetime.UTC), "ok", 0, 0.0) for n in range(30_000))
         tx.insert_rows("check_results", ["check_name", "checked_at", "state", "findings", "seconds"], rows)
         tx.execute("UPDATE check_results SET state = 'warning', findings = 1")
-        found = tx.sample("monitoring/failing_since", 3)
+        found = tx.sample("reports/failing_since", 3)
         assert (len(found.rows), found.row_count) == (3, 30_000)
-        assert tx.sample("monitoring/failing_since", 0).row_count == 30_000
+        assert tx.sample("reports/failing_since", 0).row_count == 30_000
         assert tx.execute("SELECT count(*) AS n FROM check_results").rows == [{"n": 30_000}]  # and goes on
         with pytest.raises(TypeError, match="parameters missing or not used: nonsense"):
-            tx.sample("monitoring/failing_since", 3, nonsense=1)
+            tx.sample("reports/failing_since", 3, nonsense=1)

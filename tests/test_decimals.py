@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsvc import Database, connect
-from dbsvc.engine.decimals import Sum, add, divide, multiply, plain
+from dbsvc.engine.functions.decimals import Sum, add, divide, multiply, plain
 from tests.conftest import Server
 
 NUMBERS = st.one_of(

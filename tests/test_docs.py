@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from dbsvc import connect
-from dbsvc.cli import data, main, trace
 from dbsvc.cli import db as schema
-from dbsvc.engine import Database, ingest
+from dbsvc.cli import lineage, loads, main, rejects
+from dbsvc.engine import Database
 from dbsvc.engine.checks import load_checks
-from dbsvc.engine.settings import _VARIABLES
-from dbsvc.engine.statements import Statements
+from dbsvc.engine.loads import operations
+from dbsvc.engine.settings import VARIABLES
+from dbsvc.engine.statements.catalog import Statements
 from tests.currencylayer import changed, quoting, serving
 from tests.helpers import load, query, register, stage, statuses, usage_csv, write
 
@@ -81,9 +82,9 @@ def test_readme_shows_what_the_sample_earns(tmp_path: Path) -> None:
 def test_readme_names_every_command_and_setting() -> None:
     for group, commands in {
         "": main.app,
-        "loads ": data.loads,
-        "rejects ": data.rejects,
-        "trace ": trace.app,
+        "loads ": loads.app,
+        "rejects ": rejects.app,
+        "lineage ": lineage.app,
         "db ": schema.app,
     }.items():
         for command in commands.registered_commands:
@@ -91,7 +92,7 @@ def test_readme_names_every_command_and_setting() -> None:
             name = command.name or command.callback.__name__
             if (group, name) != ("loads ", "list"):
                 assert re.search(rf"`dbsvc {group}\[?{name}\b", README), f"{group}{name}"
-    for variable, _ in _VARIABLES.values():
+    for variable, _ in VARIABLES.values():
         assert f"| `{variable}` |" in README
     for check in load_checks(Statements(("sqlite",))):
         assert f"`{check.name}`" in README
@@ -162,14 +163,14 @@ def test_runbook_held(url: str, db: Database, bad: Path, block: int, state: str)
 
 def test_runbook_discarded(url: str, db: Database, bad: Path) -> None:
     load(db, bad)
-    ingest.discard(db, 1)
+    operations.discard(db, 1)
     follow(url, "discarded", bad, lambda blocks: blocks)
     assert after(url) == ["published"]
 
 
 def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> None:
     load(db, bad)
-    ingest.release(db, 1)
+    operations.release(db, 1)
     export, ingest_mended = section("published")[0].splitlines()
     assert run(export, bad.parent, DATABASE_URL=url, LOAD="1").returncode == 0
     assert run(ingest_mended, bad.parent, DATABASE_URL=url).returncode == 65  # nothing was mended

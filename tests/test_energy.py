@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbsvc import Database, connect
-from dbsvc.engine.counters import Energy, Reading, count_energy
+from dbsvc.engine.functions.counters import Energy, Reading, count_energy
 from tests.check_case import deliver, find
 from tests.helpers import buckets, query
 

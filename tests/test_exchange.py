@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dbsvc import Database, connect, migrate
-from dbsvc.engine import ingest, migrations
-from dbsvc.engine.ingest import discard, publish, release
-from dbsvc.engine.plain import sift
-from tests.helpers import bills, buckets, history, ledger, load, query, rejects, tables, usage_csv, write
+from dbsvc.engine import migrations
+from dbsvc.engine.loads import fast_path, lifecycle
+from dbsvc.engine.loads.fast_path import split_chunk
+from dbsvc.engine.loads.model import LoadStatus
+from dbsvc.engine.loads.operations import discard, release
+from dbsvc.engine.loads.publish import publish
+from tests.helpers import bills, buckets, find_one, history, load, query, rejects, tables, usage_csv, write
 from tests.test_ingest import DIRTY_FILE
 
 #: every load is staged by months, and none is
@@ -31,10 +35,10 @@ COLUMNS = ("bill_date", "bill_id", "currency", "customer_name", "product1_revenu
 
 
 @contextmanager
-def judging_all() -> Iterator[None]:
-    """No record is plain: all are judged."""
+def validating_all() -> Iterator[None]:
+    """No record takes the fast path: all are validated."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "sift", lambda *_: None)
+        patch.setattr(fast_path, "split_chunk", lambda *_: None)
         yield
 
 
@@ -106,10 +110,10 @@ def assert_same_without_plain(fresh_url: Callable[[], str], path: Path, chunk_by
     for judged in (False, True):
         with connect(fresh_url()) as db:
             if judged:
-                with judging_all():
-                    status = load(db, path, chunk_bytes=chunk_bytes).load["status"]
+                with validating_all():
+                    status = load(db, path, chunk_bytes=chunk_bytes).load.status
             else:
-                status = load(db, path, chunk_bytes=chunk_bytes).load["status"]
+                status = load(db, path, chunk_bytes=chunk_bytes).load.status
             if status == "held":
                 release(db, 1)
             found.append(all_of(db))
@@ -134,14 +138,14 @@ def test_plain_records_are_not_judged(db: Database) -> None:
     ]
     odd = [b'2021-10-31,1,USD,"a",1,1', b"2021-10-31,1,usd,a,1,1", b"2021-10-31,1,USD, a,1,1", b"2021-10-31,1,USD,a,.5,1"]
     with db.transaction() as tx:
-        patterns = tx.run("usage/plain/patterns").rows
-    found = sift(b"\n".join([*good, *odd, *good]), COLUMNS, patterns)
+        patterns = tx.run("datasets/usage/fast_path/patterns").rows
+    found = split_chunk(b"\n".join([*good, *odd, *good]), COLUMNS, patterns)
     assert found is not None
     plain, others = found
     clean = b"".join(line.rstrip(b"\r") + b"\n" for line in good)
     assert plain == [(1, clean), (8, clean)]
     assert others == [(4 + n, line + b"\n") for n, line in enumerate(odd)]
-    assert sift(b"\n".join([*good, *odd, *odd]), COLUMNS, patterns) is None  # few are plain: the chunk goes one way
+    assert split_chunk(b"\n".join([*good, *odd, *odd]), COLUMNS, patterns) is None  # few are plain: the chunk goes one way
 
 
 # --- months --------------------------------------------------------------------------------------------------------------
@@ -166,8 +170,8 @@ def test_exchanged_and_merged_are_the_same(
             for records in files:
                 path = write(tmp_path / "usage.csv", usage_csv(records))
                 row = load(db, path, chunk_bytes=chunk_bytes, **how).load
-                if row["status"] == "held":
-                    release(db, row["load_id"])
+                if row.status == "held":
+                    release(db, row.load_id)
             found.append(all_of(db))
     assert found[0] == found[1]
 
@@ -238,15 +242,15 @@ def test_repeats_are_found_before_months_are_exchanged(pg: Database, tmp_path: P
     assert [past[6:] for past in history(pg)] == [(1, 4, 1)]
 
 
-@pytest.mark.parametrize("end", [publish, lambda db, row: discard(db, row["load_id"])])
+@pytest.mark.parametrize("end", [publish, lambda db, load: discard(db, load.load_id)])
 def test_a_load_staged_by_months_ends_without_a_trace(pg: Database, tmp_path: Path, end: Callable[..., Any]) -> None:
     path = write(tmp_path / "usage.csv", usage_csv([bill("2021-10-01", 1), bill("2021-11-01", 2)]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "publish", lambda db, row, **_: {**row, "status": "left"})
+        patch.setattr(lifecycle, "publish", lambda db, load, **_: replace(load, status=LoadStatus.HELD))
         load(pg, path, **BY_MONTH)
     staged = "SELECT count(*) FROM pg_class WHERE relname LIKE 'staged%' AND relkind IN ('r', 'p')"
     assert query(pg, staged) == [(4,)]
-    end(pg, ledger(pg, 1))
+    end(pg, find_one(pg, 1))
     assert query(pg, staged) == [(0,)]
 
 
@@ -288,7 +292,7 @@ def test_the_migration_keeps_the_bills(empty_url: str, dialect: str) -> None:
     """From the schema before, with a month of many bills and one of few; and back."""
     with connect(empty_url) as db:
         migrate(db)
-        with migrations._yoyo(db) as (backend, known):
+        with migrations.yoyo_migrations(db) as (backend, known):
             backend.rollback_migrations([one for one in backend.to_rollback(known) if one.id >= "0009"])
         days = [datetime.date(2021, 10, 1 + n % 31) for n in range(10_000)] + [datetime.date(2021, 11, 1)] * 5
         columns = [
@@ -310,7 +314,7 @@ def test_the_migration_keeps_the_bills(empty_url: str, dialect: str) -> None:
         if dialect == "postgresql":
             assert months(db) == ["bills_2021_10"]
         assert query(db, "SELECT count(*) FROM revenue_daily") == [(32,)]
-        with migrations._yoyo(db) as (backend, known):
+        with migrations.yoyo_migrations(db) as (backend, known):
             backend.rollback_migrations([one for one in backend.to_rollback(known) if one.id >= "0009"])
         assert bills(db) == before
 
@@ -326,7 +330,7 @@ def plans(db: Database, dialect: str, first: datetime.date, last: datetime.date)
         statement = db.statements[name]
         limits = dict(re.findall(r"^-- :(\w+) = ([\d.]+):", statement.text, re.MULTILINE))
         parameters = {**{key: float(value) for key, value in limits.items()}, **given}
-        if not name.startswith(("revenue/", "checks/")) or not {"since", "first"} & statement.parameters.keys():
+        if not name.startswith(("reports/revenue/", "checks/")) or not {"since", "first"} & statement.parameters.keys():
             continue
         if not re.search(r"\bbills(_in_usd)?\b|revenue_daily", re.sub("--.*", "", statement.text)):
             continue

@@ -20,14 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsvc import Database
-from dbsvc.engine.datasets import load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
+from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.errors import InputError, InputMissingError, NoRoomError, SpoolError
-from dbsvc.engine.folders import find_sources, looks_like_delivery, natural_key
-from dbsvc.engine.ingest import plan
-from dbsvc.engine.oddities import find_kind
-from dbsvc.engine.scan import scan
-from dbsvc.engine.statements import Statements
+from dbsvc.engine.loads.plan import plan
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.folders import find_sources, looks_like_delivery, natural_key
+from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.sources.oddities import find_kind
+from dbsvc.engine.sources.scan import scan
+from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import HEADER, bills, usage_csv, write
 
 from . import test_cli
@@ -157,7 +158,7 @@ def test_what_looks_like_a_delivery_is_one(tmp_path: Path, sqlite_template: Path
     folder = tmp_path / "in"
     folder.mkdir()
     write(folder / name, content)
-    with Delivery(str(folder / name)) as delivery, pytest.raises(InputError, match=says) as raised:
+    with SourceFile(str(folder / name)) as delivery, pytest.raises(InputError, match=says) as raised:
         read_header(delivery, load_datasets(Statements(("sqlite",))))
     assert "\n" not in str(raised.value)
     assert looks_like_delivery(name)
@@ -208,8 +209,8 @@ def test_what_may_not_be_read_fails_alone(tmp_path: Path) -> None:
         found = find_sources(arguments).sources
         assert [type(source.error) for source in found] == [type(None), type(None), InputMissingError, InputMissingError]
         with pytest.raises(InputMissingError, match="permission denied"):
-            Delivery(found[0].path)
-        with Delivery(found[1].path) as delivery:
+            SourceFile(found[0].path)
+        with SourceFile(found[1].path) as delivery:
             assert delivery.size == len(GOOD)
     finally:
         os.seteuid(0)
@@ -318,7 +319,7 @@ def test_text_is_not_packed() -> None:
 def test_a_packed_file_is_unpacked_only_as_far_as_it_is_read(tmp_path: Path) -> None:
     """A header and then a line that goes on for ever: it is not unpacked to its end to know that."""
     path = write(tmp_path / "usage.csv.gz", gzip.compress(GOOD + b"x" * (300 * 2**20), 1))
-    with Delivery(str(path)) as delivery:
+    with SourceFile(str(path)) as delivery:
         header = read_header(delivery, load_datasets(Statements(("sqlite",))))
         assert os.fstat(delivery._file.fileno()).st_size <= 2 * 2**20
         with pytest.raises(InputError, match="goes on for more than 16 MiB"):
@@ -347,15 +348,15 @@ def test_a_full_folder_for_temporary_files(tmp_path: Path, monkeypatch: pytest.M
     written = os.pwrite
     monkeypatch.setattr(os, "pwrite", pwrite)
     monkeypatch.setattr(os, "fstatvfs", lambda descriptor: System())
-    with Delivery(str(path)) as delivery, pytest.raises(NoRoomError, match=r"needs more than 21 MB in .*TMPDIR") as raised:
+    with SourceFile(str(path)) as delivery, pytest.raises(NoRoomError, match=r"needs more than 21 MB in .*TMPDIR") as raised:
         delivery.read(0, len(content))
     assert raised.value.exit_code == 75
     assert free[0] >= 5 * 2**20
     # what is small always finds its place, and NULs take none
     free[0] = 7 * 2**20
-    with Delivery(str(write(tmp_path / "small.gz", gzip.compress(GOOD)))) as delivery:
+    with SourceFile(str(write(tmp_path / "small.gz", gzip.compress(GOOD)))) as delivery:
         assert delivery.read(0, 9999) == GOOD
-    with Delivery(str(write(tmp_path / "hole.gz", gzip.compress(bytes(50 * 2**20) + GOOD)))) as delivery:
+    with SourceFile(str(write(tmp_path / "hole.gz", gzip.compress(bytes(50 * 2**20) + GOOD)))) as delivery:
         assert delivery.end_of_hole(0) == 50 * 2**20
         assert delivery.read(50 * 2**20, 9999) == GOOD
         assert os.fstat(delivery._file.fileno()).st_blocks * 512 <= 2 * 2**20

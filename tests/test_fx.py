@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from dbsvc import Database, IntegrityError, connect
-from dbsvc.engine import fx
 from dbsvc.engine.errors import DbsvcError, InputError, NoRatesError, ProviderBusyError, ProviderError
-from dbsvc.engine.providers import Quote, provider_for
+from dbsvc.engine.fx import rates as fx
+from dbsvc.engine.fx.providers import Quote, provider_for
 from dbsvc.engine.settings import Settings
 from tests import currencylayer as fake
 from tests.currencylayer import CurrencyLayer, serving
@@ -854,7 +854,7 @@ def test_many_threads_that_store_the_same(db: Database, url: str) -> None:
 
 KILLED = """
 import os, signal, sys
-from dbsvc.engine.database import Transaction
+from dbsvc.engine.db.transaction import Transaction
 from dbsvc.cli.main import main
 
 moment, fatal = sys.argv[1:3]
@@ -882,7 +882,7 @@ MOMENTS += [
     ("after", "fx/store/30_keep_replaced"),
     ("after", "fx/store/50_replace_rates"),
     ("after", "fx/store/60_insert_rates"),
-    ("after", "fx/store/80_remember_unavailable"),
+    ("after", "fx/store/80_store_unavailable"),
 ]
 MOMENTS += [("after", "fx/drop_quotes"), ("before", "session/commit")]
 

@@ -18,12 +18,13 @@ from pathlib import Path
 import pytest
 
 from dbsvc.engine import Database, InputError, connect
-from dbsvc.engine.datasets import load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.formats import Format, delimited, jsonlines, part, rows
-from dbsvc.engine.ingest import retry
-from dbsvc.engine.plain import sift
+from dbsvc.engine.datasets import load_datasets
+from dbsvc.engine.loads.fast_path import split_chunk
+from dbsvc.engine.loads.operations import retry
 from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.formats import Format, delimited, jsonlines, part, rows
+from dbsvc.engine.sources.header import read_header
 from tests.helpers import HEADER, load, query, write
 
 COLUMNS = ("bill_date", "bill_id", "currency", "customer_name", "product1_revenue", "product2_revenue")
@@ -71,7 +72,7 @@ def assert_in_proportion(
 
 def read_all(of: Format, data: bytes) -> None:
     """All that is done with the bytes of a chunk before a database sees them."""
-    of.tidy(data)
+    of.to_clean_csv(data)
     for _ in rows(of, data, COLUMNS):
         pass
     for _ in part(of, (1, data), 100):
@@ -99,14 +100,14 @@ def test_cutting_takes_time_in_proportion(of: Format, around: tuple[bytes, bytes
 @pytest.fixture(scope="module")
 def patterns(sqlite_template: Path) -> list[dict[str, str]]:
     with connect(f"sqlite:///{sqlite_template}") as db, db.snapshot() as tx:
-        return tx.run("usage/plain/patterns").rows
+        return tx.run("datasets/usage/fast_path/patterns").rows
 
 
 def test_sifting_takes_time_in_proportion(patterns: list[dict[str, str]]) -> None:
     for repeated in REPEATS:
         for before in (b"2021-10-31,1,USD,", b"2021-10-31,", b""):
             assert_in_proportion(
-                lambda size: sift(before + repeated * (size // len(repeated)) + b",1,1\n", COLUMNS, patterns),  # noqa: B023
+                lambda size: split_chunk(before + repeated * (size // len(repeated)) + b",1,1\n", COLUMNS, patterns),  # noqa: B023
                 SIZE,
             )
 
@@ -117,7 +118,7 @@ def test_recognising_takes_time_in_proportion(tmp_path: Path, sqlite_template: P
         datasets = load_datasets(db.statements)
 
     def recognise(content: bytes) -> None:
-        with Delivery(str(write(tmp_path / "odd.csv", content))) as delivery, pytest.raises(InputError):
+        with SourceFile(str(write(tmp_path / "odd.csv", content))) as delivery, pytest.raises(InputError):
             read_header(delivery, datasets)
 
     for repeated in [*REPEATS, b"a,", b"ab,", b"{\n"]:
@@ -186,7 +187,7 @@ def test_judging_takes_time_in_proportion(
 
 def test_a_chunk_of_rejects_is_held_in_batches(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many records are rejected: in batches, and the same ones, with their lines and bytes; retried alike."""
-    monkeypatch.setattr("dbsvc.engine.ingest._BATCH", 7)
+    monkeypatch.setattr("dbsvc.engine.loads.lifecycle._BATCH", 7)
     lines = [b'x,"a\nb"', b"x", b"", b'"', b"2021-10-31,1,USD,a,1,-1"] * 20 + [b"2021-10-31,2,USD,a,1,1", b"y"]
     path = write(tmp_path / "usage.csv", HEADER.encode() + b"\n" + b"\n".join(lines))
     held = load(db, path).load
@@ -196,9 +197,9 @@ def test_a_chunk_of_rejects_is_held_in_batches(db: Database, tmp_path: Path, mon
             reason = "unterminated_quote" if written == b'"' else "too_few_fields" if b"USD" not in written else ""
             expected.append((line, reason or "product2_revenue_negative", written))
         line += 1 + written.count(b"\n")
-    assert (held["status"], held["read"], held["rejected"]) == ("held", 82, 81)
+    assert (held.status, held.read, held.rejected) == ("held", 82, 81)
     assert query(db, "SELECT line_no, reasons, raw_record FROM rejects ORDER BY line_no") == expected
-    assert retry(db, held["load_id"], Settings()).tried == 81
+    assert retry(db, held.load_id, Settings()).tried == 81
     assert query(db, "SELECT line_no, reasons, raw_record FROM rejects ORDER BY line_no") == expected
 
 

@@ -13,14 +13,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dbsvc import Database, InputError
-from dbsvc.engine import follow as following_module
-from dbsvc.engine.database import Row
-from dbsvc.engine.datasets import load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.formats import jsonlines
-from dbsvc.engine.scan import Scan, scan
-from dbsvc.engine.statements import Statements
-from tests.helpers import buckets, query, rejects, usage_csv, write
+from dbsvc.engine.datasets import load_datasets
+from dbsvc.engine.loads import follow as following_module
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.formats import jsonlines
+from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.sources.scan import Scan, scan
+from dbsvc.engine.statements.catalog import Statements
+from tests.helpers import Known, buckets, query, rejects, usage_csv, write
 
 from . import test_streams
 from .test_chaos import Instance
@@ -33,9 +33,9 @@ PAGE = bytes(4096)
 DATASETS = load_datasets(Statements(("sqlite",)))
 
 
-def scanned(path: Path, chunk_bytes: int = 8 * 2**20, known: list[Row] | None = None, size: int | None = None) -> Scan:
+def scanned(path: Path, chunk_bytes: int = 8 * 2**20, known: list[Known] | None = None, size: int | None = None) -> Scan:
     """What a scan finds in a file, as far as it is written."""
-    with Delivery(str(path)) as delivery:
+    with SourceFile(str(path)) as delivery:
         delivery.size = delivery.size if size is None else size
         header = read_header(delivery, DATASETS)
         return scan(delivery, header, chunk_bytes, known or [])
@@ -91,7 +91,7 @@ def test_holes_anywhere(
     before = scanned(path, chunk_bytes, size=cut)
     end = before.end.end
     assume(content[end - 1 : end] == b"\n" or content[end : end + 1] in (b"", b"\n", b"\0"))  # else two objects are one line
-    known: Row = {"load_id": 1, "source": str(path), "status": "published", "bytes": before.end.end, "sha256": before.sha256}
+    known = Known(1, str(path), before.end.end, before.sha256)
     after = scanned(path, chunk_bytes, [known])
     assert after.replaced is None
     assert stripped(lines_of(content, before) + lines_of(content, after)) == whole
@@ -107,7 +107,7 @@ def test_the_case_of_a_small_hole(solar: Database, tmp_path: Path) -> None:
     ]
     if (case := CASES / "18_copytruncate_hole_small.jsonl").exists():
         (outcome,) = run(solar, case)
-        assert (outcome.load["read"], outcome.load["rejected"], outcome.scan.replaced) == (5, 0, None)
+        assert (outcome.load.read, outcome.load.rejected, outcome.scan.replaced) == (5, 0, None)
 
 
 def test_a_file_that_was_truncated_under_its_writer(solar: Database, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_file_that_was_truncated_under_its_writer(solar: Database, tmp_path: P
         writer.seek(place)
         writer.write(event(4)[50:] + events([5, 6]) + event(7)[:20])
     (outcome,) = run(solar, file, chunk_bytes=300)
-    assert (outcome.load["read"], buckets(outcome.load), outcome.scan.waiting) == (3, {"inserted": 2, "rejected": 1}, 20)
+    assert (outcome.load.read, buckets(outcome.load), outcome.scan.waiting) == (3, {"inserted": 2, "rejected": 1}, 20)
     append(file, event(7)[20:] + PAGE + event(8)[:-1] + PAGE)
     (outcome,) = run(solar, file)
     assert buckets(outcome.load) == {"inserted": 2}
@@ -160,7 +160,7 @@ def test_follow_goes_on_behind_a_hole(solar: Database, tmp_path: Path) -> None:
     os.truncate(file, 50 * 2**20)
     append(file, events([3, 4]))
     outcome = next(outcomes)
-    assert (words([outcome]), outcome.load["read"]) == ([(2, "published")], 2)
+    assert (words([outcome]), outcome.load.read) == ([(2, "published")], 2)
     append(file, events([5]))
     outcome = next(outcomes)
     assert (words([outcome]), outcome.scan.replaced) == ([(3, "published")], None)
@@ -194,19 +194,19 @@ def test_follow_reads_a_renamed_file_until_its_writer_has_moved(
     file.rename(old)
     write(file, b"")
     append(old, events([3]))
-    assert next(outcomes).load["read"] == 1
+    assert next(outcomes).load.read == 1
     append(old, events([4]))
-    assert next(outcomes).load["read"] == 1
+    assert next(outcomes).load.read == 1
     append(file, events([10, 11]))
     outcome = next(outcomes)
-    assert outcome.load["read"] == 2
+    assert outcome.load.read == 2
     append(old, events([5]))  # the last of it, after the new one began
     append(file, events([12]))
     reports = [next(outcomes), next(outcomes)]
-    assert [(one.load["read"], one.scan.replaced) for one in reports] == [(1, None), (1, None)]
+    assert [(one.load.read, one.scan.replaced) for one in reports] == [(1, None), (1, None)]
     assert ids(solar) == names([*range(6), *range(10, 13)])
     # by then it has moved
-    monkeypatch.setattr(following_module, "_LINGER", 0.0)
+    monkeypatch.setattr(following_module, "LINGER", 0.0)
     assert list(outcomes) == []
 
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbsvc import Database, connect
-from dbsvc.engine.ingest import discard, publish, release, retry
+from dbsvc.engine.loads.operations import discard, release, retry
+from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.settings import Settings
 from tests.check_case import find
 from tests.helpers import bills, buckets, load, query, register, rejects, stage, tables, usage_csv, write
@@ -81,16 +82,16 @@ def lines(*amounts: Sequence[int]) -> bytes:
 )
 def test_a_file_that_contradicts_itself(db: Database, tmp_path: Path, content: bytes, status: str) -> None:
     found = load(db, write(tmp_path / "usage.csv", content), **STRICT).load
-    assert found["status"] == status
+    assert found.status == status
     if status == "published":
         return
-    assert "records contradict another record of the file" in found["held_because"]
-    assert "bill_date and bill_id" in found["held_because"]
+    assert "records contradict another record of the file" in str(found.held_because)
+    assert "bill_date and bill_id" in str(found.held_because)
     assert (bills(db), query(db, "SELECT * FROM bills_history")) == ([], [])
-    assert load(db, tmp_path / "usage.csv", **STRICT).load["status"] == "held"
-    released = release(db, found["load_id"])
-    assert released["status"] == "published"
-    assert len(bills(db)) == released["inserted"]
+    assert load(db, tmp_path / "usage.csv", **STRICT).load.status == "held"
+    released = release(db, found.load_id)
+    assert released.status == "published"
+    assert len(bills(db)) == released.inserted
 
 
 def test_a_large_file_of_several_months_is_held_as_well(db: Database, tmp_path: Path) -> None:
@@ -100,14 +101,14 @@ def test_a_large_file_of_several_months_is_held_as_well(db: Database, tmp_path: 
         (day, n, "USD", "A", amount, 0) for day in days for n in range(4) for amount in ([1, 2] if day > "2021-10" else [1])
     ]
     held = load(db, write(tmp_path / "usage.csv", usage_csv(rows)), month_records=50, **STRICT).load
-    assert held["status"] == "held"
+    assert held.status == "held"
     assert bills(db) == []
-    assert buckets(release(db, held["load_id"])) == {"inserted": 224, "superseded": 112}
+    assert buckets(release(db, held.load_id)) == {"inserted": 224, "superseded": 112}
 
 
 def test_a_held_load_can_be_given_up(db: Database, tmp_path: Path) -> None:
     held = load(db, write(tmp_path / "usage.csv", lines(*[[1, 2]] * 3)), **STRICT).load
-    assert discard(db, held["load_id"])["status"] == "discarded"
+    assert discard(db, held.load_id).status == "discarded"
     assert bills(db) == []
 
 
@@ -118,12 +119,12 @@ def test_a_held_load_can_be_given_up(db: Database, tmp_path: Path) -> None:
 def test_inverters_that_count_by_themselves(solar: Database, tmp_path: Path, chunk_bytes: int) -> None:
     sent = [event(str(n), f"i{i}", n, 10 * i) for n in range(1, 31) for i in (1, 3)]
     found = load(solar, telemetry(tmp_path, *sent), chunk_bytes=chunk_bytes, jobs=2, **STRICT).load
-    assert (found["status"], found["rejected"], owners(solar)) == ("held", 30, {})
-    assert "30 of 60 events carry the event_id of another inverter" in found["held_because"]
+    assert (found.status, found.rejected, owners(solar)) == ("held", 30, {})
+    assert "30 of 60 events carry the event_id of another inverter" in str(found.held_because)
     assert rejects(solar) == [(line, REASON, sent[line - 1]) for line in range(2, 61, 2)]
-    assert buckets(release(solar, found["load_id"])) == {"inserted": 30, "rejected": 30}
+    assert buckets(release(solar, found.load_id)) == {"inserted": 30, "rejected": 30}
     assert owners(solar) == {str(n): "i1" for n in range(1, 31)}
-    retried = retry(solar, found["load_id"], Settings())
+    retried = retry(solar, found.load_id, Settings())
     assert (retried.tried, retried.passed, len(rejects(solar))) == (30, 0, 30)
 
 
@@ -131,7 +132,7 @@ def test_inverters_that_count_by_themselves(solar: Database, tmp_path: Path, chu
 def test_the_case(db: Database, tmp_path: Path) -> None:
     for name in ("plants.csv", "inverters.csv"):
         load(db, CASE.with_name(name))
-    assert load(db, CASE, **STRICT).load["status"] == "held"
+    assert load(db, CASE, **STRICT).load.status == "held"
 
 
 def test_an_event_of_a_stored_id_belongs_to_the_same_inverter(solar: Database, tmp_path: Path) -> None:
@@ -145,16 +146,14 @@ def test_an_event_of_a_stored_id_belongs_to_the_same_inverter(solar: Database, t
 
 def test_ids_that_start_again(solar: Database, tmp_path: Path) -> None:
     """A file of events whose ids were those of other moments would overwrite them: it is held; one moved event is not."""
-    assert (
-        load(solar, telemetry(tmp_path, *(event(f"e{n}", "i1", n) for n in range(40))), **STRICT).load["status"] == "published"
-    )
+    assert load(solar, telemetry(tmp_path, *(event(f"e{n}", "i1", n) for n in range(40))), **STRICT).load.status == "published"
     moved = [event("e0", "i1", 100), *(event(f"e{n}", "i1", n, 200) for n in range(1, 40))]
     assert buckets(load(solar, telemetry(tmp_path, *moved), **STRICT).load) == {"updated": 40}
     again = [event(f"e{n}", "i1", 110 + n) for n in range(40)]
     held = load(solar, telemetry(tmp_path, *again), **STRICT).load
-    assert held["status"] == "held"
-    assert "40 of 40 events carry the event_id of an earlier event of another time" in held["held_because"]
-    assert buckets(release(solar, held["load_id"])) == {"updated": 40}
+    assert held.status == "held"
+    assert "40 of 40 events carry the event_id of an earlier event of another time" in str(held.held_because)
+    assert buckets(release(solar, held.load_id)) == {"updated": 40}
 
 
 def test_two_loads_staged_at_the_same_time(solar: Database, tmp_path: Path) -> None:
@@ -162,12 +161,12 @@ def test_two_loads_staged_at_the_same_time(solar: Database, tmp_path: Path) -> N
     sent = {i: [event(f"{i}-{n}", f"i{i}", n) for n in range(20)] + [event("x", f"i{i}", 40)] for i in (1, 2)}
     files = {i: write(tmp_path / f"{i}.jsonl", b"\n".join(lines) + b"\n") for i, lines in sent.items()}
     staged = {i: stage(solar, files[i], register(solar, files[i])) for i in (1, 2)}
-    assert publish(solar, staged[1])["status"] == "published"
+    assert publish(solar, staged[1]).status == "published"
     waiting = publish(solar, staged[2])
-    assert waiting["status"] == "staging"
+    assert waiting.status == "staging"
     assert owners(solar)["x"] == "i1"
     found = load(solar, files[2]).load
-    assert (found["load_id"], buckets(found)) == (waiting["load_id"], {"inserted": 20, "rejected": 1})
+    assert (found.load_id, buckets(found)) == (waiting.load_id, {"inserted": 20, "rejected": 1})
     assert rejects(solar) == [(21, REASON, sent[2][20])]
     assert owners(solar)["x"] == "i1"
 
@@ -190,8 +189,8 @@ def test_the_first_inverter_owns_an_id(
             if part:
                 file = write(tmp_path / f"{number}.jsonl", b"".join(event(*one) + b"\n" for one in part))
                 outcome = load(db, file, chunk_bytes=chunk_bytes, jobs=2)
-                if outcome.load["status"] == "held":
-                    release(db, outcome.load["load_id"])
+                if outcome.load.status == "held":
+                    release(db, outcome.load.load_id)
         first: dict[str, str] = {}
         for event_id, inverter_id, _ in sent:
             first.setdefault(event_id, inverter_id)
@@ -225,11 +224,11 @@ def test_what_a_retry_brings_is_asked_as_well(db: Database, tmp_path: Path) -> N
 def test_a_held_load_that_is_retried_is_asked_as_well(db: Database, tmp_path: Path) -> None:
     rows = [("2021-10-01", n, code, "A", amount, 0) for n, code in enumerate(["USD", "XXQ"] * 60) for amount in (1, 2)]
     held = load(db, write(tmp_path / "usage.csv", usage_csv(rows)), **STRICT).load
-    assert "rejected" in held["held_because"]
+    assert "rejected" in str(held.held_because)
     with db.transaction() as tx:
         tx.execute("INSERT INTO currencies (code) VALUES ('XXQ')")
     retried = retry(db, 1, Settings())
-    assert retried.load["status"] == "held"
+    assert retried.load.status == "held"
     assert [finding[:33] for finding in retried.findings] == ["240 of 240 records contradict ano"]
     assert bills(db) == []
 
@@ -244,7 +243,7 @@ def test_a_record_that_waited_for_its_inverter_finds_its_id_taken(solar: Databas
     row = load(solar, telemetry(tmp_path, *sent), max_rejected_share=1).load
     assert buckets(row) == {"inserted": 2, "rejected": 2}
     load(solar, write(tmp_path / "more.csv", (tmp_path / "inverters.csv").read_bytes().replace(b"i1,", b"new,")))
-    retried = retry(solar, row["load_id"], Settings(max_rejected_share=1, max_contradicting_share=1))
+    retried = retry(solar, row.load_id, Settings(max_rejected_share=1, max_contradicting_share=1))
     assert (retried.tried, retried.passed, buckets(retried.load)) == (2, 1, {"inserted": 3, "rejected": 1})
     assert owners(solar) == {"1": "i1", "2": "new", "3": "i1"}
     assert rejects(solar) == [(1, REASON, sent[0])]
@@ -253,10 +252,10 @@ def test_a_record_that_waited_for_its_inverter_finds_its_id_taken(solar: Databas
 def test_a_held_load_needs_its_file_when_a_retried_record_owns_an_id(solar: Database, tmp_path: Path) -> None:
     sent = [event("1", "new", 1), event("1", "i1", 2), *(event(f"x{n}", "new", n) for n in range(200))]
     held = load(solar, telemetry(tmp_path, *sent)).load
-    assert (held["status"], held["rejected"]) == ("held", 201)
+    assert (held.status, held.rejected) == ("held", 201)
     load(solar, write(tmp_path / "more.csv", (tmp_path / "inverters.csv").read_bytes().replace(b"i1,", b"new,")))
-    retried = retry(solar, held["load_id"], Settings())
-    assert (retried.load["status"], retried.passed, rejects(solar)) == ("staging", 201, [])
+    retried = retry(solar, held.load_id, Settings())
+    assert (retried.load.status, retried.passed, rejects(solar)) == ("staging", 201, [])
     found = load(solar, tmp_path / "t.jsonl").load
-    assert (found["status"], buckets(found)) == ("published", {"inserted": 201, "rejected": 1})
+    assert (found.status, buckets(found)) == ("published", {"inserted": 201, "rejected": 1})
     assert rejects(solar) == [(2, REASON, sent[1])]

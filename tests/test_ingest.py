@@ -16,8 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsvc import connect
-from dbsvc.engine import ConfigurationError, Database, InputError, ingest
-from dbsvc.engine.ingest import BUCKETS, discard, publish, release
+from dbsvc.engine import ConfigurationError, Database, InputError
+from dbsvc.engine.loads import stage as staging
+from dbsvc.engine.loads.model import BUCKETS, Outcome
+from dbsvc.engine.loads.operations import discard, release
+from dbsvc.engine.loads.publish import publish
 from tests.conftest import Server
 from tests.helpers import (
     HEADER,
@@ -58,22 +61,22 @@ def past(bill_id: int, amount: object, load_id: int, line_no: int, replaced_by: 
 
 
 @pytest.fixture
-def deliver(db: Database, tmp_path: Path) -> Callable[..., ingest.Outcome]:
+def deliver(db: Database, tmp_path: Path) -> Callable[..., Outcome]:
     """Load a file of these records."""
 
-    def deliver(rows: Iterable[tuple[object, ...]], name: str = "usage.csv", **options: Any) -> ingest.Outcome:
+    def deliver(rows: Iterable[tuple[object, ...]], name: str = "usage.csv", **options: Any) -> Outcome:
         return load(db, write(tmp_path / name, usage_csv(rows)), **options)
 
     return deliver
 
 
-Deliver = Callable[..., ingest.Outcome]
+Deliver = Callable[..., Outcome]
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real usage file is not beside the repository")
 def test_the_real_file(db: Database, tmp_path: Path) -> None:
     first = load(db, REAL)
-    assert (first.load["status"], buckets(first.load), first.already) == ("published", {"inserted": 20}, False)
+    assert (first.load.status, buckets(first.load), first.already) == ("published", {"inserted": 20}, False)
     with REAL.open(newline="") as file:
         amounts = [
             tuple(Decimal(record[f"Product{n} revenue"]) for n in (1, 2)) for record in csv.DictReader(file) if record["Name"]
@@ -132,7 +135,7 @@ def mixed(good: int, bad: int) -> list[tuple[object, ...]]:
 )
 def test_audits(db: Database, deliver: Deliver, good: int, bad: int, held_because: str | None) -> None:
     outcome = deliver(mixed(good, bad))
-    assert outcome.load["held_because"] == held_because
+    assert outcome.load.held_because == held_because
     assert statuses(db) == ["held" if held_because else "published"]
     assert len(bills(db)) == (0 if held_because else good)
     assert len(rejects(db)) == bad
@@ -145,16 +148,16 @@ def test_a_total_unlike_the_recent_ones(db: Database, deliver: Deliver, loads: i
     for n in range(loads):
         deliver([row(n, 100)])
     outcome = deliver([row(99, total)])
-    assert outcome.load["status"] == ("held" if held else "published")
+    assert outcome.load.status == ("held" if held else "published")
     if held:
         expected = f"the total is {total}, the median of the recent loads 100: more than 10 times apart"
-        assert outcome.load["held_because"] == expected
+        assert outcome.load.held_because == expected
 
 
 def test_a_held_load_is_released(db: Database, deliver: Deliver) -> None:
-    assert deliver(mixed(1, 2)).load["status"] == "held"
+    assert deliver(mixed(1, 2)).load.status == "held"
     again = deliver(mixed(1, 2))
-    assert (again.load["status"], again.already, bills(db)) == ("held", False, [])
+    assert (again.load.status, again.already, bills(db)) == ("held", False, [])
     assert buckets(release(db, 1)) == {"inserted": 1, "rejected": 2}
     assert bills(db) == [bill(0, 1, 1, 2)]
     for act in (release, discard):
@@ -166,14 +169,14 @@ def test_a_held_load_is_released(db: Database, deliver: Deliver) -> None:
 def test_a_discarded_load_stays_out_until_it_is_released(db: Database, deliver: Deliver) -> None:
     rows = [row(0, 5), row("x"), row("y")]
     deliver(rows)
-    assert discard(db, 1)["status"] == "discarded"
-    assert deliver(rows).load["status"] == "discarded"
+    assert discard(db, 1).status == "discarded"
+    assert deliver(rows).load.status == "discarded"
     with pytest.raises(InputError, match="Load 1 is discarded"):
         discard(db, 1)
     deliver([row(0, 7)])
-    assert release(db, 1)["status"] == "staging"
+    assert release(db, 1).status == "staging"
     outcome = deliver(rows, chunk_bytes=1)
-    assert (outcome.load["load_id"], outcome.load["status"], buckets(outcome.load)) == (
+    assert (outcome.load.load_id, outcome.load.status, buckets(outcome.load)) == (
         3,
         "published",
         {"updated": 1, "rejected": 2},
@@ -222,7 +225,7 @@ def test_a_load_left_behind_is_resumed(
     if rules == "others":
         with db.transaction() as tx:
             tx.execute("UPDATE loads SET rules = 'of yesterday'")
-    staged = count_calls(monkeypatch, "_stage_claimed")
+    staged = count_calls(monkeypatch, "stage_fast")
     outcome = load(db, tmp_path / "usage.csv")
     assert buckets(outcome.load) == {"inserted": 3, "rejected": 2}
     assert len(staged) == (0 if (status, rules) == ("staged", "the same") else 5)
@@ -233,13 +236,13 @@ def test_a_load_left_behind_is_resumed(
 def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[None]:
     """A list that grows with every call of a function of the orchestration."""
     calls: list[None] = []
-    original: Callable[..., object] = getattr(ingest, name)
+    original: Callable[..., object] = getattr(staging, name)
 
     def counted(*arguments: object) -> object:
         calls.append(None)
         return original(*arguments)
 
-    monkeypatch.setattr(ingest, name, counted)
+    monkeypatch.setattr(staging, name, counted)
     return calls
 
 
@@ -254,7 +257,7 @@ def test_a_load_that_another_version_is_at_is_left_to_it(db: Database, tmp_path:
 def test_work_that_is_staged_is_not_done_again(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "usage.csv"
     left_behind(db, path, "staging")
-    calls = count_calls(monkeypatch, "_stage_claimed")
+    calls = count_calls(monkeypatch, "stage_fast")
 
     def die(done: int, total: int) -> None:
         raise KeyboardInterrupt
@@ -277,7 +280,7 @@ def test_staging_rows_that_a_crash_took_are_staged_again(db: Database, tmp_path:
             tx.execute("UPDATE loads SET status = 'held', held_because = 'a test'")
         tx.execute("DELETE FROM staged_usage_1")
     if status == "held":
-        assert release(db, 1)["status"] == "staging"
+        assert release(db, 1).status == "staging"
     assert buckets(load(db, path).load) == {"inserted": 3, "rejected": 2}
     assert [line for line, _, _ in rejects(db)] == [3, 5]
     assert len(bills(db)) == 3
@@ -292,7 +295,7 @@ def test_a_file_that_changes_underneath(db: Database, tmp_path: Path, change: Ca
         stage(db, path, registered)
     assert (statuses(db), bills(db)) == (["staging"], [])
     # as it is now it is another delivery
-    assert load(db, path).load["load_id"] == 2
+    assert load(db, path).load.load_id == 2
 
 
 def test_rejects_are_exported_in_the_columns_of_their_file(db: Database, tmp_path: Path) -> None:
@@ -405,25 +408,25 @@ def check_schedule(db: Database, folder: Path, deliveries: list[Delivered], step
         if step not in registered:
             registered.add(step)
             continue
-        match now["status"], fate:
+        match now.status, fate:
             case "staging", _:
                 stage(db, path, now)
             case "staged", "published":
                 publish(db, now)
             case "held", "published":
-                release(db, now["load_id"])
+                release(db, now.load_id)
             case (("staged" | "held"), _):
-                discard(db, now["load_id"])
+                discard(db, now.load_id)
                 if fate == "revived":
-                    release(db, now["load_id"])
+                    release(db, now.load_id)
                     load(db, path)
             case _:  # another delivery of the same bytes has come this far
                 continue
         now = register(db, path)
-        if now["status"] == "published":
-            assert buckets(now) == +expected_buckets(published, now["load_id"], records)
-            assert sum(now[bucket] for bucket in BUCKETS) == now["read"] == len(records)
-            published[now["load_id"]] = records
+        if now.status == "published":
+            assert buckets(now) == +expected_buckets(published, now.load_id, records)
+            assert sum(now.buckets.values()) == now.read == len(records)
+            published[now.load_id] = records
             # what is visible in between is as good as what is there in the end
             assert (bills(db), [found for found in history(db) if found[8]]) == fold(published)
     assert set(statuses(db)) <= {"published", "discarded"}
@@ -482,8 +485,9 @@ def test_databases_agree_on_any_bytes(
     for url, jobs in ((f"sqlite:///{tmp_path}/a.db", 1), (server.create(), 2)):
         with connect(url) as db:
             row = load(db, path, chunk_bytes=chunk_bytes, jobs=jobs).load
-            if row["status"] == "held":
+            if row.status == "held":
                 row = release(db, 1)
-            counted = {name: row[name] for name in (*BUCKETS, "read", "status", "held_because", "control_total", "sha256")}
+            names = (*BUCKETS, "read", "status", "held_because", "control_total", "sha256")
+            counted = {name: getattr(row, name) for name in names}
             found.append((counted, tables(db), rejects(db)))
     assert found[0] == found[1]

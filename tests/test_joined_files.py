@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsvc.engine import Database
-from dbsvc.engine.formats import delimited, jsonlines, rows
-from dbsvc.engine.ingest import retry
+from dbsvc.engine.loads.operations import retry
 from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources.formats import delimited, jsonlines, rows
 from tests.helpers import HEADER, bills, buckets, load, query, rejects, write
 
 MARK = b"\xef\xbb\xbf"
@@ -56,8 +56,8 @@ def test_joined_bills_lose_nothing(db: Database, tmp_path: Path, end: bytes, quo
 def test_a_header_with_other_columns_holds_the_load(db: Database, tmp_path: Path, header: str) -> None:
     content = HEADER.encode() + b"\n" + lines(SOME * 20) + MARK + header.encode() + b"\n" + lines(SOME)
     outcome = load(db, write(tmp_path / "usage.csv", content), chunk_bytes=200)
-    assert outcome.load["status"] == "held"
-    assert "line 42 is a header with other columns" in outcome.load["held_because"]
+    assert outcome.load.status == "held"
+    assert "line 42 is a header with other columns" in str(outcome.load.held_because)
     assert rejects(db) == [(42, "header_differs", MARK + header.encode())]
     assert bills(db) == []
 
@@ -71,7 +71,7 @@ def test_registries_are_joined_too(db: Database, tmp_path: Path) -> None:
     assert query(db, "SELECT plant_id FROM plants ORDER BY plant_id") == [("P1",), ("P2",), ("P3",)]
     other = b"name,plant_id,location,timezone\n"
     outcome = load(db, write(tmp_path / "plants.csv", header + one % 4 + other + b"x,P5,y,UTC\n"))
-    assert outcome.load["status"] == "held"
+    assert outcome.load.status == "held"
 
 
 @pytest.mark.parametrize("order", [(3, 0, 1, 2, 4, 5), (0, 1, 2, 3, 4, 5)])

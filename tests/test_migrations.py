@@ -162,7 +162,7 @@ def test_starting_at_the_same_instant(empty_url: str, command: str) -> None:
 
 def apply_one(db: Database) -> None:
     """Die after the first migration."""
-    with migrations._yoyo(db) as (backend, known):
+    with migrations.yoyo_migrations(db) as (backend, known):
         backend.apply_one(known[0])
     assert read_schema(db).pending == MIGRATIONS[1:]
 
@@ -176,7 +176,7 @@ def test_a_first_command_that_was_killed_half_way(empty: Database) -> None:
 
 def test_a_first_command_while_another_one_migrates(empty: Database, empty_url: str) -> None:
     with connect(empty_url) as other, ThreadPoolExecutor(1) as pool:
-        with migrations._yoyo(other) as (backend, known):
+        with migrations.yoyo_migrations(other) as (backend, known):
             backend.apply_one(known[0])
             future = pool.submit(ensure_schema, empty)
             time.sleep(0.2)
@@ -237,7 +237,7 @@ def test_reset(db: Database, dialect: str) -> None:
         for _ in range(2):
             load_id = add_load(tx)
             staged, columns = f"staged_usage_{load_id}", ["bill_date", "bill_id"]
-            assert len(list(tx.run_phase("merge/open", staged=staged, table="bills", columns=columns))) == 1
+            assert len(list(tx.run_phase("load/open", staged=staged, table="bills", columns=columns))) == 1
     assert tables(db) == TABLES | {"staged_usage_1", "staged_usage_2"}
     reset(db)
     assert tables(db) == TABLES

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbsvc import Database, connect
-from dbsvc.engine.ingest import release
+from dbsvc.engine.loads.operations import release
 from tests.helpers import bills, load, usage_csv, write
 
 CASE = Path(__file__).parent.parent.parent / "shared" / "cases" / "05_month_first.csv"
@@ -39,24 +39,24 @@ def file_of(written: Iterable[str]) -> bytes:
 )
 def test_which_files_are_held(db: Database, tmp_path: Path, written: list[str], status: str) -> None:
     found = load(db, write(tmp_path / "usage.csv", file_of(written))).load
-    assert found["status"] == status
+    assert found.status == status
     if status == "held":
-        assert "with the month first" in found["held_because"]
+        assert "with the month first" in str(found.held_because)
 
 
 def test_both_readings_are_shown_and_an_operator_decides(db: Database, tmp_path: Path) -> None:
     file = write(tmp_path / "usage.csv", file_of(["03/04/2021", "03/05/2021", "03/06/2021"]))
     held = load(db, file).load
     for shown in ("2021-03-04 to 2021-03-06", "2021-04-03 to 2021-06-03"):
-        assert shown in held["held_because"]
+        assert shown in str(held.held_because)
     assert bills(db) == []
-    assert release(db, held["load_id"])["status"] == "published"
+    assert release(db, held.load_id).status == "published"
     assert [bill[0] for bill in bills(db)] == [datetime.date(2021, month, 3) for month in (4, 5, 6)]
 
 
 @pytest.mark.skipif(not CASE.exists(), reason="the shared cases are not beside this checkout")
 def test_the_case(db: Database) -> None:
-    assert load(db, CASE).load["status"] == "held"
+    assert load(db, CASE).load.status == "held"
 
 
 @settings(max_examples=8)
@@ -69,6 +69,6 @@ def test_a_file_is_never_held_for_both_ways_of_writing_it(
     for written in ("%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d"):
         with connect(fresh_url()) as db:
             content = file_of(["01/01/2021", *(f"{day:{written}}" for day in sorted(days))])
-            held.append(load(db, write(tmp_path / "usage.csv", content)).load["status"] == "held")
+            held.append(load(db, write(tmp_path / "usage.csv", content)).load.status == "held")
     assert held.count(True) <= 1
     assert not held[2]

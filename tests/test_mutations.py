@@ -12,7 +12,7 @@ import pytest
 
 from dbsvc import Database, connect
 from dbsvc.engine.checks import load_checks
-from dbsvc.engine.statements import Statements
+from dbsvc.engine.statements.catalog import Statements
 from tests.check_case import bills, days, deliver, find
 from tests.test_fx import final, tell
 

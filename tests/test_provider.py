@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from dbsvc.engine import ConfigurationError, DbsvcError, InputError
 from dbsvc.engine.errors import NoRatesError, ProviderBusyError, ProviderError
-from dbsvc.engine.providers import Provider, Quote, provider_for
-from dbsvc.engine.providers.http import _seconds_until
+from dbsvc.engine.fx.providers import Provider, Quote, provider_for
+from dbsvc.engine.fx.providers.http import _seconds_until
 from dbsvc.engine.settings import Settings, read_secrets, read_settings, redact
 from tests import currencylayer as fake
 from tests.currencylayer import KEY, Answer, serving

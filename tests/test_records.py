@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsvc.engine import InputError
-from dbsvc.engine.datasets import Header, load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.formats import delimited, rows
-from dbsvc.engine.formats.record import Record
-from dbsvc.engine.scan import Scan, scan
-from dbsvc.engine.statements import Statements
+from dbsvc.engine.datasets import load_datasets
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.formats import delimited, rows
+from dbsvc.engine.sources.formats.record import Record
+from dbsvc.engine.sources.header import Header, read_header
+from dbsvc.engine.sources.scan import Scan, scan
+from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import HEADER, write
 
 DATASETS = load_datasets(Statements(("sqlite",)))
@@ -36,7 +37,7 @@ LINES = st.lists(LINE, min_size=1, max_size=6).map(b"".join)
 
 def read(path: Path, content: bytes, chunk_bytes: int) -> tuple[Header, Scan, list[bytes]]:
     """Scan a file with that content after a header; also its chunks' bytes."""
-    with Delivery(str(write(path, HEADER.encode() + b"\r\n" + content))) as delivery:
+    with SourceFile(str(write(path, HEADER.encode() + b"\r\n" + content))) as delivery:
         header = read_header(delivery, DATASETS)
         scanned = scan(delivery, header, chunk_bytes)
         return header, scanned, [delivery.read(c.byte_start, c.byte_end - c.byte_start) for c in scanned.chunks]
@@ -66,7 +67,7 @@ def test_chunks_neither_split_nor_lose_a_record(tmp_path: Path, content: bytes, 
 def test_the_longest_record_does_not_depend_on_the_cuts(tmp_path: Path, content: bytes, chunk_bytes: int, longest: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delimited, "LONGEST_RECORD", longest)
-        patch.setattr("dbsvc.engine.scan.LONGEST_RECORD", longest)
+        patch.setattr("dbsvc.engine.sources.scan.LONGEST_RECORD", longest)
         try:
             check_cuts(tmp_path / "usage.csv", content, chunk_bytes)
         except InputError:
@@ -88,7 +89,7 @@ def test_every_byte_lies_in_one_record(content: bytes) -> None:
 
 @given(LINES | CONTENT)
 def test_tidy_and_repair_agree(content: bytes) -> None:
-    tidy = delimited.tidy(content)
+    tidy = delimited.to_clean_csv(content)
     repaired = repair(content)
     if tidy is None:
         return
@@ -169,6 +170,6 @@ def test_fields_are_trimmed(raw: bytes, fields: list[str]) -> None:
 
 
 def test_a_line_without_end_is_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dbsvc.engine.scan.LONGEST_RECORD", 100)
+    monkeypatch.setattr("dbsvc.engine.sources.scan.LONGEST_RECORD", 100)
     with pytest.raises(InputError, match=r"line 3 goes on for more than .* which no record does\."):
         read(tmp_path / "usage.csv", b"a,b\n" + b"x" * 300, 10)

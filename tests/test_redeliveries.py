@@ -18,13 +18,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dbsvc import Database, InputError, connect, migrate
-from dbsvc.engine import ingest, migrations
-from dbsvc.engine.datasets import load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.ingest import Outcome, discard, publish, release, retry
+from dbsvc.engine import migrations
+from dbsvc.engine.datasets import load_datasets
+from dbsvc.engine.loads import lifecycle
+from dbsvc.engine.loads.model import Outcome, Replaced
+from dbsvc.engine.loads.operations import discard, release, retry
+from dbsvc.engine.loads.publish import publish, publish_in
 from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.header import read_header
 from tests.check_case import find
-from tests.helpers import Bill, Past, bills, history, ledger, load, query, register, stage, usage_csv, write
+from tests.helpers import Bill, Past, bills, find_one, history, ledger, load, query, register, stage, usage_csv, write
 
 DAY = datetime.date(2021, 10, 1)
 #: what "restore from a backup" is said for: nothing of the program may make these find anything
@@ -53,9 +57,9 @@ def as_file(records: list[Record], number: int) -> bytes:
 
 def redeliver(db: Database, path: Path) -> Outcome:
     """What `dbsvc ingest --again` does with one file."""
-    with Delivery(str(path)) as delivery:
+    with SourceFile(str(path)) as delivery:
         header = read_header(delivery, load_datasets(db.statements))
-        return ingest.ingest(db, delivery, header, Settings(), again=True)
+        return lifecycle.ingest(db, delivery, header, Settings(), again=True)
 
 
 class World:
@@ -77,22 +81,22 @@ class World:
             case "again":
                 redeliver(self.db, path)
             case "begin":
-                if (now := register(self.db, path))["status"] == "staging":
+                if (now := register(self.db, path)).status == "staging":
                     stage(self.db, path, now)
             case "register":
                 register(self.db, path)
             case "finish":
                 for load_id in self.some(number, "staged", "held"):
-                    if (now := ledger(self.db, load_id))["status"] == "held":
+                    if (found := find_one(self.db, load_id)).status == "held":
                         release(self.db, load_id)
                     else:
-                        publish(self.db, now)
+                        publish(self.db, found)
             case "discard":
                 for load_id in self.some(number, "staging", "staged", "held"):
                     discard(self.db, load_id)
             case "revive":
                 for load_id in self.some(number, "discarded"):
-                    load(self.db, release(self.db, load_id)["source"])
+                    load(self.db, release(self.db, load_id).source)
             case "know":
                 code = ("XXX", "QQQ")[number % 2]
                 with self.db.transaction() as tx:
@@ -199,7 +203,7 @@ def test_a_discard_waits_for_a_publish_that_remembers_repeats_for_it(db: Databas
 
     discarding = threading.Thread(target=give_up)
     with db.transaction() as tx:
-        ingest._publish(tx, staged)
+        publish_in(tx, staged)
         discarding.start()
         time.sleep(0.3)
     discarding.join()
@@ -227,20 +231,20 @@ def test_a_bill_of_the_future_is_mended_as_the_runbook_says(db: Database, tmp_pa
 
 def numbers(outcome: Outcome) -> tuple[int, str, bool]:
     """Which load it was, what became of it, and whether it was there before."""
-    return outcome.load["load_id"], outcome.load["status"], outcome.already
+    return outcome.load.load_id, outcome.load.status, outcome.already
 
 
 def test_known_bytes_are_delivered_again(db: Database, tmp_path: Path) -> None:
     first, second = (write(tmp_path / f"{n}.csv", as_file(file, n)) for n, file in enumerate([[A, (2, "USD", "A")], [B]]))
     load(db, first)
-    assert load(db, first).replaced == ingest.Replaced([], [])
+    assert load(db, first).replaced == Replaced([], [])
     assert numbers(redeliver(db, first)) == (1, "published", True)  # it stands
     load(db, second)
     outcome = load(db, first)
-    assert (numbers(outcome), outcome.replaced) == ((1, "published", True), ingest.Replaced([{"load_id": 2, "records": 1}], []))
+    assert (numbers(outcome), outcome.replaced) == ((1, "published", True), Replaced([{"load_id": 2, "records": 1}], []))
     outcome = redeliver(db, first)
     assert numbers(outcome) == (3, "published", False)
-    assert (outcome.load["delivery"], outcome.load["updated"], outcome.load["unchanged"]) == (2, 1, 1)
+    assert (outcome.load.delivery, outcome.load.updated, outcome.load.unchanged) == (2, 1, 1)
     assert [(found[2], found[6]) for found in bills(db)] == [("A", 3), ("A", 1)]
     # both commands, twice, now that it stands
     for again in (redeliver, load, redeliver):
@@ -248,7 +252,7 @@ def test_known_bytes_are_delivered_again(db: Database, tmp_path: Path) -> None:
     # what it repeated stands under the load that had brought it, so that is not told of it for sure
     load(db, write(tmp_path / "2.csv", as_file([(2, "USD", "B")], 2)))
     outcome = load(db, first)
-    assert outcome.replaced == ingest.Replaced([], [4])
+    assert outcome.replaced == Replaced([], [4])
     assert numbers(redeliver(db, first)) == (5, "published", False)
     assert numbers(redeliver(db, first)) == (5, "published", True)
     assert harm(db) == {}
@@ -262,17 +266,17 @@ def test_a_redelivery_is_resumed_held_and_discarded_like_any_load(db: Database, 
     def die(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    for function in ("_stage", "publish"):
+    for function in ("stage", "publish"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ingest, function, die)
+            patch.setattr(lifecycle, function, die)
             with pytest.raises(KeyboardInterrupt):
                 redeliver(db, first)
-        assert ledger(db, 3)["status"] == {"_stage": "staging", "publish": "staged"}[function]
+        assert ledger(db, 3)["status"] == {"stage": "staging", "publish": "staged"}[function]
     # discarded, it stays out: what was published before is still there, and says so
     discard(db, 3)
     assert numbers(load(db, first)) == (1, "published", True)
     assert numbers(redeliver(db, first)) == (3, "discarded", False)
-    assert release(db, 3)["load_id"] == 4
+    assert release(db, 3).load_id == 4
     assert numbers(load(db, first)) == (4, "published", False)
     assert [(found[2], found[6]) for found in bills(db)] == [("A", 4)]
     assert harm(db) == {}
@@ -351,7 +355,7 @@ def test_the_schema_goes_back_and_forth_with_redeliveries(db: Database, tmp_path
     kept = "SELECT load_id, delivery, sha256, status, inserted, updated, rejected FROM loads ORDER BY load_id"
     before = query(db, kept), bills(db), history(db), query(db, "SELECT * FROM replacements ORDER BY load_id")
     for _ in range(2):
-        with migrations._yoyo(db) as (backend, known):
+        with migrations.yoyo_migrations(db) as (backend, known):
             backend.rollback_migrations([one for one in backend.to_rollback(known) if one.id >= "0011"])
         assert query(db, "SELECT count(*) FROM (SELECT DISTINCT sha256 FROM loads) AS digests") == [(3,)]
         migrate(db)

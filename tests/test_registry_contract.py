@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from dbsvc.engine import Database, InputError
-from dbsvc.engine.datasets import load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.statements import Statements
+from dbsvc.engine.datasets import load_datasets
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import buckets, load, query, rejects, write
 
 DATASETS = load_datasets(Statements(("sqlite",)))
@@ -286,13 +287,13 @@ def test_every_record_is_kept_normalised_or_rejected_with_all_reasons(
                 expected.append((*stored.values(), load_id, line))
         path = write(tmp_path / f"{registry.table}.csv", content)
         outcome = load(db, path, chunk_bytes=chunk_bytes, max_rejected_share=1.0)
-        assert outcome.load["status"] == "published"
+        assert outcome.load.status == "published"
         found = rejects(db)
         assert [reject for reject in found if reject not in expected_rejects] == []
         assert found == expected_rejects
         rows = query(db, f"SELECT {', '.join(registry.written)}, load_id, line_no FROM {registry.table}")
         assert sorted(rows, key=itemgetter(-1)) == expected
-        assert outcome.load["read"] == len(records)
+        assert outcome.load.read == len(records)
         assert buckets(outcome.load) == {"inserted": len(expected), "rejected": len(records) - len(expected)}
 
 
@@ -328,7 +329,7 @@ PLANTS, INVERTERS = (",".join(columns).encode() for columns in (PLANT, INVERTER)
 )
 def test_a_fault_of_the_file_stops_it(tmp_path: Path, content: bytes, says: str) -> None:
     path = write(tmp_path / "registry.csv", content)
-    with Delivery(str(path)) as delivery, pytest.raises(InputError, match=says) as raised:
+    with SourceFile(str(path)) as delivery, pytest.raises(InputError, match=says) as raised:
         read_header(delivery, DATASETS)
     sentence = str(raised.value)
     assert sentence.startswith(f"{path}: ")

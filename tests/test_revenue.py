@@ -18,8 +18,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from dbsvc import Database, connect
 from dbsvc.cli.output import plain
-from dbsvc.cli.revenue import _COLUMNS
-from dbsvc.engine.database import Row
+from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.reports.revenue import By, sums
 from tests import currencylayer as fake
 from tests.conftest import Server
 from tests.currencylayer import serving
@@ -66,9 +66,7 @@ def report(
     db: Database, by: str, first: datetime.date = datetime.date.min, last: datetime.date = datetime.date.max
 ) -> list[Row]:
     with db.snapshot() as tx:
-        if by == "product":
-            return tx.run("revenue/by_product", first=first, last=last).rows
-        return tx.run("revenue/by", by=_COLUMNS[by], first=first, last=last).rows  # type: ignore[index]
+        return sums(tx, By(by), first, last)
 
 
 def exact(amount: Any) -> Fraction:
@@ -118,7 +116,7 @@ def test_a_missing_rate_is_missing_and_not_zero(db: Database) -> None:
     )
     assert query(db, daily) == [(day, "ILS", 1, None, None, None) for day in DAYS[:2]]
     with db.snapshot() as tx:
-        missing = tx.run("revenue/missing_rates", **ALWAYS).rows
+        missing = tx.run("reports/revenue/missing_rates", **ALWAYS).rows
     assert [(row["rate_date"], row["currency"], row["bills"], exact(row["amount"])) for row in missing] == [
         (DAYS[0], "ILS", 1, 7),
         (DAYS[1], "ILS", 1, Fraction("11.5")),

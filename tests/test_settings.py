@@ -17,7 +17,7 @@ from dbsvc import ConfigurationError, connect
 from dbsvc.engine import dotenv
 from dbsvc.engine.checks import load_checks, threshold_settings
 from dbsvc.engine.settings import Settings, read_secrets, read_settings
-from dbsvc.engine.statements import Statements
+from dbsvc.engine.statements.catalog import Statements
 
 CASES = Path(__file__).parent.parent.parent / "shared" / "cases"
 URL = "sqlite:///meant.db"

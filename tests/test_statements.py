@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from dbsvc import StatementError
-from dbsvc.engine.dialects import SCHEMES
-from dbsvc.engine.statements import Statement, Statements, quote
+from dbsvc.engine.db.dialects import SCHEMES
+from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.statements.rules import DATASET_PHASES, LOAD_PHASES
+from dbsvc.engine.statements.statement import Statement, quote
 
 SQL = Path(str(files("dbsvc"))) / "sql"
-FAMILIES = {name: import_module(f"dbsvc.engine.dialects.{name}").Driver.family for name in sorted(set(SCHEMES.values()))}
+FAMILIES = {name: import_module(f"dbsvc.engine.db.dialects.{name}").Driver.family for name in sorted(set(SCHEMES.values()))}
 
 
 @pytest.fixture
@@ -69,32 +72,76 @@ def test_every_override_is_needed() -> None:
         assert path.read_text() not in others, f"{path} is the same as another variant"
 
 
+# --- what the engine uses of them
+
+ENGINE = SQL.parent / "engine"
+#: a literal that names a statement or a phase: a path below a folder of ``sql``
+NAMED = re.compile(rf"({'|'.join(folder.name for folder in SQL.iterdir())})(/[a-z0-9_]+)+")
+#: phases that are run by a name that is put together
+PHASES = re.compile(rf"load/({'|'.join((*LOAD_PHASES, 'audit'))})|datasets/\w+/({'|'.join((*DATASET_PHASES, 'audit'))})|checks")
+
+
+def named(tree: ast.AST) -> set[str]:
+    """The statements and phases that a module names."""
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return {text for text in texts if NAMED.fullmatch(text)}
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_the_engine_uses_all_statements_and_no_others(family: tuple[str, ...]) -> None:
+    statements = Statements(family)
+    used = {name for path in ENGINE.rglob("*.py") for name in named(ast.parse(path.read_text()))}
+    folders = {name.rpartition("/")[0] for name in statements.names}
+    assert used - {*statements.names, *folders} == set()
+    phases = {folder for folder in folders if folder in used or PHASES.fullmatch(folder)}
+    phases |= {phase for dataset in statements.datasets for phase in statements.derivations(dataset)}
+    assert [name for name in statements.names if name not in used and name.rpartition("/")[0] not in phases] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_the_engine_gives_statements_what_they_ask_for(family: tuple[str, ...]) -> None:
+    statements, seen = Statements(family), 0
+    calls = (
+        (path, node)
+        for path in ENGINE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("run", "stream")
+    )
+    for path, call in calls:
+        given = {keyword.arg for keyword in call.keywords}
+        match call.args:
+            case [ast.Constant(value=str(name)), *_] if None not in given and NAMED.fullmatch(name):
+                assert given == set(statements[name].parameters), f"{path}:{call.lineno}"
+                seen += 1
+    assert seen > 50
+
+
 # --- which file is taken
 
 
 def test_the_nearest_dialect_wins(write: Callable[..., Path], root: Path) -> None:
     def text(*family: str) -> str:
-        return Statements(family, root)["audit/90_more"].text
+        return Statements(family, root)["load/audit/90_more"].text
 
-    write("audit/90_more.sql", "-- portable")
+    write("load/audit/90_more.sql", "-- portable")
     assert text("citus", "postgresql") == text("postgresql") == text("sqlite") == "-- portable"
-    write("audit/90_more.postgresql.sql", "-- parent")
+    write("load/audit/90_more.postgresql.sql", "-- parent")
     assert text("citus", "postgresql") == text("postgresql") == "-- parent"
     assert text("sqlite") == "-- portable"
-    write("audit/90_more.citus.sql", "-- own")
+    write("load/audit/90_more.citus.sql", "-- own")
     assert text("citus", "postgresql") == "-- own"
     assert text("postgresql") == "-- parent"
 
 
 def test_a_phase_runs_in_the_order_of_its_names(write: Callable[..., Path], root: Path) -> None:
-    write("audit/05_early.sql", "-- early")
-    write("audit/15_between.sqlite.sql", "-- between")
-    names = [statement.name for statement in Statements(("sqlite",), root).phase("audit")]
+    write("load/audit/05_early.sql", "-- early")
+    write("load/audit/15_between.sqlite.sql", "-- between")
+    names = [statement.name for statement in Statements(("sqlite",), root).phase("load/audit")]
     assert names == sorted(names)
     assert [name for name in names if "early" in name or "between" in name or "rejected" in name] == [
-        "audit/05_early",
-        "audit/10_rejected_share",
-        "audit/15_between",
+        "load/audit/05_early",
+        "load/audit/10_rejected_share",
+        "load/audit/15_between",
     ]
 
 
@@ -105,13 +152,13 @@ def test_the_fingerprint_follows_the_rules(write: Callable[..., Path], root: Pat
 
     seen = {Statements(family).fingerprint("usage")}
     assert fingerprint() in seen
-    write("usage/stage/90_nothing_of_ours.citus.sql", "-- another dialect's rule\nSELECT 1")
+    write("datasets/usage/stage/90_nothing_of_ours.citus.sql", "-- another dialect's rule\nSELECT 1")
     assert fingerprint() in seen
-    rule, description = root / "usage/judge/90_more.sql", root / "usage/dataset.toml"
+    rule, description = root / "datasets/usage/validate/90_more.sql", root / "datasets/usage/dataset.toml"
     changes: list[Callable[[], object]] = [
         lambda: rule.write_text("-- one more rule\nSELECT 1"),
         lambda: rule.write_text("-- one more rule\nSELECT 2"),
-        lambda: rule.rename(root / "usage/judge/91_more.sql"),
+        lambda: rule.rename(root / "datasets/usage/validate/91_more.sql"),
         lambda: description.write_text(description.read_text() + "\n# more"),
     ]
     for change in changes:
@@ -129,47 +176,46 @@ def error(root: Path) -> str:
     return str(caught.value)
 
 
-def test_a_statement_the_engine_needs_is_missing(root: Path) -> None:
-    (root / "ledger/add_load.sql").unlink()
-    assert f"{root}/ledger/add_load.sql:1: the engine needs this statement for sqlite" in error(root)
-
-
-def test_a_dialects_variant_is_missing(root: Path) -> None:
-    (root / "rows/copy.sqlite.sql").unlink()
-    assert f"{root}/rows/copy.sql:1: the engine needs this statement for sqlite" in error(root)
+@pytest.mark.parametrize("file", ["ledger/add_load.sql", "rows/copy.sqlite.sql"])
+def test_a_statement_the_engine_needs_is_missing(root: Path, file: str) -> None:
+    (root / file).unlink()
+    name = file.partition(".")[0]
+    with pytest.raises(StatementError) as caught:
+        Statements(("sqlite",), root)[name]
+    assert str(caught.value) == f"{root}/{name}.sql:1: no such statement for sqlite"
 
 
 def test_a_phase_is_missing(root: Path) -> None:
-    for path in (root / "merge/settle").iterdir():
+    for path in (root / "load/prune").iterdir():
         path.unlink()
-    assert f"{root}/merge/settle:1: no statement for sqlite" in error(root)
+    assert f"{root}/load/prune:1: no statement for sqlite" in error(root)
 
 
-@pytest.mark.parametrize("name", ["ledger/unheard_of.sql", "stray/10_x.sql", "usage/unheard_of/10_x.sql", "usage/x.sql"])
+@pytest.mark.parametrize("name", ["datasets/usage/unheard_of/10_x.sql", "datasets/usage/x.sql"])
 def test_a_file_that_nothing_uses(write: Callable[..., Path], root: Path, name: str) -> None:
     path = write(name, "-- what for?\nSELECT 1")
     assert error(root) == f"{path}:1: nothing uses this statement"
 
 
 def test_an_unknown_parameter(write: Callable[..., Path], root: Path) -> None:
-    path = write("usage/measure/90_more.sql", "-- a rule\n-- of two lines\nSELECT\n    :load_id,\n    :colour\n")
+    path = write("datasets/usage/control_total/90_more.sql", "-- a rule\n-- of two lines\nSELECT\n    :load_id,\n    :colour\n")
     assert error(root) == f"{path}:5: no parameter :colour here, only :load_id, :staged"
 
 
 @pytest.mark.parametrize("opened", ["'", '"', "/*"])
 def test_a_quote_that_is_never_closed(write: Callable[..., Path], root: Path, opened: str) -> None:
-    path = write("audit/90_more.sql", f"-- it's a rule\nSELECT 'a''b', \"c\"\nFROM {opened}d\n")
+    path = write("load/audit/90_more.sql", f"-- it's a rule\nSELECT 'a''b', \"c\"\nFROM {opened}d\n")
     assert error(root) == f"{path}:3: {opened} is opened and never closed"
 
 
 def test_a_file_that_is_not_utf8(write: Callable[..., Path], root: Path) -> None:
-    path = write("audit/90_more.sql", b"-- a rule\nSELECT '\xff'")
+    path = write("load/audit/90_more.sql", b"-- a rule\nSELECT '\xff'")
     assert error(root) == f"{path}:2: not UTF-8 text"
 
 
 @pytest.mark.parametrize("text", ["SELECT 1 -- a comment too late", "", "/* another style */ SELECT 1"])
 def test_a_file_without_its_rule(write: Callable[..., Path], root: Path, text: str) -> None:
-    path = write("audit/90_more.sql", text)
+    path = write("load/audit/90_more.sql", text)
     assert error(root).startswith(f"{path}:1: must begin with a comment")
 
 

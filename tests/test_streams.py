@@ -23,17 +23,37 @@ from typing import Any
 import pytest
 
 from dbsvc import Database, InputError, connect
-from dbsvc.engine import InputMissingError, ingest
-from dbsvc.engine.database import Row
-from dbsvc.engine.datasets import load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.follow import follow
-from dbsvc.engine.formats import jsonlines
-from dbsvc.engine.ingest import Outcome, discard, find_retryable, ingest_all, release, retry
-from dbsvc.engine.scan import Scan, scan
+from dbsvc.engine import InputMissingError
+from dbsvc.engine.datasets import load_datasets
+from dbsvc.engine.loads import ledger as loads_ledger
+from dbsvc.engine.loads import lifecycle, operations
+from dbsvc.engine.loads import register as registering
+from dbsvc.engine.loads import stage as staging
+from dbsvc.engine.loads.follow import follow
+from dbsvc.engine.loads.lifecycle import ingest_all
+from dbsvc.engine.loads.model import Load, Outcome
+from dbsvc.engine.loads.operations import discard, find_retryable, release, retry
 from dbsvc.engine.settings import Settings
-from dbsvc.engine.statements import Statements
-from tests.helpers import bills, buckets, history, ledger, load, query, register, rejects, stage, statuses, usage_csv, write
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.formats import jsonlines
+from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.sources.scan import Scan, scan
+from dbsvc.engine.statements.catalog import Statements
+from tests.helpers import (
+    Known,
+    bills,
+    buckets,
+    history,
+    ledger,
+    load,
+    query,
+    register,
+    rejects,
+    stage,
+    statuses,
+    usage_csv,
+    write,
+)
 
 from .test_chaos import Instance, await_blocked, holding, succeed, together
 
@@ -85,7 +105,7 @@ def append(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def reading(db: Database, delivery: Delivery, **settings: Any) -> list[Outcome]:
+def reading(db: Database, delivery: SourceFile, **settings: Any) -> list[Outcome]:
     """What `dbsvc ingest` does with a file it has opened."""
     header = read_header(delivery, load_datasets(db.statements))
     return list(ingest_all(db, delivery, header, replace(Settings(), **{"max_contradicting_share": 1.0, **settings})))
@@ -93,13 +113,13 @@ def reading(db: Database, delivery: Delivery, **settings: Any) -> list[Outcome]:
 
 def run(db: Database, source: Path | str, **settings: Any) -> list[Outcome]:
     """What `dbsvc ingest` does with one file."""
-    with Delivery(str(source)) as delivery:
+    with SourceFile(str(source)) as delivery:
         return reading(db, delivery, **settings)
 
 
 def words(outcomes: Iterable[Outcome]) -> list[tuple[int, str]]:
     """What became of each load."""
-    return [(o.load["load_id"], "already" if o.already else str(o.load["status"])) for o in outcomes]
+    return [(o.load.load_id, "already" if o.already else str(o.load.status)) for o in outcomes]
 
 
 def know(db: Database, *inverters: str, plants: Sequence[str] = ("p1", "p2")) -> None:
@@ -119,28 +139,28 @@ def know(db: Database, *inverters: str, plants: Sequence[str] = ("p1", "p2")) ->
         )
 
 
-def begin(db: Database, source: Path, chunk_bytes: int = SMALL) -> Row:
-    """Register what was appended to a file, and stage none of it; returns the ledger's row."""
-    with Delivery(str(source)) as delivery:
+def begin(db: Database, source: Path, chunk_bytes: int = SMALL) -> Load:
+    """Register what was appended to a file, and stage none of it; returns the load."""
+    with SourceFile(str(source)) as delivery:
         header = read_header(delivery, load_datasets(db.statements))
-        known = db.run_transaction(lambda tx: ingest._find_checkpoints(tx, delivery, header))
+        known = db.run_transaction(lambda tx: loads_ledger.find_checkpoints(tx, delivery, header))
         scanned = scan(delivery, header, chunk_bytes, known)
-        registered = db.run_transaction(lambda tx: ingest._register(tx, delivery, header, scanned, known))
+        registered = db.run_transaction(lambda tx: registering.register(tx, delivery, header, scanned, known))
     assert registered is not None
     return registered
 
 
-def stage_one(db: Database, source: Path, registered: Row) -> None:
+def stage_one(db: Database, source: Path, registered: Load) -> None:
     """Stage one chunk of a load."""
-    with Delivery(str(source)) as delivery:
+    with SourceFile(str(source)) as delivery:
         header = read_header(delivery, load_datasets(db.statements))
-        db.run_transaction(lambda tx: ingest._stage_chunk(tx, registered, delivery, header))
+        db.run_transaction(lambda tx: staging.stage_chunk(tx, registered, delivery, header))
 
 
 def retry_all(db: Database) -> list[tuple[int, int, int]]:
     """What `dbsvc rejects retry` does; returns each load's number, its rejects tried, and passed."""
     done = [retry(db, load_id, Settings(max_contradicting_share=1)) for load_id in find_retryable(db)]
-    return [(one.load["load_id"], one.tried, one.passed) for one in done]
+    return [(one.load.load_id, one.tried, one.passed) for one in done]
 
 
 def published(db: Database, *more: str) -> Tables:
@@ -270,7 +290,7 @@ def test_reads_on_from_where_the_last_run_ended(solar: Database, url: str, tmp_p
         (outcome,) = run(other, file, chunk_bytes=SMALL)
     assert words([outcome]) == [(2, "published")]
     assert outcome.scan.replaced is None
-    assert (outcome.load["read"], outcome.load["bytes"], outcome.load["source"]) == (8, second, str(file))
+    assert (outcome.load.read, outcome.load.bytes, outcome.load.source) == (8, second, str(file))
 
     # nothing came; blank lines came; more came after them
     assert words(run(solar, file)) == [(2, "already")]
@@ -358,15 +378,14 @@ def test_cut_in_two_at_every_byte(tmp_path: Path, mark: bytes, chunk_bytes: int)
     content = event(1) + b"\n \n" + event(2)[:-1] + b"\r\n" + b'{"not": "whole\n' + event(3, status="☀") + b"[1]\n\xff\n12"
     content = mark + content + b"\n\n" + event(4)
     whole = [(n, raw.rstrip(b"\r")) for n, raw in enumerate(content.removeprefix(mark).split(b"\n"), 1) if raw.strip()]
-    with Delivery(str(write(tmp_path / "t.jsonl", content))) as delivery:
+    with SourceFile(str(write(tmp_path / "t.jsonl", content))) as delivery:
         header = read_header(delivery, load_datasets(Statements(("sqlite",))))
         scanned = scan(delivery, header, chunk_bytes)
         assert lines_of(content, scanned) == whole
         for cut in range(len(mark), len(content)):
             delivery.size = cut
             before = scan(delivery, header, chunk_bytes)
-            known: Row = {"load_id": 1, "source": delivery.source, "status": "published"}
-            known |= {"bytes": before.end.end, "sha256": before.sha256}
+            known = Known(1, delivery.source, before.end.end, before.sha256)
             delivery.size = len(content)
             after = scan(delivery, header, chunk_bytes, [known] if before.chunks else [])
             assert lines_of(content, before) + lines_of(content, after) == whole, cut
@@ -446,7 +465,7 @@ def test_a_line_that_did_not_wait_is_read_when_it_is_whole(solar: Database, tmp_
 def test_a_packed_copy_of_what_was_read_brings_only_the_rest(solar: Database, tmp_path: Path) -> None:
     run(solar, write(tmp_path / "t.jsonl", events(range(5))))
     (outcome,) = run(solar, write(tmp_path / "t.jsonl.1.gz", gzip.compress(events(range(8)))))
-    assert (outcome.load["read"], outcome.load["inserted"]) == (3, 3)
+    assert (outcome.load.read, outcome.load.inserted) == (3, 3)
     assert_read_once(solar, write(tmp_path / "t.jsonl", events(range(8))))
 
 
@@ -478,15 +497,13 @@ def test_a_replaced_file_is_noticed(solar: Database, calm: Database, dialect: st
         write(file, new(n))
         (outcome,) = run(solar, file, chunk_bytes=SMALL)
         assert outcome.scan.replaced is not None, case
-        assert outcome.scan.replaced["load_id"] == first + 1, case
+        assert outcome.scan.replaced.load_id == first + 1, case
         assert words([outcome]) == [(first + 2, "published") if of_it_read else (first, "already")], case
-        assert of_it_read in (0, outcome.load["read"]), case
+        assert of_it_read in (0, outcome.load.read), case
         append(file, b"\n" + event(n + 500))
         (outcome,) = run(solar, file)
         waited = not new(n).endswith(b"\n")  # and was never whole
-        assert (outcome.load["status"], outcome.load["read"], outcome.load["rejected"]) == ("published", 1 + waited, waited), (
-            case
-        )
+        assert (outcome.load.status, outcome.load.read, outcome.load.rejected) == ("published", 1 + waited, waited), case
         if of_it_read:  # then that is not said again
             assert outcome.scan.replaced is None, case
 
@@ -512,16 +529,16 @@ def test_files_that_begin_alike_do_not_replace_each_other(solar: Database, tmp_p
 @ON_ONE
 def test_a_file_replaced_while_it_is_read_stops_the_load(solar: Database, tmp_path: Path) -> None:
     file = write(tmp_path / "t.jsonl", events(range(20)))
-    with Delivery(str(file)) as delivery:
+    with SourceFile(str(file)) as delivery:
         header = read_header(delivery, load_datasets(solar.statements))
         with pytest.MonkeyPatch.context() as patch:
-            register_load = ingest._register
+            register_load = registering.register
 
-            def overwrite(*arguments: Any, **named: Any) -> Row | None:
+            def overwrite(*arguments: Any, **named: Any) -> Load | None:
                 write(file, events(range(100, 120)))
                 return register_load(*arguments, **named)
 
-            patch.setattr(ingest, "_register", overwrite)
+            patch.setattr(lifecycle, "register", overwrite)
             with pytest.raises(InputError, match="changed while load 1 was reading it"):
                 list(ingest_all(solar, delivery, header, Settings()))
     (outcome,) = run(solar, file)
@@ -544,18 +561,18 @@ def test_killed_and_then_the_file_grew(solar: Database, url: str, tmp_path: Path
             append(file, events(range(n + 20, n + 40)))
             before = 20
         registered = begin(solar, file)
-        number = registered["load_id"]
+        number = registered.load_id
         if state == "one chunk staged":
             stage_one(solar, file, registered)
         if state == "staged":
-            assert stage(solar, file, registered)["status"] == "staged"
+            assert stage(solar, file, registered).status == "staged"
 
         append(file, b"bad\n" + events(range(n + 50, n + 60)) + event(n + 60)[:20])
         file = file.rename(tmp_path / "renamed.jsonl")
         with connect(url) as other:
             outcomes = run(other, file, chunk_bytes=SMALL)
         assert words(outcomes) == [(number, "published"), (number + 1, "published")], (state, part)
-        assert [outcome.load["read"] for outcome in outcomes] == [20, 11], (state, part)
+        assert [outcome.load.read for outcome in outcomes] == [20, 11], (state, part)
         append(file, event(n + 60)[20:])
         run(solar, file)
         assert rejects(solar)[-1][0] == before + 21
@@ -639,7 +656,7 @@ def test_a_load_released_after_more_was_read_can_be_loaded(solar: Database, tmp_
             lambda tx: tx.execute("UPDATE load_chunks SET staged = 1, rejected = rejected - 1 WHERE load_id = 1")
         )
         solar.run_transaction(lambda tx: tx.execute("UPDATE loads SET rejected = rejected - 1 WHERE load_id = 1"))
-    assert release(solar, 1)["status"] == "staging"
+    assert release(solar, 1).status == "staging"
     run(solar, file)  # "The file is needed again: `dbsvc ingest …` loads it"
     assert ids(solar) == names([*range(120), 200])
 
@@ -650,7 +667,7 @@ def test_somebody_who_saw_less_of_the_file_reads_nothing_twice(solar: Database, 
     if part == "second":
         run(solar, file)
         append(file, events(range(5, 10)))
-    with Delivery(str(file)) as delivery:
+    with SourceFile(str(file)) as delivery:
         append(file, events(range(10, 20)))
         run(solar, file)  # somebody else
         (outcome,) = reading(solar, delivery)
@@ -663,9 +680,9 @@ def test_somebody_who_saw_less_of_the_file_reads_nothing_twice(solar: Database, 
 def test_somebody_who_saw_more_of_the_file_reads_nothing_twice(solar: Database, tmp_path: Path) -> None:
     """Two have scanned different sizes of a file, and register one after the other."""
     file = write(tmp_path / "t.jsonl", events(range(5)))
-    with Delivery(str(file)) as less:
+    with SourceFile(str(file)) as less:
         append(file, events(range(5, 10)))
-        with Delivery(str(file)) as more, pytest.MonkeyPatch.context() as patch:
+        with SourceFile(str(file)) as more, pytest.MonkeyPatch.context() as patch:
 
             def let_the_other_go_first(*arguments: Any) -> Scan:
                 patch.undo()
@@ -673,7 +690,7 @@ def test_somebody_who_saw_more_of_the_file_reads_nothing_twice(solar: Database, 
                 reading(solar, less)
                 return scanned
 
-            patch.setattr(ingest, "scan", let_the_other_go_first)
+            patch.setattr(lifecycle, "scan", let_the_other_go_first)
             (outcome,) = reading(solar, more)
     assert outcome.already
     assert_read_once(solar, file)
@@ -711,7 +728,7 @@ def test_follows_what_is_appended(solar: Database, tmp_path: Path) -> None:
         assert words([next(outcomes), next(outcomes)]) == [(1, "published"), (2, "published")]
     # a bad line, and many of them, hold nothing up
     append(file, b"bad\n")
-    assert next(outcomes).load["rejected"] == 1
+    assert next(outcomes).load.rejected == 1
     append(file, b"bad\n" * 100)
     assert words([next(outcomes)]) == [(4, "held")]
     append(file, event(3))
@@ -750,7 +767,7 @@ def test_follows_a_file_that_is_replaced(solar: Database, tmp_path: Path, how: s
                 outcome = next(outcomes)
     assert words([outcome]) == [(3, "published")]
     assert outcome.scan.replaced is not None
-    assert outcome.scan.replaced["load_id"] == 2
+    assert outcome.scan.replaced.load_id == 2
     append(file, event(25))
     assert words([next(outcomes)]) == [(4, "published")]
     assert ids(solar) == names([*range(15), *range(20, 26)])
@@ -825,8 +842,8 @@ def test_follow_has_read_a_packed_file_that_came_instead(
         assert len(opened) < 100
         return looked(*arguments)
 
-    looked = Delivery.look
-    monkeypatch.setattr(Delivery, "look", look)
+    looked = SourceFile.refresh_size
+    monkeypatch.setattr(SourceFile, "refresh_size", look)
     assert words(outcomes) == [(2, "published")]
 
 
@@ -1010,7 +1027,7 @@ def retry_bills(db: Database, calm: Database, tmp_path: Path, cases: Sequence[Ve
     for number, content in enumerate(deliveries(cases)):
         file = write(tmp_path / f"{number}.csv", content)
         for database in (db, calm):
-            assert load(database, file, max_rejected_share=1).load["status"] == "published"
+            assert load(database, file, max_rejected_share=1).load.status == "published"
     know_currency(db)
     retry_all(db)
     assert rejects(db) == []
@@ -1057,7 +1074,7 @@ def test_records_of_any_shape_are_judged_again(db: Database, tmp_path: Path) -> 
     ]
     file = write(tmp_path / "u.csv", b"\xef\xbb\xbf" + b"".join(lines))
     outcome = load(db, file, chunk_bytes=60, max_rejected_share=1)
-    assert outcome.load["status"] == "published"
+    assert outcome.load.status == "published"
     before = rejects(db)
     know_currency(db)
     assert retry_all(db) == [(1, 7, 3)]
@@ -1077,14 +1094,14 @@ def test_a_retry_that_fails_changes_nothing(solar: Database, tmp_path: Path, mon
     run(solar, write(tmp_path / "t.jsonl", events(range(30)) + events(range(30, 60), inverter_id="ix")), chunk_bytes=SMALL)
     know(solar, "ix")
     before = everything(solar)
-    merge = ingest._merge
+    merge: Callable[..., object] = getattr(operations, "merge")  # noqa: B009
 
     def break_down(*arguments: Any) -> dict[str, int]:
         merge(*arguments)
         raise RuntimeError("broken")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, "_merge", break_down)
+        patch.setattr(operations, "merge", break_down)
         with pytest.raises(RuntimeError, match="broken"):
             retry_all(solar)
     assert everything(solar) == before
@@ -1096,11 +1113,11 @@ def test_a_retry_killed_before_it_publishes(solar: Database, tmp_path: Path, mon
     run(solar, write(tmp_path / "t.jsonl", events(range(120), inverter_id="ix")), chunk_bytes=4000)
     know(solar, "ix")
 
-    def die(*_arguments: Any, **_options: Any) -> Row:
+    def die(*_arguments: Any, **_options: Any) -> Load:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, "_publish", die)
+        patch.setattr(operations, "publish_in", die)
         with pytest.raises(KeyboardInterrupt):
             retry_all(solar)
     assert ids(solar) == []
@@ -1279,7 +1296,7 @@ def calm_large(large: Path, sqlite_template: Path, tmp_path_factory: pytest.Temp
     shutil.copy(sqlite_template, path)
     with connect(f"sqlite:///{path}") as db:
         know(db, "i1", "i2")
-        assert load(db, large, chunk_bytes=100_000).load["status"] == "published"
+        assert load(db, large, chunk_bytes=100_000).load.status == "published"
         return everything(db)
 
 
@@ -1325,7 +1342,7 @@ def test_a_retry_killed_at_random(solar_url: str, tmp_path: Path) -> None:
     with connect(solar_url) as db:
         file = write(tmp_path / "t.jsonl", lines)
         outcome = load(db, file, chunk_bytes=2000)
-        if outcome.load["status"] == "held":
+        if outcome.load.status == "held":
             release(db, 1)
         before = everything(db)
         know(db, "ix")

@@ -24,9 +24,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbsvc import Database, connect
-from dbsvc.engine.counters import Reading, count_energy
-from dbsvc.engine.database import Row
-from dbsvc.engine.ingest import BUCKETS, discard, publish, retry
+from dbsvc.engine.functions.counters import Reading, count_energy
+from dbsvc.engine.loads.model import Load
+from dbsvc.engine.loads.operations import discard, retry
+from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.settings import Settings
 from tests.conftest import Server
 from tests.helpers import buckets, ledger, load, query, register, stage, write
@@ -342,10 +343,10 @@ class Scene:
         more = {"delivery": path.stem} if unique else {}
         return write(path, "".join(written(e, self.world.files + n, **more) for n, e in enumerate(events)).encode())
 
-    def load(self, events: Sequence[Event]) -> Row:
-        """Deliver a file of its own; returns the ledger's row."""
+    def load(self, events: Sequence[Event]) -> Load:
+        """Deliver a file of its own; returns the load."""
         row = load(self.db, self.file(events, unique=True)).load
-        assert (row["status"], sum(row[bucket] for bucket in BUCKETS), row["read"]) == ("published", len(events), len(events))
+        assert (row.status, sum(row.buckets.values()), row.read) == ("published", len(events), len(events))
         return row
 
     def select(self, what: str, table: str, key: str) -> list[tuple[Any, ...]]:
@@ -523,7 +524,7 @@ def test_order_repetition_and_files_do_not_matter(world: World, stream: tuple[li
         assert scene.tables() == derive(newest(events[:end]), scene.zones)
     assert load(world.db, path).already
     row = scene.load(events[::-1])
-    assert row["inserted"] == row["updated"] == 0
+    assert row.inserted == row.updated == 0
     assert scene.tables() == derive(newest(events), scene.zones)
 
 
@@ -536,7 +537,7 @@ def test_databases_agree(make_world: Callable[[str], World], events: list[Event]
         stream = [event for event in events for _ in range(random.randint(1, 2))]
         random.shuffle(stream)
         row = load(scene.db, scene.file(scene.own(stream), unique=True), chunk_bytes=chunk_bytes).load
-        assert row["inserted"] == len(newest(events))
+        assert row.inserted == len(newest(events))
         found.append([[tuple(unnamed(scene, value) for value in row) for row in table] for table in scene.tables()])
     assert found[0] == found[1]
 
@@ -589,9 +590,9 @@ def check_order(scene: Scene, published: Iterable[Sequence[Visible]]) -> None:
     check_tables(scene, current)
 
 
-def check_publish(scene: Scene, row: Row, events: Sequence[Event], published: list[list[Visible]]) -> None:
+def check_publish(scene: Scene, row: Load, events: Sequence[Event], published: list[list[Visible]]) -> None:
     """Publish a staged load of these events; it does to the published ones what it should."""
-    records = as_visible(events, row["load_id"])
+    records = as_visible(events, row.load_id)
     expected = expected_buckets([record for before in published for record in winners(before)], records)
     assert buckets(publish(scene.db, row)) == +(expected + Counter(rejected=len(events) - len(records)))
     published.append(records)
@@ -617,12 +618,12 @@ def test_the_last_delivery_wins_whenever_it_is_published(world: World, schedule:
     scene, (files, steps) = world.scene(), schedule
     events = [scene.own(map(as_event, records)) for records in files]
     paths = [scene.file(delivered, unique=True) for delivered in events]
-    rows: dict[int, Row] = {}
+    rows: dict[int, Load] = {}
     published: list[list[Visible]] = []
     for step in steps:
         if step not in rows:
             rows[step] = register(world.db, paths[step], chunk_bytes=1500)
-        elif rows[step]["status"] == "staging":
+        elif rows[step].status == "staging":
             rows[step] = stage(world.db, paths[step], rows[step])
         else:
             check_publish(scene, rows[step], events[step], published)
@@ -671,7 +672,7 @@ def test_rejects_that_pass_later_fall_into_their_place(world: World, drawn: tupl
     for place, step in enumerate(steps):
         if place == known_before:
             load(world.db, world.inverters({scene.name + GHOST: f"{scene.name}L"}))
-        load_id = rows[step]["load_id"]
+        load_id = rows[step].load_id
         records = as_visible(events[step], load_id)
         if step not in steps[:place]:
             row = publish(world.db, rows[step])
@@ -724,7 +725,7 @@ def test_an_event_changes_its_days_alone(world: World, base: list[Event], more: 
         check_untouched(before, scene.days(), touched)
         gone = {row[:3] for row in before} - {row[:3] for row in scene.days()}
         assert {row[:2] for row in gone} <= {(old.inverter, local_day(old, scene.zones))}
-        if row["updated"] and event.time == old.time:  # correct it back
+        if row.updated and event.time == old.time:  # correct it back
             scene.load([old])
             assert scene.tables() == state
             stored[event.event_id] = old
@@ -925,7 +926,7 @@ def test_every_record_is_in_its_bucket(world: World, files: list[list[Record]]) 
     for records in files:
         events = scene.own(map(as_event, records))
         row = scene.load(events)
-        good = as_visible(events, row["load_id"])
+        good = as_visible(events, row.load_id)
         expected = expected_buckets([record for before in published for record in winners(before)], good)
         assert buckets(row) == +(expected + Counter(rejected=len(events) - len(good)))
         published.append(good)

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dbsvc.engine import Database, InputError
-from dbsvc.engine.datasets import load_datasets, read_header
-from dbsvc.engine.delivery import Delivery
-from dbsvc.engine.statements import Statements
+from dbsvc.engine.datasets import load_datasets
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import buckets, load, query, rejects, write
 
 DATASETS = load_datasets(Statements(("sqlite",)))
@@ -508,7 +509,7 @@ def test_every_event_is_kept_normalised_or_rejected_with_all_reasons(
     if chunk_bytes > 2**20:
         content += end + b'{"event_id": "half a line'  # somebody is still writing it
     outcome = load(db, write(tmp_path / "events.jsonl", content), chunk_bytes=chunk_bytes, max_rejected_share=1.0)
-    assert outcome.load["status"] == "published"
+    assert outcome.load.status == "published"
     found = rejects(db)
     assert [reject for reject in found if reject not in expected_rejects] == []
     assert found == expected_rejects
@@ -524,7 +525,7 @@ def test_every_event_is_kept_normalised_or_rejected_with_all_reasons(
     assert sorted(rows) == sorted(readings.values())
     assert [row for row in rows if "-0.0" in map(str, row)] == []
     assert query(db, "SELECT sum(points) FROM inverter_daily_summary") == [(len(readings),)]
-    assert outcome.load["read"] == len(raw_rows) + len(expected_rejects)
+    assert outcome.load.read == len(raw_rows) + len(expected_rejects)
     assert buckets(outcome.load) == {"inserted": len(raw_rows), "rejected": len(expected_rejects)}
 
 
@@ -548,7 +549,7 @@ HALF = b'{"event_id": "x", "plant_id": "P1", "inverter_id": "I1", "event_time": 
 )
 def test_a_fault_of_the_file_stops_it(tmp_path: Path, content: bytes, says: str) -> None:
     path = write(tmp_path / "events.jsonl", content)
-    with Delivery(str(path)) as delivery, pytest.raises(InputError, match=says) as raised:
+    with SourceFile(str(path)) as delivery, pytest.raises(InputError, match=says) as raised:
         read_header(delivery, DATASETS)
     assert str(raised.value).startswith(f"{path}: ")
     assert str(raised.value).isprintable()
@@ -566,5 +567,5 @@ def test_a_fault_of_the_file_stops_it(tmp_path: Path, content: bytes, says: str)
     ],
 )
 def test_a_file_is_known_by_its_first_event(tmp_path: Path, content: bytes) -> None:
-    with Delivery(str(write(tmp_path / "x.txt", content))) as delivery:
+    with SourceFile(str(write(tmp_path / "x.txt", content))) as delivery:
         assert read_header(delivery, DATASETS).dataset.name == "telemetry"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbsvc import Database, connect
-from dbsvc.engine.times import local_day, utc_time
+from dbsvc.engine.functions.times import local_day, utc_time
 from tests.conftest import Server
 
 DATES = ["2025-04-01", "2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2016-12-31", "2017-01-01", "2015-06-30"]
@@ -292,7 +292,7 @@ def test_zones_do_not_need_a_system_that_has_them() -> None:
     assert [bool(answer) for answer in answers] == [zone in CHANGES for _, zone in questions]
     program = (
         "import json, sys, zoneinfo; zoneinfo.reset_tzpath(to=[]); assert zoneinfo.TZPATH == ()\n"
-        "from dbsvc.engine.times import local_day\n"
+        "from dbsvc.engine.functions.times import local_day\n"
         "print(json.dumps([local_day(*question) for question in json.load(sys.stdin)]))"
     )
     done = subprocess.run([sys.executable, "-c", program], input=json.dumps(questions), capture_output=True, text=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dbsvc import Database
-from dbsvc.engine.ingest import retry
+from dbsvc.engine.loads.operations import retry
+from dbsvc.engine.loads.waiting import find_waiting
 from dbsvc.engine.settings import Settings
-from dbsvc.engine.waiting import find_waiting
 from tests.check_case import deliver
 from tests.test_cli import Cli
 from tests.test_energy import PLANTS, events, inverters
@@ -21,25 +21,25 @@ def test_what_a_registry_brings_is_waited_for(db: Database) -> None:
     second = deliver(db, events([(5, 1)], "i2"), "b.jsonl").load
     # the registry comes again, and brings nothing that anybody waits for
     row = deliver(db, inverters(6)).load
-    assert row["updated"] == 1
+    assert row.updated == 1
     assert find_waiting(db, row) == {}
     row = deliver(db, inverters(6, 6)).load
-    assert row["inserted"] == 1
-    assert find_waiting(db, row) == {first["load_id"]: 3, second["load_id"]: 1}
-    retry(db, second["load_id"], Settings())
-    assert find_waiting(db, row) == {first["load_id"]: 3}
+    assert row.inserted == 1
+    assert find_waiting(db, row) == {first.load_id: 3, second.load_id: 1}
+    retry(db, second.load_id, Settings())
+    assert find_waiting(db, row) == {first.load_id: 3}
 
 
 def test_plants_are_waited_for(db: Database) -> None:
     waits = deliver(db, inverters(5, 5)).load
     row = deliver(db, PLANTS).load
-    assert find_waiting(db, row) == {waits["load_id"]: 2}
+    assert find_waiting(db, row) == {waits.load_id: 2}
 
 
 def test_ingest_says_it(db: Database, url: str, tmp_path: Path) -> None:
     deliver(db, PLANTS)
     deliver(db, inverters(5))
-    load_id = deliver(db, events([(0, 1), (1, 2)]) + events([(0, 1)], "i2"), "a.jsonl").load["load_id"]
+    load_id = deliver(db, events([(0, 1), (1, 2)]) + events([(0, 1)], "i2"), "a.jsonl").load.load_id
     cli = Cli(tmp_path, url)
     cli.write("inverters.csv", inverters(5, 5))
     ran = cli("--output", "table", "ingest", "inverters.csv")

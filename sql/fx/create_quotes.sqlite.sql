@@ -1,4 +1,4 @@
--- What a provider answered waits here to be judged. Without a rate it is what the provider does not have, and the reason is what
+-- What a provider answered waits here to be validated. Without a rate it is what the provider does not have, and the reason is what
 -- it said. A file for each database, because their decimals and timestamps have other types.
 CREATE TEMP TABLE quotes (
     rate_date date NOT NULL,

@@ -1,2 +1,2 @@
--- Judged.
+-- Validated.
 DROP TABLE quotes

@@ -1,4 +1,4 @@
--- Loads whose quarantine can be judged again, in the order they were delivered.
+-- Loads whose quarantine can be validated again, in the order they were delivered.
 SELECT
     load_id,
     dataset

@@ -1,4 +1,4 @@
--- Rejects of a dataset that have this reason and can be judged again, the newest first.
+-- Rejects of a dataset that have this reason and can be validated again, the newest first.
 SELECT
     rejects.load_id,
     loads.header,

@@ -1,0 +1,64 @@
+"""``dbsvc lineage``: where a value came from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbsvc.cli import output
+from dbsvc.cli.database import open_database
+
+if TYPE_CHECKING:
+    from dbsvc.engine.reports.lineage import Lineage
+
+app = typer.Typer(help="Where a value came from: file, line, load, rules, earlier versions.", no_args_is_help=True)
+
+_ORIGIN = ["state", "load_id", "source", "line_no"]
+
+
+@app.command()
+def bill(
+    date: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The bill's date.", show_default=False)],
+    bill_id: Annotated[int, typer.Argument(help="The bill's id.", show_default=False)],
+) -> None:
+    """Show every version of a bill, where each came from, and what the bill is in USD at which rate."""
+    from dbsvc.engine.reports.lineage import trace_bill
+
+    with open_database() as db:
+        found = trace_bill(db, date.date(), bill_id)
+    columns = ["customer_name", "currency", "product1_revenue", "product2_revenue"]
+    _show(f"bill {bill_id} of {date:%Y-%m-%d}", found, columns)
+
+
+@app.command()
+def reading(
+    inverter_id: Annotated[str, typer.Argument(help="The inverter's id.", show_default=False)],
+    time: Annotated[
+        str, typer.Argument(help="The moment, as 2025-04-01T06:00:00Z; UTC if it has no zone.", show_default=False)
+    ],
+) -> None:
+    """Show every version of the events that carried a reading, where each came from, and the reading itself."""
+    from dbsvc.engine.reports.lineage import trace_reading
+
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError as error:
+        raise typer.BadParameter("The moment must be a time such as 2025-04-01T06:00:00Z.") from error
+    with open_database() as db:
+        found = trace_reading(db, inverter_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    columns = ["event_id", "ac_power", "ac_power_unit", "energy_wh_total"]
+    _show(f"reading of {inverter_id} at {time}", found, columns)
+
+
+def _show(what: str, found: Lineage, columns: list[str]) -> None:
+    if output.results_are_json():
+        output.objects({"kind": "version", **row} for row in found.versions)
+        output.objects({"kind": "result", **row} for row in found.results)
+        return
+    output.table(what, found.versions, [*_ORIGIN, *columns], right=["product1_revenue", "product2_revenue"])
+    origin = {name: found.current[name] for name in ("published_at", "rules", "sha256")}
+    facts = {**(found.results[0] if found.results else {}), **origin}
+    fields = [{"field": name, "value": output.plain(value)} for name, value in facts.items() if value is not None]
+    output.table("", fields, ["field", "value"])

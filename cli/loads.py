@@ -1,0 +1,104 @@
+"""``dbsvc loads``: the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbsvc.cli import output
+from dbsvc.cli.database import open_database
+
+if TYPE_CHECKING:
+    from dbsvc.engine.loads.model import Load
+
+app = typer.Typer(help="The ledger: every delivery, how far it got, where its records went.", invoke_without_command=True)
+
+LoadId = Annotated[int, typer.Argument(help="The load's number, from `dbsvc loads`.", show_default=False)]
+Most = Annotated[int, typer.Option("--limit", min=1, help="How many rows to show.")]
+
+_MOST_PAST = 10  # records that are not current are shown of a load
+
+
+@app.callback()
+def _loads(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_loads()
+
+
+@app.command("list")
+def list_loads(limit: Most = 20) -> None:
+    """List the newest loads."""
+    from dbsvc.engine.reports import loads
+
+    with open_database() as db:
+        newest = loads.list_loads(db, limit)
+    show_loads("", newest.loads)
+    output.rest(len(newest.loads), newest.total, "loads", "dbsvc loads list")
+
+
+@app.command("show")
+def show_load(load_id: LoadId) -> None:
+    """Show one load: its state, its buckets, why it is held, which rules its rejects broke."""
+    from dbsvc.engine.reports import loads
+
+    with open_database() as db:
+        details = loads.show_load(db, load_id, most_past=_MOST_PAST)
+    columns = {**output.load_row(details.load), "chunks": details.chunks, "staged_chunks": details.staged_chunks}
+    if output.results_are_json():
+        output.objects([{**columns, "reasons": details.reasons, "past": details.past}])
+        return
+    fields = []
+    for name, value in columns.items():
+        first, *others = (value or "").splitlines() or [None] if name == "held_because" else [value]  # a line each finding
+        fields += [{"field": name, "value": first}, *({"field": "", "value": other} for other in others)]
+    output.table("", fields, ["field", "value"])
+    if details.reasons:
+        output.table("rejected because", details.reasons, ["records", "reasons"])
+    if past := details.past:
+        output.table("not current" + (f", the first {_MOST_PAST}" if len(past) == _MOST_PAST else ""), past, list(past[0]))
+    output.say(_NEXT[details.load.status].format(load_id=load_id, source=details.load.source))
+
+
+_NEXT = {
+    "staging": "Not all of it is staged. Run `dbsvc ingest {source}` to go on, or `dbsvc loads discard {load_id}`.",
+    "staged": "Audited, not published yet. Run `dbsvc ingest {source}` to go on, or `dbsvc loads discard {load_id}`.",
+    "held": "Nothing of it is published. `dbsvc loads release {load_id}` or `dbsvc loads discard {load_id}`.",
+    "published": "Done. Its rejects: `dbsvc rejects show {load_id}`.",
+    "discarded": "Nothing of it is published. `dbsvc loads release {load_id}` allows it to be loaded after all.",
+}
+
+
+@app.command()
+def release(load_id: LoadId) -> None:
+    """Publish a held load as it is; or allow a discarded one to be loaded after all."""
+    from dbsvc.engine.loads import operations
+
+    with open_database() as db:
+        load = output.interruptible(db, lambda: operations.release(db, load_id))
+    show_loads("", [load])
+    if load.status == "staging":
+        output.say(f"The file is needed again: `dbsvc ingest {load.source}` loads it, unaudited, as load {load.load_id}.")
+
+
+@app.command()
+def discard(load_id: LoadId) -> None:
+    """Give up a load that is not published."""
+    from dbsvc.engine.loads import operations
+
+    with open_database() as db:
+        show_loads("", [operations.discard(db, load_id)])
+
+
+def show_loads(title: str, loads: Sequence[Load]) -> None:
+    """Show loads: how their buckets add up to the records read."""
+    from dbsvc.engine.loads.model import BUCKETS
+
+    rows = [output.load_row(load) for load in loads]
+    if output.results_are_json():
+        output.objects(rows)
+    elif rows:
+        output.ledger(title, rows, BUCKETS, "status")
+    else:
+        output.say("Nothing was loaded yet: `dbsvc ingest FILE`.")

@@ -1,0 +1,1 @@
+"""Access to a database, whichever it is."""

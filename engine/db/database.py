@@ -1,0 +1,169 @@
+"""Access to a database: pooled connections, explicit transactions, retries. Any dialect behind it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from types import TracebackType
+from typing import Any, TypeVar
+
+from dbsvc.engine.db.dialect import Dialect
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.db.watch import Watch
+from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError, UnavailableError
+from dbsvc.engine.log import event
+from dbsvc.engine.statements.catalog import Statements
+
+T = TypeVar("T")
+
+_ATTEMPTS = 8
+_LONGEST_PAUSE = 5.0  # seconds
+
+
+class Database:
+    """A database, whichever it is. Thread-safe: each thread's transaction has a connection of its own."""
+
+    def __init__(self, dialect: Dialect[Any]) -> None:
+        self.dialect = dialect
+        self.statements = Statements(dialect.family)
+        self._idle: list[Any] = []
+        self._busy: set[Any] = set()
+        self._lock = threading.Lock()
+        self._current = threading.local()
+        self._stopping = threading.Event()
+        #: looks into calls that take long
+        self.watch = Watch(lambda connection: dialect.blockers(connection, self.statements))
+        #: how many transactions were run again after an error that a retry can help
+        self.retries = 0
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction: commits on success, rolls back on any exception.
+
+        Inside an open transaction of the same thread it is a savepoint of that one.
+        """
+        return self._transaction("session/begin")
+
+    def snapshot(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction for reading only: it sees one state of the database, and waits for no writer."""
+        return self._transaction("session/begin_snapshot")
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Transaction]:
+        outer: Transaction | None = getattr(self._current, "transaction", None)
+        if outer is not None:
+            with outer.transaction():
+                yield outer
+            return
+        with self.connection() as connection:
+            transaction = Transaction(self.dialect, self.statements, connection, self)
+            transaction.begin(begin)
+            self._current.transaction = transaction
+            try:
+                yield transaction
+                transaction.run("session/commit")
+            except BaseException:
+                transaction.end("session/rollback")
+                raise
+            finally:
+                self._current.transaction = None
+
+    def run_transaction(self, work: Callable[[Transaction], T], attempts: int = _ATTEMPTS) -> T:
+        """Run ``work`` in a transaction; on an error that a retry can help, run the whole of it again.
+
+        Pauses grow from 50 ms to 5 s, with jitter. ``work`` must have no effect outside the transaction.
+        """
+        for attempt in range(1, attempts + 1):
+            try:
+                with self.transaction() as transaction:
+                    return work(transaction)
+            except DatabaseError as error:
+                nested = getattr(self._current, "transaction", None) is not None
+                if not error.retryable or attempt == attempts or nested or self._stopping.is_set():
+                    raise
+                self.retries += 1
+                pause = min(_LONGEST_PAUSE, 0.05 * 3 ** (attempt - 1)) * random.uniform(0.5, 1.0)
+                level = logging.WARNING if isinstance(error, UnavailableError) else logging.INFO
+                event("retry", level, attempt=attempt, because=str(error), pause=round(pause, 3))
+                self.pause(pause)
+        raise AssertionError("attempts must be at least 1")
+
+    @contextmanager
+    def connection(self) -> Iterator[Any]:
+        """Lend a driver's connection from the pool, outside any transaction; it returns if it is still usable."""
+        self.raise_if_stopping()
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None or not self.dialect.is_usable(connection):
+            with self.translating():
+                connection = self.dialect.connect(self.statements)
+        with self._lock:
+            self._busy.add(connection)
+        try:
+            yield connection
+        finally:
+            with self._lock:
+                self._busy.discard(connection)
+                keep = self.dialect.is_usable(connection) and not self._stopping.is_set()
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                with suppress(Exception):
+                    self.dialect.close(connection)
+
+    @contextmanager
+    def translating(self) -> Iterator[None]:
+        """Raise the driver's errors as the engine's, which keep them as their cause."""
+        try:
+            yield
+        except DbsvcError:
+            raise
+        except Exception as error:
+            if translated := self.dialect.translate(error):
+                if self._stopping.is_set():
+                    raise CancelledError("Stopped before it was done.") from error
+                raise translated from error
+            raise
+
+    @contextmanager
+    def calling(self, connection: Any) -> Iterator[None]:
+        """Guard a call of the driver. Raises CancelledError after interrupt()."""
+        self.raise_if_stopping()
+        with self.translating(), self.watch.over(connection):
+            yield
+
+    def interrupt(self) -> bool:
+        """Cancel every running statement and start no more; returns whether a transaction was open. For signal handlers."""
+        self._stopping.set()
+        with self._lock:
+            busy = list(self._busy)
+        for connection in busy:
+            with suppress(Exception):
+                self.dialect.interrupt(connection)
+        return bool(busy)
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises CancelledError after interrupt()."""
+        self._stopping.wait(seconds)
+        self.raise_if_stopping()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            connections, self._idle = self._idle, []
+        for connection in connections:
+            with suppress(Exception):
+                self.dialect.close(connection)
+
+    def raise_if_stopping(self) -> None:
+        """Raise CancelledError after interrupt()."""
+        if self._stopping.is_set():
+            raise CancelledError("Stopped before it was done.")

@@ -1,0 +1,104 @@
+"""What a kind of database must be able to do, and what its answers look like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from dbsvc.engine.db.batches import Batch
+from dbsvc.engine.errors import DatabaseError
+from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.statements.statement import Statement
+
+Row = dict[str, Any]
+#: a driver's connection
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a statement gave: its rows, and how many rows it touched."""
+
+    rows: list[Row]
+    row_count: int
+
+    @property
+    def count(self) -> int:
+        """How many records the statement moved: by its own count (a single ``records``), else by the driver's."""
+        if len(self.rows) == 1 and "records" in self.rows[0]:
+            return int(self.rows[0]["records"])
+        return self.row_count
+
+
+class Dialect(Protocol[C]):
+    """One kind of database: knows its driver, and nothing of what is stored."""
+
+    #: the dialect's name, then those it inherits statements from
+    family: tuple[str, ...]
+    #: the database as a person may see it: without secrets
+    label: str
+    #: how many connections can usefully write at once
+    jobs: int
+
+    def absent(self) -> str | None:
+        """Return why there is no database to look at, or None if there may be one. Makes none."""
+
+    def connect(self, statements: Statements) -> C:
+        """Open a connection, outside any transaction. Raises UnusableError for a database that is not as it must be."""
+
+    def begin(self, connection: C, begin: Statement, configure: Statement) -> None:
+        """Open a transaction by the one statement, with the settings that the other one sets."""
+
+    def blockers(self, connection: C, statements: Statements) -> list[str]:
+        """Return whom a connection waits for, while it waits, from another thread."""
+
+    def close(self, connection: C) -> None:
+        """Close a connection."""
+
+    def is_usable(self, connection: C) -> bool:
+        """Whether the connection is alive and outside any transaction."""
+
+    def interrupt(self, connection: C) -> None:
+        """Cancel, from another thread, what the connection is doing."""
+
+    def execute(self, connection: C, statement: Statement, parameters: Mapping[str, Any]) -> Result:
+        """Run a statement and fetch everything it returns."""
+
+    def stream(self, connection: C, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
+        """Run a query and fetch its rows in bounded memory."""
+
+    def sample(self, connection: C, statement: Statement, parameters: Mapping[str, Any], most: int) -> Result:
+        """Run a query, count its rows in bounded memory, and keep the first of them."""
+
+    def copy_csv(self, connection: C, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
+        """Bulk-copy CSV records, each ended by LF, none with a lone CR or blank line. Raise MalformedCsvError."""
+
+    def copy_batches(
+        self,
+        connection: C,
+        copy: Statement,
+        table: str,
+        columns: Sequence[str],
+        batches: Iterable[Batch],
+        constants: Sequence[int],
+    ) -> int:
+        """Bulk-copy batches of CSV records without quotes; before each record go the number of its line and the constants."""
+
+    def insert(
+        self, connection: C, insert: Statement, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Insert rows of values in bounded memory."""
+
+    def translate(self, error: Exception) -> DatabaseError | None:
+        """Return the engine's error for a driver's, or None when it is not the driver's."""
+
+    def migrations(self) -> list[str]:
+        """Folders with migrations, below ``migrations``, in the order they apply."""
+
+    def migrator(self, statements: Statements) -> Any:
+        """Return yoyo's backend, whose sessions are as all others."""
+
+    def migration_lock(self, connection: C, statements: Statements) -> AbstractContextManager[None]:
+        """Hold a lock, one holder at a time among all processes, that dies with the process."""

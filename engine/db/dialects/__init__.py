@@ -1,0 +1,25 @@
+"""The kinds of database, one module each. Adding one: its module, its line here, its migrations, its SQL overrides."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from dbsvc.engine.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dbsvc.engine.db.dialect import Dialect
+    from dbsvc.engine.settings import Settings
+
+#: URL scheme → module with a class ``Driver(url, settings, name=…, create=…)``
+SCHEMES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
+
+
+def dialect_for(url: str, settings: Settings, *, name: str, create: bool) -> Dialect[Any]:
+    """Return the dialect of a database URL. Raises ConfigurationError."""
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in SCHEMES:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise ConfigurationError(f"DATABASE_URL must begin with one of: {known}")
+    module = import_module(f".{SCHEMES[scheme]}", __name__)
+    return cast("Dialect[Any]", module.Driver(url, settings, name=name, create=create))

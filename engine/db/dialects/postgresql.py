@@ -1,0 +1,483 @@
+"""PostgreSQL 15 or newer, by psycopg 3: the database in production."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import errors, pq
+from psycopg.rows import dict_row, tuple_row
+
+from dbsvc.engine.db.batches import Batch, slices
+from dbsvc.engine.db.dialect import Result, Row
+from dbsvc.engine.errors import (
+    ConfigurationError,
+    ContentionError,
+    DatabaseError,
+    IntegrityError,
+    MalformedCsvError,
+    UnavailableError,
+    UnusableError,
+)
+from dbsvc.engine.settings import Settings
+from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.statements.statement import Statement
+
+Connection = psycopg.Connection[Row]
+
+_OLDEST = 150000
+#: The driver would take a part of the password for the host.
+_UNENCODED = re.compile(r"[^?]*://[^?]*[@/#][^?]*@")
+_FIRST_WITHOUT_END_MARK = 180000
+#: Before that a record of nothing but this ends the copy, unless it is quoted.
+_END_MARK = re.compile(rb"^\\\.$", re.MULTILINE)
+_numbers = itertools.count()
+#: Settings that only a superuser can change, and how they must be: otherwise keys are not checked, or damage is not seen.
+_SOUND = {"session_replication_role": "origin", "ignore_checksum_failure": "off", "zero_damaged_pages": "off"}
+_CANCEL_TIMEOUT = 2.0  # seconds
+_SLICE = 256 * 1024  # bytes handed to the driver at once
+_MOST_ROWS = 1000  # fetched at once from a stream, fewer where they are large
+
+#: How the driver connects, unless the URL says otherwise: a server that fell silent is noticed within 30 seconds, also in the
+#: middle of a statement. A statement that merely takes long is not: its server's machine still answers.
+_CONNECTING = {
+    "connect_timeout": "10",  # seconds, as are the next two
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",  # milliseconds
+}
+
+#: What a transaction sets for itself, so that no default of the server, the role, the database or the environment changes what
+#: we store, what we read, or how we fail; and so that a pooler may lend each transaction another session.
+_SETTINGS = {
+    # first, before it strikes: a statement takes as long as it takes; we wait for locks, and say for whom
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    # how values are written and read
+    "timezone": "UTC",
+    "timezone_abbreviations": "Default",
+    "datestyle": "ISO, DMY",  # how the casts of the usage files read 31/10/2021
+    "intervalstyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",  # all digits that a float needs to come back as it was
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "quote_all_identifiers": "off",
+    "transform_null_equals": "off",
+    "xmloption": "content",
+    "xmlbinary": "base64",
+    "lc_numeric": "C",
+    "lc_time": "C",
+    "lc_monetary": "C",
+    # policies that would hide rows from us are an error
+    "row_security": "off",
+    # what was reported as published survives a crash of the server
+    "synchronous_commit": "on",
+    "exit_on_error": "off",
+    # a claim dies with its connection, so the server must notice that a client is gone, also in the middle of a statement ...
+    "client_connection_check_interval": "1s",
+    # ... and also when its machine vanished without a word ...
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25s",
+    # ... or when the client froze, and its machine lives
+    "idle_in_transaction_session_timeout": "15min",
+    # how plans are made
+    "jit": "off",  # compiling costs more than it saves at chunk size
+    "work_mem": "64MB",  # sorting and hashing staged rows
+    "default_statistics_target": "10",  # a coarse look at what was just staged or exchanged; autovacuum takes a closer one
+    "maintenance_work_mem": "128MB",  # sorting the key of a staged month
+}
+#: Settings that not all servers know, and the first that does.
+_YOUNGER_SETTINGS = {"transaction_timeout": ("0", 170000)}
+
+_AWAY = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.DatabaseDropped,
+    errors.TooManyConnections,
+    errors.IdleInTransactionSessionTimeout,
+    errors.IdleSessionTimeout,
+)
+#: What only somebody who configures can mend, and what that is: by the server's code ...
+_UNUSABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
+    (errors.InvalidSchemaName, "The search path names no schema that exists: create it, or correct DATABASE_URL"),
+    (errors.InvalidCatalogName, "Create that database, or correct DATABASE_URL"),
+    (
+        (errors.InvalidPassword, errors.InvalidAuthorizationSpecification),
+        "Correct the user or the password in DATABASE_URL",
+    ),
+    (errors.InsufficientPrivilege, "Grant that right, or name another role in DATABASE_URL"),
+    (errors.ConfigurationLimitExceeded, "Raise the role's limit"),
+)
+#: ... and by what is said while connecting, where the driver is not told the code. All else may pass by itself.
+_CANNOT_CONNECT = tuple(
+    (re.compile(said), advice)
+    for said, advice in (
+        (
+            r'database "[^"]*" does not exist|no such database|not currently accepting connections',
+            "Create that database, or correct DATABASE_URL",
+        ),
+        (
+            r"authentication failed|auth failed|no password supplied|no such user"
+            r'|role "[^"]*" (does not exist|is not permitted to log in)',
+            "Correct the user or the password in DATABASE_URL",
+        ),
+        (r"no encryption|SSL was required|SSL required|certificate", "Correct sslmode and its certificates in DATABASE_URL"),
+        (r"pg_hba\.conf", "Have the server's administrator let us in, or correct DATABASE_URL"),
+        (r"permission denied for database", "Grant CONNECT on it, or name another role in DATABASE_URL"),
+        (
+            r"unsupported startup parameter",
+            "A pooler is in between: set for the role what it does not let through (ALTER ROLE … SET …), and not in "
+            "DATABASE_URL or the environment",
+        ),
+        (r"Name or service not known|nodename nor servname|No address associated", "Correct the host in DATABASE_URL"),
+        (r'failed: Permission denied|\binvalid [^"]*"|unrecognized configuration parameter', "Correct DATABASE_URL"),
+    )
+)
+_SOCKET = re.compile(r'on socket "(.*)/\.s\.PGSQL\.\d+" failed')
+#: What stands before the cause in what the driver says when it cannot connect.
+_PREFACE = re.compile(r"^connection (failed|is bad): |connection to server (at|on socket) .*? failed: (\w+:  )?")
+_BAD_CSV = (
+    errors.BadCopyFileFormat,
+    errors.CharacterNotInRepertoire,
+    errors.UntranslatableCharacter,
+)
+
+
+class Driver:
+    """A PostgreSQL database."""
+
+    family: tuple[str, ...] = ("postgresql",)
+    jobs = 2
+
+    def __init__(self, url: str, _settings: Settings, *, name: str, create: bool) -> None:
+        known = None if _UNENCODED.match(url) else _parse(url)
+        if known is None:
+            raise ConfigurationError(
+                "DATABASE_URL is no valid PostgreSQL URL: postgresql://user:password@host:port/name, with special "
+                "characters of the password percent-encoded."
+            )
+        self._url = url
+        ours = {**_CONNECTING, "fallback_application_name": _process_name(name)}
+        self._connecting: dict[str, Any] = {keyword: value for keyword, value in ours.items() if keyword not in known}
+        self._search_path = _search_path(str(known.get("options", os.environ.get("PGOPTIONS", ""))))
+        self.label = f"postgresql://{known.get('host', '')}:{known.get('port', 5432)}/{known.get('dbname', '')}"
+
+    def absent(self) -> str | None:
+        """Return why there is no database to look at; None, for a server says it when it is asked."""
+        return None
+
+    def connect(self, statements: Statements) -> Connection:
+        """Open a connection."""
+        connection: Connection = psycopg.connect(
+            self._url,
+            autocommit=True,
+            row_factory=dict_row,
+            prepare_threshold=None,  # a pooler lends each transaction another session, which knows no statement of ours
+            client_encoding="UTF8",
+            **self._connecting,
+        )
+        try:
+            self._look(connection, statements)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _look(self, connection: Connection, statements: Statements) -> None:
+        """See that the session can be trusted. Raises UnusableError."""
+        info = connection.info
+        if info.server_version < _OLDEST:
+            raise UnusableError(f"{self.label} is PostgreSQL {info.server_version // 10000}: 15 or newer is needed.")
+        encoding = info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise UnusableError(
+                f"{self.label} stores texts as {encoding}, which cannot hold every name: create the database with "
+                "ENCODING 'UTF8', and name that one in DATABASE_URL."
+            )
+        self.begin(connection, statements["session/begin_snapshot"], statements["session/configure"])
+        row = self.execute(connection, statements["session/open"], {"pid": info.backend_pid}).rows[0]
+        connection.commit()
+        if self._search_path and _bare(row["search_path"]) != _bare(self._search_path):
+            raise UnusableError(
+                f"{self.label} does not follow options in DATABASE_URL, because a pooler is in between: set search_path for "
+                "the role (ALTER ROLE … SET search_path …), and not in DATABASE_URL."
+            )
+        if odd := [setting for setting, sound in _SOUND.items() if row[setting] != sound]:
+            raise UnusableError(
+                f"{self.label} has {odd[0]} = {row[odd[0]]} for our role, which lets damage in unnoticed: "
+                f"ALTER ROLE … RESET {odd[0]}, or name another role in DATABASE_URL."
+            )
+
+    def begin(self, connection: Connection, begin: Statement, configure: Statement) -> None:
+        """Open a transaction with its settings, all in one message. They are set by commands that take no snapshot yet."""
+        try:
+            connection.execute(_opening(begin, configure, connection.info.server_version))
+        except errors.FeatureNotSupported as error:  # there is no writing to a standby
+            raise self._read_only() from error
+        except errors.ProtocolViolation as error:
+            if "pooling" not in str(error):
+                raise
+            raise UnusableError(
+                f"{self.label} is a pooler that lends sessions for single statements: set its pool_mode to transaction."
+            ) from error
+
+    def blockers(self, _connection: Connection, statements: Statements) -> list[str]:
+        """Ask, through another connection, whom this process's connections wait for."""
+        aside = self.connect(statements)
+        try:
+            return [_describe(row) for row in self.execute(aside, statements["session/blockers"], {}).rows]
+        finally:
+            aside.close()
+
+    def close(self, connection: Connection) -> None:
+        """Close a connection."""
+        connection.close()
+
+    def is_usable(self, connection: Connection) -> bool:
+        """Whether the connection is alive and outside any transaction."""
+        return connection.info.transaction_status == pq.TransactionStatus.IDLE
+
+    def interrupt(self, connection: Connection) -> None:
+        """Cancel what the connection is doing."""
+        connection.cancel_safe(timeout=_CANCEL_TIMEOUT)
+
+    def execute(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Result:
+        """Run a statement and fetch everything it returns."""
+        with connection.cursor() as cursor:
+            cursor.execute(_render(statement, parameters), statement.bind(parameters) or None)
+            rows = cursor.fetchall() if cursor.description else []
+            return Result(rows, max(cursor.rowcount, 0))
+
+    def stream(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
+        """Run a query through a cursor on the server."""
+        with connection.cursor(name=f"stream_{next(_numbers)}") as cursor:
+            cursor.execute(_render(statement, parameters), statement.bind(parameters) or None)
+            wanted = 1
+            while rows := cursor.fetchmany(wanted):
+                yield from rows
+                size = sum(len(value) for row in rows for value in row.values() if isinstance(value, bytes | str))
+                wanted = min(2 * wanted, _MOST_ROWS) if size < _SLICE else max(wanted // 2, 1)
+
+    def sample(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any], most: int) -> Result:
+        """Run a query, and take its rows as they come: a cursor on the server would rule out parallel plans."""
+        kept, count = [], 0
+        with connection.cursor() as cursor:
+            for count, row in enumerate(cursor.stream(_render(statement, parameters), statement.bind(parameters) or None), 1):
+                if count <= most:
+                    kept.append(row)
+        return Result(kept, count)
+
+    def copy_csv(self, connection: Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
+        """Hand the bytes to COPY."""
+        if b"\\." in data and connection.info.server_version < _FIRST_WITHOUT_END_MARK and _END_MARK.search(data):
+            if b'"' in data:  # it may stand within a quoted field, where nothing protects it
+                raise MalformedCsvError("A line of nothing but \\. cannot be copied next to quotes; PostgreSQL 18 can.")
+            data = _END_MARK.sub(rb'"\g<0>"', data)
+        view = memoryview(data)
+        try:
+            with connection.cursor() as cursor:
+                with cursor.copy(_copy(copy, table, columns)) as stream:
+                    for start in range(0, len(data), _SLICE):
+                        stream.write(view[start : start + _SLICE])
+                return cursor.rowcount
+        except _BAD_CSV as error:
+            raise MalformedCsvError(f"The database refused the CSV: {error.diag.message_primary}.") from error
+
+    def copy_batches(
+        self,
+        connection: Connection,
+        copy: Statement,
+        table: str,
+        columns: Sequence[str],
+        batches: Iterable[Batch],
+        constants: Sequence[int],
+    ) -> int:
+        """Put the numbers and the constants before the records, slice by slice, and hand them to COPY."""
+        before = b"%%d,%s" % b"".join(b"%d," % constant for constant in constants)
+        with connection.cursor() as cursor:
+            with cursor.copy(_copy(copy, table, columns)) as stream:
+                for line, data in batches:
+                    for part in slices(data, _SLICE):
+                        records = part.splitlines(keepends=True)
+                        numbered = [b""] * (2 * len(records))
+                        numbered[::2] = map(before.__mod__, range(line, line + len(records)))
+                        numbered[1::2] = records
+                        stream.write(b"".join(numbered))
+                        line += len(records)
+            return cursor.rowcount
+
+    def insert(
+        self,
+        connection: Connection,
+        insert: Statement,
+        table: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+    ) -> int:
+        """Insert rows of values through COPY."""
+        with connection.cursor() as cursor:
+            with cursor.copy(_copy(insert, table, columns)) as stream:
+                for row in rows:
+                    stream.write_row(row)
+            return cursor.rowcount
+
+    def translate(self, error: Exception) -> DatabaseError | None:
+        """Return the engine's error for one of psycopg's."""
+        if not isinstance(error, psycopg.Error):
+            return None
+        if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+            return self._translate_lost(str(error))
+        message = (error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " ")
+        if "query_wait_timeout" in message:
+            return UnavailableError(
+                f"{self.label} is a pooler that had no session to lend: it needs at least two for each of us. Run the same "
+                "command again later."
+            )
+        if isinstance(error, _AWAY):
+            return self._unreachable(message)
+        if error.sqlstate is None and isinstance(error, psycopg.ProgrammingError) and message.startswith("bad value for"):
+            return UnusableError(f"DATABASE_URL or the environment has a {message}. Correct it.")
+        for kinds, advice in _UNUSABLE:
+            if isinstance(error, kinds):
+                return UnusableError(f"{self.label} refused us: {message}. {advice}.")
+        if isinstance(error, errors.DiskFull | errors.InsufficientResources):
+            return UnavailableError(
+                f"{self.label} is out of room: {message}. Make room and run the same command again.", retryable=False
+            )
+        if isinstance(error, errors.ReadOnlySqlTransaction):
+            return self._read_only()
+        if isinstance(error, errors.QueryCanceled):
+            return UnavailableError(
+                f"{self.label}: somebody cancelled our statement. Run the same command again.", retryable=False
+            )
+        if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted | errors.SystemError):
+            return UnavailableError(f"{self.label} is damaged: {message}. See the server's log.", retryable=False)
+        if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | errors.LockNotAvailable):
+            return ContentionError(f"{self.label}: {message}. Run the same command again.")
+        if isinstance(error, psycopg.IntegrityError):
+            return IntegrityError(f"The database refused a row: {message}.")
+        return DatabaseError(f"The database refused: {message}.")
+
+    def migrations(self) -> list[str]:
+        """Folders with migrations."""
+        return ["postgresql"]
+
+    def migrator(self, statements: Statements) -> Any:
+        """Return yoyo's backend, on connections like all others: whatever it does is a transaction with our settings."""
+        from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+        from yoyo.connections import parse_uri
+        from yoyo.migrations import default_migration_table
+
+        driver = self
+
+        class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
+            def connect(self, _uri: Any) -> Any:
+                connection = driver.connect(statements)
+                connection.row_factory = tuple_row  # type: ignore[assignment]  # which is what yoyo reads
+                return connection
+
+            def create_lock_table(self) -> None:
+                if self.lock_table not in self.list_tables():  # yoyo tries, and hides why it may not
+                    self.execute(self.format_sql(self.create_lock_table_sql))
+
+            def begin(self) -> None:
+                driver.begin(self.connection, statements["session/begin"], statements["session/configure"])
+                self._in_transaction = True
+
+            def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
+                if self._in_transaction:
+                    return super().execute(sql, params)
+                with self.transaction():
+                    return super().execute(sql, params)
+
+        return Backend(parse_uri("postgresql:///"), default_migration_table)
+
+    @contextmanager
+    def migration_lock(self, connection: Connection, statements: Statements) -> Iterator[None]:
+        """Hold an advisory lock of a transaction, however long others work under it."""
+        self.begin(connection, statements["session/begin"], statements["session/configure"])
+        forever = {"setting": "idle_in_transaction_session_timeout", "value": "0"}
+        try:
+            connection.execute(statements["session/configure"].render(str, forever).encode())
+            self.execute(connection, statements["schema/lock"], {})
+            yield
+        finally:
+            with suppress(psycopg.Error):  # what was lost holds no lock
+                connection.rollback()
+
+    def _translate_lost(self, said: str) -> DatabaseError:
+        """Return the error for a connection that cannot be made, or was lost."""
+        lines = [_PREFACE.sub("", line).strip() for line in said.splitlines() if "Is the server running" not in line]
+        message = " ".join(dict.fromkeys(lines)).strip().rstrip(".")
+        for pattern, advice in _CANNOT_CONNECT:
+            if pattern.search(said):
+                return UnusableError(f"{self.label} cannot be used: {message}. {advice}.")
+        if (socket_at := _SOCKET.search(said)) and not Path(socket_at[1]).is_dir():
+            return UnusableError(
+                f"{self.label}: there is no folder {socket_at[1]} for a server's socket. Correct DATABASE_URL."
+            )
+        return self._unreachable(message)
+
+    def _unreachable(self, message: str) -> UnavailableError:
+        return UnavailableError(f"{self.label} is not reachable: {message}. Run the same command again later.")
+
+    def _read_only(self) -> UnusableError:
+        return UnusableError(f"{self.label} is read-only, as a standby is: point DATABASE_URL at the primary.")
+
+
+@lru_cache
+def _opening(begin: Statement, configure: Statement, version: int) -> bytes:
+    """Return how a server of that version is told to open a transaction, with its settings."""
+    settings = {**_SETTINGS, **{name: value for name, (value, since) in _YOUNGER_SETTINGS.items() if version >= since}}
+    parts = [configure.render(str, {"setting": setting, "value": value}) for setting, value in settings.items()]
+    return "\n;\n".join([begin.text, *parts]).encode()
+
+
+def _search_path(options: str) -> str | None:
+    """Return the search path that connection options name last."""
+    named = re.findall(r"(?:-c\s*|--)search[_-]path=((?:\\.|\S)*)", options, re.IGNORECASE)
+    return named[-1] if named else None
+
+
+def _bare(search_path: str) -> str:
+    return re.sub(r"[\s\"\\]", "", search_path)
+
+
+def _process_name(name: str) -> str:
+    """Return how the server lists our connections: whose they are is what others who wait for us are told."""
+    return f"{name} {os.getpid()}@{socket.gethostname()}"[:63]
+
+
+def _describe(row: Row) -> str:
+    facts = [f"process {row['pid']}", row["client"] and f"from {row['client']}", row["state"]]
+    return f"{row['application_name'] or 'somebody'} ({', '.join(fact for fact in facts if fact)})"
+
+
+def _parse(url: str) -> dict[str, Any] | None:
+    try:
+        return psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error:  # whose message quotes the URL, password and all
+        return None
+
+
+def _render(statement: Statement, parameters: Mapping[str, Any]) -> Any:
+    if not statement.values:
+        return statement.render(str, parameters).encode()
+    return statement.render(lambda name: f"%({name})s", parameters, lambda text: text.replace("%", "%%")).encode()
+
+
+def _copy(statement: Statement, table: str, columns: Sequence[str]) -> bytes:
+    return statement.render(str, {"table": table, "columns": list(columns)}).encode()

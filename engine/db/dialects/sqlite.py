@@ -1,0 +1,416 @@
+"""SQLite, by the standard library's driver: the embedded default."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import errno
+import fcntl
+import io
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from decimal import Decimal
+from functools import lru_cache
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from dbsvc.engine.db.batches import Batch, slices
+from dbsvc.engine.db.dialect import Result, Row
+from dbsvc.engine.errors import (
+    ConfigurationError,
+    ContentionError,
+    DatabaseError,
+    IntegrityError,
+    MalformedCsvError,
+    UnavailableError,
+    UnusableError,
+)
+from dbsvc.engine.functions import AGGREGATES, SCALARS
+from dbsvc.engine.settings import Settings
+from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.statements.statement import Statement
+
+_OLDEST = (3, 39, 0)  # compares rows by IS NOT DISTINCT FROM
+_SETTINGS = {
+    "synchronous": "full",  # what was reported as published survives a power cut
+    "foreign_keys": "on",
+    "cache_size": "-16000",  # KiB a connection
+}
+#: What whoever makes the file sets for all: readers never wait for a writer, nor a writer for them.
+_MAKING = {"journal_mode": "wal"}
+_LOCK_SLICE = 0.25  # seconds SQLite itself waits for a lock, during which nothing can interrupt it
+_WRITE_LOCK = 120  # the byte of the file beside the database that stands for the write lock
+_ROWS_PER_INSERT = 200  # a multi-row insert costs a third of so many single ones; more rows gain nothing
+_MOST_PARAMETERS = 32_000  # SQLite allows 32766
+_PART = 256 * 1024  # bytes of CSV split at once
+_OTHER_WIDTH = "Not every record has {width} fields."
+
+
+def _register_types() -> None:
+    """Teach Python's driver, for the whole process, how values are stored, and what the names of declared types mean."""
+    sqlite3.register_converter("date", lambda raw: datetime.date.fromisoformat(raw.decode()))
+    sqlite3.register_converter(
+        "utc_timestamp", lambda raw: datetime.datetime.fromisoformat(raw.decode()).replace(tzinfo=datetime.UTC)
+    )
+    sqlite3.register_converter("boolean", lambda raw: raw != b"0")
+    sqlite3.register_converter("decimal_text", lambda raw: Decimal(raw.decode()))
+    sqlite3.register_adapter(Decimal, lambda number: format(number, "f"))
+    sqlite3.register_adapter(datetime.date, datetime.date.isoformat)
+    sqlite3.register_adapter(datetime.datetime, lambda time: time.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(" "))
+
+
+_register_types()
+
+
+def _equip(connection: sqlite3.Connection) -> None:
+    """Teach a connection the functions that our statements, views and migrations use, and SQLite lacks."""
+    for name, (arguments, function) in SCALARS.items():
+        connection.create_function(name, arguments, function, deterministic=True)
+    for name, (arguments, aggregate) in AGGREGATES.items():
+        connection.create_aggregate(name, arguments, aggregate)
+    if sqlite3.sqlite_version_info < (3, 44):  # which has it built in
+        connection.create_function("concat_ws", -1, _concat_ws, deterministic=True)
+
+
+class Driver:
+    """A SQLite database file."""
+
+    family: tuple[str, ...] = ("sqlite",)
+    jobs = 1
+
+    def __init__(self, url: str, settings: Settings, *, name: str, create: bool) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise ConfigurationError(f"This Python has SQLite {sqlite3.sqlite_version}: 3.39 or newer is needed.")
+        path = unquote(url.removeprefix("sqlite://")).removeprefix("/")
+        if not path or path.endswith("/") or path.startswith(":") or "?" in url or "#" in url:
+            raise ConfigurationError("DATABASE_URL must name a file and no more, such as sqlite:///var/data.db.")
+        self.path = Path(path)
+        self.label = f"sqlite:///{path}"
+        try:
+            self.path.absolute()
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.label} is relative to the working directory, which is gone: go to one that is there."
+            ) from error
+        self._create = create
+        self._lock_seconds = settings.lock_seconds
+        self._interrupted = False
+        #: connections that wait for another process, and what that holds
+        self._waiting: dict[sqlite3.Connection, str] = {}
+
+    def absent(self) -> str | None:
+        """Return why there is no database to look at, or None if there is one."""
+        if self.path.exists():
+            return None
+        return (
+            f"There is no database {self.path.absolute()}. Is this the right folder, and {self.label} the right DATABASE_URL? "
+            "Loading makes one: `dbsvc ingest FILE`."
+        )
+
+    def connect(self, statements: Statements) -> sqlite3.Connection:
+        """Open the file. If it does not exist, make it and its folder, for us alone to read; or refuse."""
+        if absent := self.absent():
+            if not self._create:
+                raise UnusableError(absent)
+            self._make()
+        connection = sqlite3.connect(
+            self._uri(),
+            uri=True,
+            timeout=_LOCK_SLICE,
+            isolation_level=None,
+            check_same_thread=False,
+            detect_types=sqlite3.PARSE_DECLTYPES,
+        )
+        try:
+            _equip(connection)
+            configure = statements["session/configure"]
+            encoding = self.execute(connection, statements["session/open"], {}).rows[0]["encoding"]
+            if encoding != "UTF-8":
+                raise UnusableError(
+                    f"{self.label} stores texts as {encoding}, where we count in UTF-8: name another file in DATABASE_URL."
+                )
+            for setting, value in {**(_MAKING if self._create else {}), **_SETTINGS}.items():
+                self._patiently(connection, _render(configure, {"setting": setting, "value": value}), {})
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _make(self) -> None:
+        """Make the file, which its journals take their mode from, and the folders it lacks."""
+        path = self.path.resolve()
+        try:
+            for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileExistsError):  # another one has just made it
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            message = f"{self.label} cannot be made: {error.strerror} ({error.filename})."
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE):
+                raise UnavailableError(message, retryable=False) from error
+            raise UnusableError(f"{message} Give write access to its folder, or correct DATABASE_URL.") from error
+
+    def _uri(self) -> str:
+        """Return how SQLite is told to open the file: never to make it.
+
+        Reading takes a file of its own beside it. Where none can be made, and no writer has made one, nobody is at work on it.
+        """
+        path = self.path.absolute()
+        closed = not self._create and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+        return f"file:{quote(str(path))}?mode=rw{'&immutable=1' if closed else ''}"
+
+    def begin(self, connection: sqlite3.Connection, begin: Statement, _configure: Statement) -> None:
+        """Open a transaction. Its settings are the connection's."""
+        self.execute(connection, begin, {})
+
+    def blockers(self, connection: sqlite3.Connection, statements: Statements) -> list[str]:
+        """Say what is locked, and by whom if the operating system tells."""
+        held = self._waiting.get(connection)
+        if not held:
+            return []
+        with closing(sqlite3.connect(self._uri(), uri=True)) as aside:
+            (row,) = _rows(aside.execute(statements["session/blockers"].text))
+        holders = [f"process {holder}" for holder in _lock_holders(row["path"])]
+        return [f"{holder}, which holds {held}" for holder in holders or ["another process"]]
+
+    def close(self, connection: sqlite3.Connection) -> None:
+        """Close a connection."""
+        connection.close()
+
+    def is_usable(self, connection: sqlite3.Connection) -> bool:
+        """Whether the connection is outside any transaction."""
+        return not connection.in_transaction
+
+    def interrupt(self, connection: sqlite3.Connection) -> None:
+        """Cancel what the connection is doing."""
+        self._interrupted = True
+        connection.interrupt()
+
+    def execute(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]) -> Result:
+        """Run a statement and fetch everything it returns."""
+        cursor = self._patiently(connection, _render(statement, parameters), statement.bind(parameters))
+        rows = list(_rows(cursor))
+        return Result(rows, len(rows) if cursor.description else max(cursor.rowcount, 0))
+
+    def stream(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
+        """Run a query and fetch its rows one by one."""
+        yield from _rows(connection.execute(_render(statement, parameters), statement.bind(parameters)))
+
+    def sample(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any], most: int) -> Result:
+        """Run a query, count its rows, and keep the first of them."""
+        rows = self.stream(connection, statement, parameters)
+        kept = list(islice(rows, most))
+        return Result(kept, len(kept) + sum(1 for _ in rows))
+
+    def copy_csv(self, connection: sqlite3.Connection, copy: Statement, table: str, columns: Sequence[str], data: bytes) -> int:
+        """Split CSV text into fields and insert many rows a statement."""
+        width, inserted = len(columns), 0
+        step = width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
+        try:
+            for fields in _split_quoted(data, width) if b'"' in data else _split(data, width):
+                for start in range(0, len(fields), step):
+                    batch = fields[start : start + step]
+                    connection.execute(_many_rows(copy, table, tuple(columns), len(batch) // width), batch)
+                inserted += len(fields) // width
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise MalformedCsvError(f"The CSV cannot be read: {error}.") from error
+        return inserted
+
+    def copy_batches(
+        self,
+        connection: sqlite3.Connection,
+        copy: Statement,
+        table: str,
+        columns: Sequence[str],
+        batches: Iterable[Batch],
+        constants: Sequence[int],
+    ) -> int:
+        """Split the records into fields, number them, and insert many rows a statement, however short the batches are."""
+        width, before, inserted = len(columns), 1 + len(constants), 0
+        fields_of_one = width - before
+        step = width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
+        values: list[Any] = []
+        for line, data in batches:
+            for part in slices(data, _PART):
+                fields = part.decode().replace("\n", ",").split(",")
+                records = len(fields) // fields_of_one
+                numbered: list[Any] = [None] * (records * width)
+                numbered[::width] = range(line, line + records)
+                for place, constant in enumerate(constants, 1):
+                    numbered[place::width] = [constant] * records
+                for field in range(fields_of_one):
+                    numbered[field + before :: width] = fields[field:-1:fields_of_one]
+                values += numbered
+                whole = len(values) - len(values) % step
+                for start in range(0, whole, step):
+                    connection.execute(_many_rows(copy, table, tuple(columns), step // width), values[start : start + step])
+                del values[:whole]
+                line, inserted = line + records, inserted + records
+        if values:
+            connection.execute(_many_rows(copy, table, tuple(columns), len(values) // width), values)
+        return inserted
+
+    def insert(
+        self,
+        connection: sqlite3.Connection,
+        insert: Statement,
+        table: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+    ) -> int:
+        """Insert rows of values as they come."""
+        sql = insert.render(lambda _: ", ".join("?" * len(columns)), {"table": table, "columns": list(columns)})
+        return max(connection.executemany(sql, rows).rowcount, 0)
+
+    def _patiently(self, connection: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        """Execute; outside a transaction wait for other processes' transactions, in slices, so that we can be interrupted."""
+        give_up = time.monotonic() + self._lock_seconds
+        try:
+            while True:
+                try:
+                    return connection.execute(sql, values)
+                except sqlite3.OperationalError as error:
+                    busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                    if not busy or connection.in_transaction or self._interrupted or time.monotonic() > give_up:
+                        raise
+                    self._waiting[connection] = f"the write lock of {self.label}"
+                    time.sleep(0.01)
+        finally:
+            self._waiting.pop(connection, None)
+
+    def translate(self, error: Exception) -> DatabaseError | None:
+        """Return the engine's error for one of sqlite3's."""
+        if isinstance(error, OverflowError):
+            return DatabaseError(f"The database refused a value: {error}.")
+        if not isinstance(error, sqlite3.Error):
+            return None
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        match code:
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return ContentionError(f"{self.label} is locked by another process: try again later.")
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+                return UnusableError(f"{self.label} is read-only: give write access to it and to its folder.")
+            case sqlite3.SQLITE_FULL:
+                return UnavailableError(
+                    f"{self.label} cannot grow, the disk is full: make room and run the same command again.",
+                    retryable=False,
+                )
+            case sqlite3.SQLITE_CANTOPEN if closed := self._closed():
+                return UnusableError(f"{self.label} {closed}.")
+            case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
+                return UnavailableError(f"{self.label} cannot be opened or written: {error}.", retryable=False)
+            case sqlite3.SQLITE_NOTADB:
+                return UnusableError(f"{self.label} is no SQLite database: name another file in DATABASE_URL.")
+            case sqlite3.SQLITE_CORRUPT:
+                return UnavailableError(f"{self.label} is damaged: {error}. Restore it from a backup.", retryable=False)
+            case sqlite3.SQLITE_CONSTRAINT:
+                return IntegrityError(f"The database refused a row: {error}.")
+            case _:
+                return DatabaseError(f"The database refused: {error}.")
+
+    def migrations(self) -> list[str]:
+        """Folders with migrations."""
+        return ["sqlite"]
+
+    def _closed(self) -> str | None:
+        """Return what is in the way of opening the file, and what to do, if it is something that stays."""
+        if self.path.is_dir():
+            return "is a folder: DATABASE_URL must name a file"
+        if not os.access(self.path, os.R_OK):
+            return "may not be read: give access to it, or correct DATABASE_URL"
+        if not os.access(self.path.absolute().parent, os.W_OK):
+            return "is in a folder that may not be written, which SQLite needs: give write access to the folder"
+        return None
+
+    def migrator(self, _statements: Statements) -> Any:
+        """Return yoyo's backend. It takes the path from the URL as it is."""
+        from yoyo.backends.core.sqlite3 import SQLiteBackend
+        from yoyo.connections import parse_uri
+        from yoyo.migrations import default_migration_table
+
+        class Backend(SQLiteBackend):  # type: ignore[misc]  # yoyo has no types
+            def init_connection(self, connection: sqlite3.Connection) -> None:
+                _equip(connection)
+
+        return Backend(parse_uri(f"sqlite:///{quote(str(self.path.absolute()))}"), default_migration_table)
+
+    @contextmanager
+    def migration_lock(self, connection: sqlite3.Connection, statements: Statements) -> Iterator[None]:
+        """Lock the folder of the database file: the operating system's lock, which leaves no file behind."""
+        path = self.execute(connection, statements["schema/lock"], {}).rows[0]["path"]
+        folder = os.open(Path(path).parent, os.O_RDONLY)
+        self._waiting[connection] = f"the schema's lock in the folder of {self.label}"
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            del self._waiting[connection]
+            yield
+        finally:
+            self._waiting.pop(connection, None)
+            os.close(folder)
+            _register_types()  # the migrator has registered its own
+
+
+def _concat_ws(separator: str, *values: object) -> str:
+    return separator.join(str(value) for value in values if value is not None)
+
+
+def _render(statement: Statement, parameters: Mapping[str, Any]) -> str:
+    return statement.render(lambda name: f":{name}", parameters)
+
+
+def _lock_holders(path: str) -> list[int]:
+    """Return the processes that hold the write lock of a file in write-ahead mode, as far as Linux lists them."""
+    found = []
+    with suppress(OSError):
+        inode = f":{os.stat(f'{path}-shm').st_ino}"
+        for line in Path("/proc/locks").read_text().splitlines():
+            match line.split():
+                case [_, "POSIX", _, "WRITE", pid, file, first, _] if file.endswith(inode) and int(first) <= _WRITE_LOCK:
+                    found.append(int(pid))
+    return [pid for pid in found if pid > 0]
+
+
+def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
+    names = [column[0] for column in cursor.description or ()]
+    for row in cursor:
+        yield dict(zip(names, row, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _many_rows(copy: Statement, table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return copy.render(lambda _: ", ".join([row] * rows), {"table": table, "columns": list(columns)})
+
+
+def _split(data: bytes, width: int) -> Iterator[list[str]]:
+    """Split records without quotes into flat lists of fields: no list a record, no loop a record in Python.
+
+    In parts that stay in the processor's cache.
+    """
+    for part in slices(data, _PART):
+        text = part.decode()
+        records = text.count("\n")
+        fields = text.replace("\n", ",\n,").split(",")
+        # every field number `width` must be the mark of a record's end, and no other field may be one
+        marks = slice(width, None, width + 1)
+        if fields.pop() or fields[marks] != ["\n"] * records or len(fields) != records * (width + 1):
+            raise MalformedCsvError(_OTHER_WIDTH.format(width=width))
+        del fields[marks]
+        yield fields
+
+
+def _split_quoted(data: bytes, width: int) -> Iterator[list[str]]:
+    """Split records with quotes into flat lists of fields, some records at a time."""
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), strict=True)
+    while records := list(islice(reader, _ROWS_PER_INSERT)):
+        if any(len(record) != width for record in records):
+            raise MalformedCsvError(_OTHER_WIDTH.format(width=width))
+        yield list(chain.from_iterable(records))
+
+
+csv.field_size_limit(2**31 - 1)

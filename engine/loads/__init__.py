@@ -1,0 +1,1 @@
+"""A load's life, one module a step."""

@@ -1,0 +1,90 @@
+"""The ledger: finding loads, their chunks, and what became of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from dbsvc.engine.datasets import find_dataset
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.model import Load, Replaced
+from dbsvc.engine.log import event
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.header import Header
+
+
+def find_load(tx: Transaction, load_id: int) -> Load:
+    """Return a load. Raises InputError if there is none."""
+    return _find(tx, load_id, "ledger/show_load")
+
+
+def lock_load(tx: Transaction, load_id: int) -> Load:
+    """Return a load, and let nobody else change or stage it until we commit. Raises InputError if there is none."""
+    return _find(tx, load_id, "ledger/lock_load")
+
+
+def share_load(tx: Transaction, load_id: int) -> Load:
+    """Return a load, and let nobody change it until we commit. Raises InputError if there is none."""
+    return _find(tx, load_id, "ledger/share_load")
+
+
+def _find(tx: Transaction, load_id: int, statement: str) -> Load:
+    if rows := tx.run(statement, load_id=load_id).rows:
+        return Load.from_row(rows[0])
+    raise InputError(f"There is no load {load_id}. `dbsvc loads` lists them.")
+
+
+def find_checkpoints(tx: Transaction, file: SourceFile, header: Header) -> list[Load]:
+    """Return the loads that a file that grows, as it was, may have been."""
+    if header.stream is None:
+        return []
+    name = header.dataset.name
+    found = tx.run("ledger/find_checkpoints", dataset=name, stream=header.stream, source=file.source).rows
+    return [Load.from_row(row) for row in found]
+
+
+def find_past(tx: Transaction, load: Load, most: int) -> list[Row]:
+    """Return the first records of a load that are not current: ``line_no``, their key, ``replaced_by_load_id``."""
+    names = find_dataset(tx.statements, load.dataset).merge_parameters()
+    return tx.run("ledger/past_records", key=names["key"], history=names["history"], load_id=load.load_id, most=most).rows
+
+
+def find_replaced(tx: Transaction, load_id: int) -> Replaced:
+    """Return what later loads have replaced of a load."""
+    by = tx.run("ledger/replaced_since", load_id=load_id).rows
+    return Replaced(by, [row["load_id"] for row in tx.run("ledger/replaced_unseen", load_id=load_id).rows])
+
+
+def find_replaced_among(db: Database, load_ids: Collection[int]) -> list[Row]:
+    """Return which of these loads replaced rows of which others of them: ``load_id``, ``replaced_by_load_id``, ``records``."""
+    if len(load_ids) < 2:
+        return []
+    with db.snapshot() as tx:
+        found = tx.run("ledger/replaced_from", load_id=min(load_ids)).rows
+    return [row for row in found if row["load_id"] in load_ids and row["replaced_by_load_id"] in load_ids]
+
+
+def count_chunks(tx: Transaction, load_id: int) -> Row:
+    """Return how far staging has come: ``chunks``, ``staged_chunks``, and of these the records ``read`` and ``rejected``."""
+    return tx.run("ledger/count_chunks", load_id=load_id).rows[0]
+
+
+def reset_lost_chunks(tx: Transaction, load: Load) -> bool:
+    """Mark chunks whose staged rows a crash of the server took for staging again; returns whether there are any."""
+    lost = tx.run("ledger/reset_lost_chunks", load_id=load.load_id, staged=load.staging_table).rows
+    if lost:
+        event("staging rows lost in a crash", load_id=load.load_id, chunks=len(lost))
+    return bool(lost)
+
+
+def restage(tx: Transaction, load: Load, *, rules: str | None = None, released: bool | None = None) -> Load:
+    """Set a locked load back to *staging*: chunks that are staged stay so. Returns it as it is now."""
+    tx.run(
+        "ledger/restart_load",
+        load_id=load.load_id,
+        rules=load.rules if rules is None else rules,
+        released=load.released if released is None else released,
+    )
+    return find_load(tx, load.load_id)

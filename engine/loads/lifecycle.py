@@ -1,0 +1,125 @@
+"""A load's life: register → stage (chunk by chunk) → audit → publish, or held → release | discard.
+
+Every step is a transaction that may be run again, by this process or another one, at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.audit import audit
+from dbsvc.engine.loads.ledger import find_checkpoints, find_replaced
+from dbsvc.engine.loads.model import Load, LoadStatus, Outcome, Progress
+from dbsvc.engine.loads.publish import publish
+from dbsvc.engine.loads.register import register
+from dbsvc.engine.loads.stage import partition, read_records, stage
+from dbsvc.engine.log import event
+from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.header import Header
+from dbsvc.engine.sources.scan import Position, Scan, scan
+
+
+def ingest(
+    db: Database,
+    file: SourceFile,
+    header: Header,
+    settings: Settings,
+    *,
+    jobs: int = 1,
+    progress: Progress = lambda done, total: None,
+    resume_from: Position | None = None,
+    again: bool = False,
+) -> Outcome:
+    """Load one file, whole or not at all; resume what a run before left, share what another one does.
+
+    Of a file that grows, load what was appended since the last load; or bring that one to its end first, and say that there is
+    more. Returns when the load is published, held or discarded. Raises InputError when the file changes underneath.
+    ``resume_from`` is where the last run of this process ended in the file, which spares it reading what was before.
+    ``again`` delivers known bytes once more, unless their newest delivery still stands as it was published.
+    """
+    if again and header.stream:
+        raise InputError(
+            f"{file.source}: it is read on from where its last load ended; --again is for files that are delivered whole."
+        )
+    outcome = _register(db, file, header, settings, resume_from, again)
+    load, scanned, seconds = outcome.load, outcome.scan, outcome.seconds
+    while load.is_unfinished:
+        if load.status is LoadStatus.STAGING:
+            with _timed(seconds, "stage"):
+                if header.dataset.partition_by and scanned.lines >= settings.month_records:
+                    db.run_transaction(partial(partition, load=load, records=scanned.lines, settings=settings))
+                stage(db, load, file, header, jobs, lambda done: progress(done, scanned.lines))
+            with _timed(seconds, "audit"):
+                load = db.run_transaction(partial(audit, load=load, settings=settings))
+            event("audited", load_id=load.load_id, status=load.status, held_because=load.held_because)
+        if load.status is LoadStatus.STAGED:
+            with _timed(seconds, "publish"):
+                find_records = partial(read_records, file=file, header=header)
+                share = settings.max_contradicting_share
+                load = publish(db, load, max_contradicting_share=share, find_records=find_records)
+    outcome.load = load
+    return outcome
+
+
+def ingest_all(
+    db: Database,
+    file: SourceFile,
+    header: Header,
+    settings: Settings,
+    *,
+    jobs: int = 1,
+    progress: Progress = lambda done, total: None,
+    resume_from: Position | None = None,
+    again: bool = False,
+) -> Iterator[Outcome]:
+    """Ingest until the file has no more; yield each load. Of a file that grows there may be two: one resumed, one new."""
+    more = True
+    while more:
+        outcome = ingest(db, file, header, settings, jobs=jobs, progress=progress, resume_from=resume_from, again=again)
+        more, resume_from = outcome.more, outcome.scan.end
+        yield outcome
+
+
+def _register(
+    db: Database, file: SourceFile, header: Header, settings: Settings, resume_from: Position | None, again: bool
+) -> Outcome:
+    """Scan the file, and register what it brings; once more if the ledger came to know more of it meanwhile."""
+    seconds: dict[str, float] = {}
+    load: Load | None = None
+    while load is None:
+        with _timed(seconds, "scan"):
+            known, scanned = _scan(db, file, header, settings, resume_from)
+        load = db.run_transaction(partial(register, file=file, header=header, scanned=scanned, known=known, again=again))
+    event("registered", load_id=load.load_id, dataset=load.dataset, source=file.source, status=load.status)
+    already = load.status is LoadStatus.PUBLISHED
+    outcome = Outcome(load, scanned, already, more=load.sha256 != scanned.sha256, seconds=seconds)
+    if already and not header.stream:
+        with db.snapshot() as tx:
+            outcome.replaced = find_replaced(tx, load.load_id)
+    return outcome
+
+
+def _scan(
+    db: Database, file: SourceFile, header: Header, settings: Settings, resume_from: Position | None
+) -> tuple[list[Load], Scan]:
+    """Return the loads that a file that grows may have been, and what one pass over the file finds."""
+    if not header.stream:
+        return [], scan(file, header, settings.chunk_bytes)
+    known = db.run_transaction(lambda tx: find_checkpoints(tx, file, header))
+    file.refresh_size()  # all that others have read of it must be in sight
+    return known, scan(file, header, settings.chunk_bytes, known, resume_from)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[phase] = round(seconds.get(phase, 0.0) + time.perf_counter() - started, 3)

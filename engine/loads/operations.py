@@ -1,0 +1,161 @@
+"""What an operator does with loads: release, discard, and retry their rejects."""
+
+from __future__ import annotations
+
+from dbsvc.engine.datasets import find_dataset, load_datasets
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.audit import add_control_total, audit, find_faults
+from dbsvc.engine.loads.identity import quarantine_of, reject_conflicts
+from dbsvc.engine.loads.ledger import count_chunks, find_load, lock_load, reset_lost_chunks, restage
+from dbsvc.engine.loads.model import FindingsError, Load, LoadChunk, LoadStatus, Retried
+from dbsvc.engine.loads.phases import run_phase
+from dbsvc.engine.loads.publish import close, merge, publish, publish_in
+from dbsvc.engine.loads.register import restart
+from dbsvc.engine.loads.validate import BATCH, stage_valid
+from dbsvc.engine.log import event
+from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources.header import Header, header_of
+
+
+def release(db: Database, load_id: int) -> Load:
+    """Publish a held load; make a discarded one loadable again. Returns it: published, or staging.
+
+    It is ``staging`` when the file is needed again, because its staging table is gone. Raises InputError in other states.
+    """
+    load = db.run_transaction(lambda tx: _release(tx, load_id))
+    return publish(db, load) if load.status is LoadStatus.STAGED else load
+
+
+def discard(db: Database, load_id: int) -> Load:
+    """Give up a load that is not published. Returns it. Raises InputError in other states."""
+    return db.run_transaction(lambda tx: _discard(tx, load_id))
+
+
+def find_retryable(db: Database, only: int | None = None) -> list[int]:
+    """Return the loads that have rejects to validate again: registries before what depends on them.
+
+    ``only`` this load is looked at. Raises InputError if there is none.
+    """
+    ranks = {dataset.name: rank for rank, dataset in enumerate(load_datasets(db.statements))}
+    with db.snapshot() as tx:
+        if only is not None:
+            find_load(tx, only)
+        loads = tx.run("ledger/loads_with_rejects").rows
+    ordered = sorted(loads, key=lambda load: ranks[load["dataset"]])
+    return [load["load_id"] for load in ordered if only in (None, load["load_id"])]
+
+
+def retry(db: Database, load_id: int, settings: Settings) -> Retried:
+    """Validate a load's rejects again, by today's rules and reference data, and publish those that pass.
+
+    A held load is audited again with them, and published when nothing is found any more. A published one is audited with them
+    as well: if that finds what was not found before, they stay where they are. Raises InputError if there is none.
+    """
+    try:
+        retried = db.run_transaction(lambda tx: _retry(tx, load_id, settings))
+    except FindingsError as found:
+        with db.snapshot() as tx:
+            retried = Retried(find_load(tx, load_id), found.tried, 0, found.findings)
+    event("retried", load_id=load_id, tried=retried.tried, passed=retried.passed, status=retried.load.status)
+    return retried
+
+
+def _release(tx: Transaction, load_id: int) -> Load:
+    load = lock_load(tx, load_id)
+    match load.status:
+        case LoadStatus.HELD if reset_lost_chunks(tx, load):
+            return restage(tx, load, released=True)
+        case LoadStatus.HELD:
+            tx.run("ledger/release_load", load_id=load_id)
+            return find_load(tx, load_id)
+        case LoadStatus.DISCARDED:
+            new_load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]
+            tx.run("ledger/renumber_load", load_id=load_id, new_load_id=new_load_id)
+            return restart(tx, find_load(tx, new_load_id), tx.statements.fingerprint(load.dataset), released=True)
+    raise InputError(f"Load {load_id} is {load.status}: only a held or discarded load can be released.")
+
+
+def _discard(tx: Transaction, load_id: int) -> Load:
+    load = find_load(tx, load_id)
+    # a load that is being published keeps its reconfirmations for ours: when it has committed, they are pruned with it
+    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    load = lock_load(tx, load_id)
+    if load.status in (LoadStatus.PUBLISHED, LoadStatus.DISCARDED):
+        raise InputError(f"Load {load_id} is {load.status}: only a load that is not published can be discarded.")
+    tx.run("ledger/discard_load", load_id=load_id)
+    close(tx, load)
+    return find_load(tx, load_id)
+
+
+def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
+    load = find_load(tx, load_id)
+    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    load = lock_load(tx, load_id)
+    match load.status:
+        case LoadStatus.PUBLISHED:
+            return _retry_published(tx, load, settings)
+        case LoadStatus.HELD if reset_lost_chunks(tx, load):
+            return Retried(restage(tx, load), 0, 0)
+        case LoadStatus.HELD:
+            return _retry_held(tx, load, settings)
+    return Retried(load, 0, 0)
+
+
+def _retry_published(tx: Transaction, load: Load, settings: Settings) -> Retried:
+    """Publish rejects that pass now, beside what is published already. Raises FindingsError, and then they stay."""
+    run_phase(tx, load, "load/open")
+    known = {name for name, _ in find_faults(tx, load, settings)}
+    tried, passed = _stage_rejects(tx, load)
+    if passed:
+        add_control_total(tx, load)
+        # what was found without the retried records as well was decided when the load was published
+        if findings := [finding for name, finding in find_faults(tx, load, settings) if name not in known]:
+            raise FindingsError(findings, tried)
+        rules = tx.statements.fingerprint(load.dataset)
+        try:
+            counts = merge(tx, load, settings.max_contradicting_share)
+        except FindingsError as found:
+            raise FindingsError(found.findings, tried) from found
+        tx.run("ledger/publish_more", load_id=load.load_id, passed=passed, rules=rules, **counts)
+    close(tx, load)
+    return Retried(find_load(tx, load.load_id), tried, passed)
+
+
+def _retry_held(tx: Transaction, load: Load, settings: Settings) -> Retried:
+    """Audit a held load again with the rejects that pass now, and publish it if nothing is found any more."""
+    tried, passed = _stage_rejects(tx, load)
+    if passed:
+        load = audit(tx, restage(tx, load), settings)
+        if load.status is LoadStatus.STAGED:
+            load, _ = publish_in(tx, load, settings.max_contradicting_share)
+        if load.status is LoadStatus.HELD:
+            return Retried(load, tried, passed, tuple(str(load.held_because).splitlines()))
+    return Retried(find_load(tx, load.load_id), tried, passed)
+
+
+def _stage_rejects(tx: Transaction, load: Load) -> tuple[int, int]:
+    """Validate a load's rejects again, and stage those that pass; returns how many there were, and passed."""
+    header = header_of(find_dataset(tx.statements, load.dataset), load.header)
+    tried = passed = 0
+    with quarantine_of(tx, load) as find_records:
+        for row in tx.run("ledger/chunks_with_rejects", load_id=load.load_id).rows:
+            tried += row["rejected"]
+            passed += _stage_rejects_of(tx, load, LoadChunk.from_row(row), header)
+        if passed and reject_conflicts(tx, load, find_records):
+            passed = tried - int(count_chunks(tx, load.load_id)["rejected"])
+    return tried, passed
+
+
+def _stage_rejects_of(tx: Transaction, load: Load, chunk: LoadChunk, header: Header) -> int:
+    place = {"load_id": load.load_id, "chunk_no": chunk.chunk_no}
+    next_line, passed = chunk.first_line, 0
+    while found := tx.run("ledger/chunk_rejects", **place, first_line=next_line, most=BATCH).rows:
+        batches = [(row["line_no"], row["raw_record"]) for row in found]
+        next_line = batches[-1][0] + 1
+        tx.run("ledger/clear_rejects", load_id=load.load_id, first_line=batches[0][0], last_line=batches[-1][0])
+        passed += stage_valid(tx, load, header, batches)[1]
+    counts = {"staged": (chunk.staged or 0) + passed, "rejected": (chunk.rejected or 0) - passed}
+    tx.run("ledger/finish_chunk", **place, read=chunk.read, **counts)
+    return passed

@@ -1,0 +1,54 @@
+"""Plan: which files to load, in the order their datasets depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from dbsvc.engine.datasets import Dataset, load_datasets
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.errors import DbsvcError, InputError, InputMissingError, SpoolError, UnrecognisedError
+from dbsvc.engine.sources.file import SourceFile, shown_name
+from dbsvc.engine.sources.folders import Source, looks_like_delivery
+from dbsvc.engine.sources.header import read_header
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file to load, or why it cannot be; ``skipped`` if nobody named it and it is no delivery of ours."""
+
+    source: str
+    error: DbsvcError | None = None
+    skipped: bool = False
+    #: what was opened already, if it can be read only once
+    file: SourceFile | None = None
+    #: whether it was named itself, or only found in a folder
+    named: bool = True
+
+
+def plan(db: Database, sources: Iterable[Source]) -> list[PlannedFile]:
+    """Put files in the order their datasets depend on each other; of each no more is read than tells whose it is."""
+    datasets = load_datasets(db.statements)
+    ranked = [_look_at(source, datasets) for source in sources]
+    return [planned for _, planned in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _look_at(source: Source, datasets: list[Dataset]) -> tuple[int, PlannedFile]:
+    """Return the rank of a file's dataset, and what to do with the file."""
+    shown = shown_name(source.path)
+    if source.error:
+        return -1, PlannedFile(shown, source.error)
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(SourceFile(source.path))
+            rank = datasets.index(read_header(file, datasets).dataset)
+            if shown.encode() != source.path.encode(errors="surrogateescape"):
+                raise InputError(f"{shown}: the name of the file is not UTF-8 text; rename it.")
+        except (InputError, InputMissingError, SpoolError) as error:
+            unknown = isinstance(error, UnrecognisedError)
+            return -1, PlannedFile(shown, error, unknown and not source.named and not looks_like_delivery(source.path))
+        if file.passes_by:
+            opened.pop_all()
+            return rank, PlannedFile(shown, file=file, named=source.named)
+    return rank, PlannedFile(shown, named=source.named)

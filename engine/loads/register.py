@@ -1,0 +1,99 @@
+"""Register: one transaction that makes a load of a file, or finds the one that these bytes are already."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.loads.ledger import find_checkpoints, find_load, find_replaced, lock_load, restage
+from dbsvc.engine.loads.model import Load, LoadStatus
+from dbsvc.engine.loads.phases import run_phase
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
+from dbsvc.engine.sources.header import Header
+from dbsvc.engine.sources.scan import Scan
+
+#: How many bytes are read to see one record.
+_SAMPLE = 4096
+_LONGEST_DAY = 10  # characters
+
+
+def register(
+    tx: Transaction, file: SourceFile, header: Header, scanned: Scan, known: list[Load], *, again: bool = False
+) -> Load | None:
+    """Return the load to work on; None when the ledger has come to know more of the file than the scan did.
+
+    ``known`` are the checkpoints that the scan began with. With ``again`` known bytes are delivered once more, unless their
+    newest delivery still stands as it was published.
+    """
+    dataset = header.dataset.name
+    rules = tx.statements.fingerprint(dataset)
+    sha256 = scanned.unfinished.sha256 if scanned.unfinished else scanned.sha256
+    load = _find_delivery(tx, dataset, sha256, again)
+    if not load:
+        load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]
+        # whoever held the number before us may have registered these very bytes, or a beginning of them
+        load = _find_delivery(tx, dataset, sha256, again)
+        if not load and find_checkpoints(tx, file, header) != known:
+            return None
+    if load:
+        if load.is_unfinished and load.rules != rules:
+            load = lock_load(tx, load.load_id)
+            if load.is_unfinished:
+                load = restart(tx, load, rules, released=load.released)
+        return load
+    redelivered = again and tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
+    tx.run(
+        "ledger/add_redelivery" if redelivered else "ledger/add_load",
+        load_id=load_id,
+        dataset=dataset,
+        source=file.source,
+        sha256=sha256,
+        bytes=scanned.end.end if header.stream else file.size,
+        header=header.raw,
+        rules=rules,
+    )
+    if header.stream:
+        tx.run("ledger/add_stream", load_id=load_id, stream=header.stream)
+    if header.dataset.partition_by:
+        tx.run("ledger/add_sample", load_id=load_id, days="\n".join(_sample_days(file, header, scanned)))
+    if scanned.ending:
+        ending = asdict(scanned.ending)
+        tx.insert_rows("load_endings", ("load_id", *ending), [(load_id, *ending.values())])
+    tx.insert_rows(
+        "load_chunks",
+        ("load_id", "chunk_no", "byte_start", "byte_end", "first_line", "sha256"),
+        [(load_id, c.chunk_no, c.byte_start, c.byte_end, c.first_line, c.sha256) for c in scanned.chunks],
+    )
+    load = find_load(tx, load_id)
+    run_phase(tx, load, "load/open")
+    return load
+
+
+def restart(tx: Transaction, load: Load, rules: str, *, released: bool) -> Load:
+    """Let the whole of a locked load be staged again."""
+    tx.run("ledger/reset_chunks", load_id=load.load_id)
+    tx.run("ledger/delete_rejects", load_id=load.load_id)
+    restarted = restage(tx, load, rules=rules, released=released)
+    run_phase(tx, restarted, "load/close")
+    run_phase(tx, restarted, "load/open")
+    return restarted
+
+
+def _find_delivery(tx: Transaction, dataset: str, sha256: str, again: bool) -> Load | None:
+    """Return the load of these bytes that is to go on, or has been; None if they are to be delivered now."""
+    found = [Load.from_row(row) for row in tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows]
+    if not found or not again:
+        return found[0] if found else None
+    newest = max(found, key=lambda load: load.load_id)
+    return None if newest.status is LoadStatus.PUBLISHED and find_replaced(tx, newest.load_id) else newest
+
+
+def _sample_days(file: SourceFile, header: Header, scanned: Scan) -> list[str]:
+    """Return the days, as they are written, of the first record of each chunk and of the last one of the file."""
+    heads = [file.read(chunk.byte_start, _SAMPLE) for chunk in scanned.chunks]
+    tail = file.read(max(header.end, file.size - _SAMPLE), _SAMPLE).rstrip()
+    samples = [*heads, tail[tail.rfind(b"\n") + 1 :]]
+    firsts = (next(rows(header.dataset.format, sample, header.names), None) for sample in samples)
+    column = FIELDS_BEGIN + header.columns.index(str(header.dataset.partition_by))
+    return [str(record[column])[:_LONGEST_DAY] for record in firsts if record]

@@ -1,0 +1,107 @@
+"""Stage: one transaction a chunk. Claim it, take the fast path for most records, land and validate the others, count."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from dbsvc.engine.db.batches import Batch
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.errors import ConfigurationError, InputError
+from dbsvc.engine.loads.fast_path import stage_fast
+from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
+from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
+from dbsvc.engine.loads.phases import run_own_phase
+from dbsvc.engine.loads.validate import BATCH, stage_valid
+from dbsvc.engine.log import event
+from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.formats import part, raw_records
+from dbsvc.engine.sources.header import Header
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a staging worker: the records staged so far by everybody, and what it staged itself."""
+
+    done: int
+    staged: dict[str, Any] | None
+
+
+def partition(tx: Transaction, load: Load, records: int, settings: Settings) -> None:
+    """Let a large load be staged by months, which publish may exchange; unless it is staged already, or partly."""
+    load = lock_load(tx, load.load_id)
+    if load.status is LoadStatus.STAGING:
+        run_own_phase(tx, load, "partition", records=records, month_records=settings.month_records)
+
+
+def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int, progress: Callable[[int], None]) -> None:
+    """Stage chunk after chunk, until nobody has any left. ``progress`` is told the records staged so far."""
+
+    def work() -> None:
+        while turn := db.run_transaction(lambda tx: stage_chunk(tx, load, file, header)):
+            if turn.staged:
+                event("staged", load_id=load.load_id, **turn.staged)
+            progress(turn.done)
+
+    with ThreadPoolExecutor(jobs, thread_name_prefix="stage") as pool:
+        workers = [pool.submit(work) for _ in range(jobs)]
+        for worker in wait(workers, return_when=FIRST_EXCEPTION).done:
+            worker.result()
+
+
+def stage_chunk(tx: Transaction, load: Load, file: SourceFile, header: Header) -> Turn | None:
+    """Claim a chunk and stage it. Returns None when there is no more to do."""
+    load_id = load.load_id
+    now = share_load(tx, load_id)
+    if now.status is not LoadStatus.STAGING:
+        return None
+    if now.rules != tx.statements.fingerprint(load.dataset):
+        raise ConfigurationError(f"Load {load_id} is being loaded by another version of dbsvc: leave it to that one.")
+    found = tx.run("ledger/claim_chunk", load_id=load_id).rows or tx.run("ledger/await_chunk", load_id=load_id).rows
+    staged = _stage_claimed(tx, load, LoadChunk.from_row(found[0]), file, header) if found else None
+    state = count_chunks(tx, load_id)
+    return Turn(state["read"], staged) if found or state["staged_chunks"] < state["chunks"] else None
+
+
+def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, file: SourceFile, header: Header) -> dict[str, Any]:
+    started = time.perf_counter()
+    data = _read_chunk(chunk, file)
+    place = {"load_id": load.load_id, "chunk_no": chunk.chunk_no}
+    tx.run("ledger/clear_chunk_rejects", **place, first_line=chunk.first_line)
+    read, others = passed, others = stage_fast(tx, load, chunk, header, data)
+    for batches in _parts(header, others):
+        landed, good = stage_valid(tx, load, header, batches)
+        read, passed = read + landed, passed + good
+    # the database checks: read = staged + rejected
+    tx.run("ledger/finish_chunk", **place, read=read, staged=passed, rejected=read - passed)
+    seconds = round(time.perf_counter() - started, 3)
+    return {"chunk_no": chunk.chunk_no, "read": read, "rejected": read - passed, "seconds": seconds}
+
+
+def read_records(chunk: LoadChunk, lines: Collection[int], *, file: SourceFile, header: Header) -> Iterator[tuple[int, bytes]]:
+    """Read the records that begin on these lines of a chunk."""
+    return raw_records(header.dataset.format, [(chunk.first_line, _read_chunk(chunk, file))], lines)
+
+
+def _read_chunk(chunk: LoadChunk, file: SourceFile) -> bytes:
+    data = file.read(chunk.byte_start, chunk.byte_end - chunk.byte_start)
+    if hashlib.sha256(data).hexdigest() != chunk.sha256:
+        raise InputError(
+            f"{file.source} changed while load {chunk.load_id} was reading it; nothing of it was published. "
+            "Run the same command again to load it as it is now."
+        )
+    return data
+
+
+def _parts(header: Header, batches: list[Batch]) -> Iterator[list[Batch]]:
+    """Yield what is validated at once, however short the batches are."""
+    if len(batches) == 1:
+        yield from ([batch] for batch in part(header.dataset.format, batches[0], BATCH))
+    else:
+        yield from (batches[start : start + BATCH] for start in range(0, len(batches), BATCH))

@@ -1,0 +1,39 @@
+"""Who waits in quarantine for what a load brought: events of an inverter that nobody knew, until its registry came."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from dbsvc.engine.datasets import find_dataset, load_datasets
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.loads.model import Load
+from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
+from dbsvc.engine.sources.header import header_of
+
+#: So many rejects are looked at, the newest first: a quarantine may be large, and this is for a hint.
+MOST = 10_000
+
+
+def find_waiting(db: Database, load: Load) -> Counter[int]:
+    """Return the loads that have rejects which name what a published load brought, and how many, among the newest 10,000.
+
+    Rejects wait for a dataset when one that depends on it gave them the reason that it is awaited by.
+    """
+    brought = find_dataset(db.statements, load.dataset)
+    waiting = Counter[int]()
+    if brought.awaited_by is None or not load.inserted + load.updated:
+        return waiting
+    with db.snapshot() as tx:
+        known = {
+            tuple(map(str, row.values()))
+            for row in tx.run("ledger/brought_keys", table=brought.table, key=list(brought.key), load_id=load.load_id).rows
+        }
+        for dataset in load_datasets(db.statements):
+            if brought.name in dataset.depends_on and set(brought.key) <= dataset.columns.keys():
+                found = tx.stream("ledger/waiting_rejects", dataset=dataset.name, reason=brought.awaited_by, most=MOST)
+                for reject in found:
+                    header = header_of(dataset, reject["header"])
+                    places = [FIELDS_BEGIN + header.columns.index(column) for column in brought.key]
+                    records = rows(dataset.format, reject["raw_record"], header.names)
+                    waiting[reject["load_id"]] += any(tuple(record[at] for at in places) in known for record in records)
+    return +waiting

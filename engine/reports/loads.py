@@ -1,0 +1,63 @@
+"""The ledger, as ``dbsvc loads`` shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.loads.ledger import count_chunks, find_load, find_past
+from dbsvc.engine.loads.model import Load
+
+
+@dataclass(frozen=True)
+class LoadList:
+    """The newest loads, and how many there are in all."""
+
+    loads: list[Load]
+    total: int
+
+
+@dataclass(frozen=True)
+class LoadDetails:
+    """One load: how far staging has come, which rules its rejects broke, and its first records that are not current."""
+
+    load: Load
+    chunks: int
+    staged_chunks: int
+    #: ``reasons`` and how many ``records`` broke them
+    reasons: list[Row]
+    #: ``line_no``, the key, and ``replaced_by_load_id``
+    past: list[Row]
+
+
+def list_loads(db: Database, most: int) -> LoadList:
+    """Return the newest loads first."""
+    with db.snapshot() as tx:
+        return newest_loads(tx, most)
+
+
+def newest_loads(tx: Transaction, most: int) -> LoadList:
+    """Return the newest loads first, as an open transaction sees them."""
+    loads = [Load.from_row(row) for row in tx.run("ledger/list_loads", most=most).rows]
+    return LoadList(loads, count_rows(tx, "loads"))
+
+
+def show_load(db: Database, load_id: int, *, most_past: int) -> LoadDetails:
+    """Return one load, with its first ``most_past`` records that are not current. Raises InputError if there is none."""
+    with db.snapshot() as tx:
+        load = find_load(tx, load_id)
+        chunks = count_chunks(tx, load_id)
+        past = find_past(tx, load, most_past)
+        return LoadDetails(load, chunks["chunks"], chunks["staged_chunks"], count_reasons(tx, load_id), past)
+
+
+def count_reasons(tx: Transaction, load_id: int) -> list[Row]:
+    """Return which rules a load's rejects broke: ``reasons``, ``records``."""
+    return tx.run("ledger/count_reasons", load_id=load_id).rows
+
+
+def count_rows(tx: Transaction, table: str) -> int:
+    """Return how many rows a table has."""
+    return int(tx.run("schema/count_rows", table=table).rows[0]["row_count"])

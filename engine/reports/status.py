@@ -1,0 +1,29 @@
+"""What is in the database, as ``dbsvc status`` shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.reports.loads import LoadList, count_rows, newest_loads
+
+_MOST = 5  # loads, and days
+
+
+@dataclass(frozen=True)
+class Status:
+    """The tables and how many rows each has, the newest loads, the newest days of inverters."""
+
+    #: ``table``, ``rows``
+    tables: list[Row]
+    newest: LoadList
+    days: list[Row]
+
+
+def read_status(db: Database) -> Status:
+    """Return what is in the database."""
+    with db.snapshot() as tx:
+        names = [row["table_name"] for row in tx.run("schema/tables").rows]
+        tables = [{"table": name, "rows": count_rows(tx, name)} for name in names if "yoyo" not in name]
+        return Status(tables, newest_loads(tx, _MOST), tx.run("reports/newest_summaries", most=_MOST).rows)

@@ -1,0 +1,1 @@
+"""Where records come from: files, how they are cut, read and recognised."""

@@ -1,0 +1,139 @@
+"""What the arguments of a run name: the files to load, in which order, and what is left out of folders and globs."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from dbsvc.engine.errors import DbsvcError, InputMissingError
+from dbsvc.engine.sources.file import shown_name
+
+#: What programs leave while they write, download, edit or copy: no delivery, or not yet.
+_UNFINISHED = re.compile(
+    r"\.(part|partial|filepart|crdownload|download|opdownload|aria2|tmp|temp|swp|swo|swx|lock|lck|bak|old|orig)$|~$|^~|^#.*#$",
+    re.IGNORECASE,
+)
+#: What comes after the suffix that says what a file is: how it is packed, and what log rotation adds.
+_WRAPPED = re.compile(
+    r"\.(gz|gzip|zip|zst|zstd|xz|lzma|bz2|lz4|br|z|7z|rar|tar|tgz|gpg|pgp|age|enc|\d+|\d+-\d+-\d+)$", re.IGNORECASE
+)
+_DELIVERY = re.compile(
+    r"\.(csv|tsv|tab|psv|jsonl|ndjson|jsonlines|ldjson|json|xls|xlsx|xlsm|xlsb|ods|parquet|avro|orc|arrow|feather|tgz)$",
+    re.IGNORECASE,
+)
+_DIGITS = re.compile("([0-9]+)")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to load: whether it was named itself (or only found in a folder), and why it cannot even be looked at."""
+
+    path: str
+    named: bool
+    error: DbsvcError | None = None
+
+
+@dataclass
+class Found:
+    """What arguments name."""
+
+    sources: list[Source] = field(default_factory=list)
+    #: a folder or glob, and why something in it is left out → what is
+    left_out: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    #: folders in which there is nothing to load
+    empty: list[str] = field(default_factory=list)
+
+    def _add(self, argument: str, path: str, *, named: bool) -> None:
+        """Add what was found for an argument, unless it is to be left out."""
+        name = os.path.basename(path)
+        try:
+            mode = 0 if name.startswith(".") or _UNFINISHED.search(name) else os.stat(path).st_mode
+        except OSError as error:
+            self.sources.append(Source(path, named, _missing(path, error)))
+            return
+        if stat.S_ISREG(mode):
+            self.sources.append(Source(path, named))
+        else:
+            kind = "folders within" if stat.S_ISDIR(mode) else "pipes, sockets or devices"
+            why = kind if mode else "hidden or unfinished"
+            self.left_out[argument, why].append(shown_name(name))
+
+
+def find_sources(arguments: Iterable[str]) -> Found:
+    """Return the files that arguments name: in the order of the arguments, those of a folder or glob in natural order.
+
+    An argument is a file, a folder (its files, but none of its folders), a glob, or ``-``. What cannot be found or looked at is
+    among them, with its error, and stands in no other file's way.
+    """
+    found = Found()
+    for argument in arguments:
+        before = len(found.sources)
+        try:
+            folder = argument != "-" and stat.S_ISDIR(os.stat(argument).st_mode)
+            names = os.listdir(argument) if folder else []
+        except OSError as error:
+            matches = sorted(glob.glob(argument, recursive=True), key=_path_key) if glob.has_magic(argument) else []
+            for match in matches:
+                found._add(argument, match, named=True)
+            if len(found.sources) == before:
+                found.sources.append(Source(argument, True, _missing(argument, error, left_out=bool(matches))))
+            continue
+        for name in sorted(names, key=natural_key):
+            found._add(argument, os.path.join(argument, name), named=False)
+        if not folder:
+            found.sources.append(Source(argument, True))
+        elif len(found.sources) == before:
+            found.empty.append(argument)
+    found.sources = _once(found.sources)
+    return found
+
+
+def natural_key(name: str) -> tuple[tuple[int | str, ...], str]:
+    """Return what orders names as people count: ``usage-9.csv`` before ``usage-10.csv``.
+
+    A name comes before the same with more to it (``usage.csv``, ``usage-2.csv``), so a dot goes before all else. Names that
+    differ in leading zeros alone are ordered by them.
+    """
+    parts = _DIGITS.split(name)
+    texts = [part.replace(".", "\0") for part in parts[::2]]
+    numbers = [part.lstrip("0") for part in parts[1::2]]
+    key: list[int | str] = [texts[0]]
+    for number, text in zip(numbers, texts[1:], strict=True):
+        key += [len(number), number, text]
+    return tuple(key), name
+
+
+def looks_like_delivery(path: str) -> bool:
+    """Whether a file's name says that it is one of the kinds that are delivered, packed or not."""
+    name = os.path.basename(path)
+    while not _DELIVERY.search(name) and (wrapped := _WRAPPED.search(name)):
+        name = name[: wrapped.start()]
+    return _DELIVERY.search(name) is not None
+
+
+def _path_key(path: str) -> list[object]:
+    return [natural_key(part) for part in PurePath(path).parts]
+
+
+def _once(sources: list[Source]) -> list[Source]:
+    """Keep each file once, at its first place; it is named if any argument names it."""
+    named = {source.path for source in sources if source.named}
+    first = {source.path: source for source in reversed(sources)}
+    return [Source(path, path in named, first[path].error) for path in dict.fromkeys(source.path for source in sources)]
+
+
+def _missing(path: str, error: OSError, *, left_out: bool = False) -> InputMissingError:
+    shown = shown_name(path)
+    if left_out:
+        return InputMissingError(f"{shown}: all that it matches is hidden, unfinished, or no file.")
+    if os.path.islink(path) and isinstance(error, FileNotFoundError):
+        return InputMissingError(f"{shown}: a link to something that is not there.")
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return InputMissingError(f"{shown}: no such file or folder.")
+    return InputMissingError(f"{shown}: {(error.strerror or str(error)).lower()}.")

@@ -1,0 +1,177 @@
+"""JSON lines as bytes: one object a line, fields as texts.
+
+Numbers keep their digits, whether they come as numbers or as texts; an exponent is written out. What is neither text nor
+number arrives as the replacement character, which no rule accepts. A byte order mark at the start of a line is no part of it.
+
+A file may have holes: NULs where a writer went on at its old place after the file was truncated, or where a crash lost what was
+written. They are no part of any record. Where one breaks a line, what follows counts as the next line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from itertools import chain
+from typing import Any
+
+from dbsvc.engine.db.batches import slices
+from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, LONGEST_READ, NOTHING, Record
+
+_NO_TEXT = "\ufffd"
+#: what JSON can express and a database's text cannot hold: half a character, and NUL
+_UNSTORABLE = {"invalid_utf8": re.compile("[\ud800-\udfff]"), "nul_byte": re.compile("\0")}
+_MARK = "\ufeff"
+#: A line with more values is not read: each becomes an object. Only asked of lines that are long enough.
+_MOST_VALUES, _LONG = 100_000, 2**17  # bytes
+#: So much is taken apart at once: each line of it is an object.
+_PART = 64 * 1024  # bytes
+_LARGEST_EXPONENT = 30  # beyond, a number stays as it is written, which no rule accepts
+
+
+#: A hole: NULs before or after an object, or more of them than a mistake puts into a text.
+_HOLE = re.compile(rb"(?<!\0)\0++(?=[ \t]*+(?:\xef\xbb\xbf)?\{)|(?<=\})\0++|\0{64,}+")
+_LONGEST_GAP = 1024  # bytes: more of a hole need not be remembered
+
+
+def is_hole(before: bytes, length: int, after: bytes) -> bool:
+    """Whether so many NULs are nothing, given what stands around them."""
+    return not after or _HOLE.match(before + bytes(min(length, _LONGEST_GAP)) + after, len(before)) is not None
+
+
+def cut(data: bytes, final: bool) -> int:
+    """Return where the last complete line ends. At the end of the file a whole object is one, though no line end follows."""
+    end = data.rfind(b"\n") + 1
+    if data.find(b"\0", end) >= 0:
+        end = max((hole.start() for hole in _HOLE.finditer(data, end)), default=end)
+    if final and end < len(data) and read_object(data[end:]) is not None:
+        return len(data)
+    return end
+
+
+def records(data: bytes) -> Iterator[Record]:
+    """Yield the lines that are not blank."""
+    start, number = 0, 1
+    for part in slices(data, _PART):
+        for line in part.removesuffix(b"\n").split(b"\n"):
+            if b"\0" in line:
+                for nth, (begin, end) in enumerate(_pieces(line)):
+                    number += nth > 0
+                    if not is_blank(line[begin:end]):
+                        yield Record(start + begin, start + end, number, _too_long(line[begin:end]))
+            elif not is_blank(line):
+                yield Record(start, start + len(line.rstrip(b"\r")), number, _too_long(line))
+            start, number = start + len(line) + 1, number + 1
+
+
+def whole_record(data: bytes, start: int) -> tuple[int, str]:
+    """Return where the line that begins at ``start`` ends, with its line end; there is nothing to be wrong with it."""
+    return data.find(b"\n", start) + 1 or len(data), ""
+
+
+def is_blank(line: bytes) -> bool:
+    """Whether a line holds nothing, but for a byte order mark."""
+    while line.startswith(BYTE_ORDER_MARK):
+        line = line.removeprefix(BYTE_ORDER_MARK)
+    return not line or line.isspace()
+
+
+def _too_long(line: bytes) -> str:
+    """Return the fault of a line that is not read, as that may take many times its size: too many bytes, or too many values."""
+    too_many = len(line) > _LONG and sum(map(line.count, (b",", b"[", b"{"))) > _MOST_VALUES
+    return "record_too_long" if too_many or len(line) > LONGEST_READ else ""
+
+
+def count_lines(data: bytes, carry: bytes = b"") -> tuple[int, bytes]:
+    """Return how many lines end in ``data``, and what to give along with what follows it."""
+    seen = carry + data
+    count = seen.count(b"\n")
+    if b"\0" in seen:
+        lines = (line for part in slices(seen, _PART) for line in part.split(b"\n") if b"\0" in line)
+        count += sum(max(0, sum(1 for _ in _pieces(line)) - 1) for line in lines)
+    tail = seen[seen.rfind(b"\n") + 1 :]
+    text = tail.rstrip(NOTHING)
+    if not text and len(tail) > _LONGEST_GAP and next(_pieces(tail), None):  # a few NULs alone are a record, too
+        text = b"x"
+    return count, text[-1:] + tail[len(text) :][-_LONGEST_GAP:]
+
+
+def _pieces(line: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where the texts between the holes of a line begin and end, without the blanks around them."""
+    start = 0
+    for end, next_start in chain((hole.span() for hole in _HOLE.finditer(line)), [(len(line), len(line))]):
+        piece = line[start:end]
+        if text := piece.strip():
+            begin = start + len(piece) - len(piece.lstrip())
+            yield begin, begin + len(text)
+        start = next_start
+
+
+def to_clean_csv(_data: bytes) -> bytes | None:
+    """Return None: an object has to be looked at."""
+    return None
+
+
+def mentions_header(_data: bytes, _names: Sequence[str]) -> bool:
+    """Return False: there are no headers."""
+    return False
+
+
+def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the faults of one line, and the values of these names; none if it is no object, or has a name twice.
+
+    What a database's text cannot hold is replaced in the values, and named as a fault.
+    """
+    faults, nothing = [], [""] * len(names)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        faults.append("invalid_utf8")
+        text = raw.decode(errors="replace")
+    try:
+        value = _read(text.lstrip(_MARK))
+    except (ValueError, RecursionError):
+        return " ".join([*faults, "invalid_json"]), nothing
+    if not isinstance(value, tuple):
+        return " ".join([*faults, "not_an_object"]), nothing
+    found: dict[str, Any] = dict(value)
+    if len(found) != len(value):
+        return " ".join([*faults, "duplicate_key"]), nothing
+    values = [found.get(name, "") for name in names]
+    if set(map(type, values)) != {str}:
+        values = [value if isinstance(value, str) else "" if value is None else _NO_TEXT for value in values]
+    if "\\u" in text:
+        for fault, characters in _UNSTORABLE.items():
+            if any(characters.search(value) for value in values):
+                faults.append(fault)
+                values = [characters.sub(_NO_TEXT, value) for value in values]
+    return " ".join(faults), values
+
+
+def read_object(raw: bytes) -> dict[str, Any] | None:
+    """Return the object that a line holds, or None; also if it is longer than a line that is read."""
+    if _too_long(raw):
+        return None
+    try:
+        value = _read(raw.decode().lstrip(_MARK))
+    except (ValueError, RecursionError):
+        return None
+    return dict(value) if isinstance(value, tuple) else None
+
+
+def _plain(number: str) -> str:
+    """Write out the exponent of a number."""
+    if "e" not in number and "E" not in number:
+        return number
+    try:
+        written = Decimal(number)
+    except InvalidOperation:
+        return number
+    return format(written, "f") if abs(written.adjusted()) <= _LARGEST_EXPONENT else number
+
+
+# objects become tuples of pairs, which tells them from arrays and keeps every key
+_read: Callable[[str], Any] = json.JSONDecoder(
+    object_pairs_hook=tuple, parse_float=_plain, parse_int=str, parse_constant=float
+).decode

@@ -1,0 +1,1 @@
+"""SQL statements: loaded from files, checked, bound."""

@@ -1,0 +1,124 @@
+"""Named SQL statements: loaded from files, chosen by dialect, checked before the first one runs.
+
+A folder is a phase, a file is a statement. ``20_merge.citus.sql`` is taken on Citus, else the parent dialect's
+``20_merge.postgresql.sql``, else the portable ``20_merge.sql``. A line ``-- key: value`` in the leading comment belongs
+to the statement's header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from dbsvc.engine.errors import StatementError
+from dbsvc.engine.statements import rules
+from dbsvc.engine.statements.statement import Statement
+
+
+class Statements:
+    """The statements of one dialect. ``family`` is the dialect's name, then its parents', nearest first."""
+
+    def __init__(self, family: tuple[str, ...], root: Traversable | None = None) -> None:
+        self.root = root or files("dbsvc").joinpath("sql")
+        self._family = family
+        self._by_name: dict[str, Statement] = {}
+        self.datasets: dict[str, str] = {}
+        for folder in self.root.iterdir():
+            if folder.is_dir():
+                self._load(folder, folder.name)
+        for folder in sorted(self.root.joinpath("datasets").iterdir(), key=lambda entry: entry.name):
+            self.datasets[folder.name] = _read(folder.joinpath("dataset.toml"))
+        self._check()
+
+    def __getitem__(self, name: str) -> Statement:
+        """Return the statement of that name. Raises StatementError if there is none."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise StatementError(f"{self.root}/{name}.sql:1: no such statement for {self._family[0]}") from None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all statements, sorted."""
+        return sorted(self._by_name)
+
+    def phase(self, folder: str) -> list[Statement]:
+        """Return the statements of a phase, in the order of their names."""
+        return [self._by_name[name] for name in self.names if name.rpartition("/")[0] == folder]
+
+    def derivations(self, dataset: str) -> list[str]:
+        """Return the phases that bring up to date what is derived from the dataset's table, by itself or by those after it."""
+        found = []
+        for name, text in self.datasets.items():
+            description = tomllib.loads(text)
+            phases = description.get("derive", []) if name == dataset else description.get("derive_after", {}).get(dataset, [])
+            found += [f"datasets/{name}/derive/{phase}" for phase in phases]
+        return found
+
+    def fingerprint(self, dataset: str) -> str:
+        """Return a digest of the dataset's rules: its description, all its statements, and those it shares."""
+        digest = hashlib.sha256(self.datasets[dataset].encode())
+        own = f"datasets/{dataset}/"
+        folders = tuple(f"{folder}/" for folder in ("load", *self.derivations(dataset)))
+        for name in self.names:
+            if name.startswith(folders) or (name.startswith(own) and not name.startswith(f"{own}derive/")):
+                digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
+        return digest.hexdigest()[:16]
+
+    def _load(self, folder: Traversable, path: str) -> None:
+        variants: dict[str, dict[str, Traversable]] = {}
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                self._load(entry, f"{path}/{entry.name}")
+            elif entry.name.endswith(".sql"):
+                name, _, dialect = entry.name.removesuffix(".sql").partition(".")
+                variants.setdefault(name, {})[dialect] = entry
+        for name, by_dialect in variants.items():
+            for dialect in (*self._family, ""):
+                if file := by_dialect.get(dialect):
+                    text = _read(file).strip()
+                    if not text.startswith("--"):
+                        raise StatementError(f"{file}:1: must begin with a comment that says what the rule is")
+                    self._by_name[f"{path}/{name}"] = Statement(f"{path}/{name}", text, str(file))
+                    break
+
+    def _check(self) -> None:
+        """See that each phase has statements, and that each of these uses only what it is given."""
+        phases = {f"load/{phase}": rules.MERGED for phase in rules.LOAD_PHASES}
+        phases["load/contradictions"] = rules.MERGED | {"max_contradicting_share"}
+        phases["fx/store"] = rules.STORE_RATES
+        for dataset in self.datasets:
+            phases |= {f"datasets/{dataset}/{phase}": allowed for phase, allowed in rules.DATASET_PHASES.items()}
+            phases |= dict.fromkeys(self.derivations(dataset), rules.MERGED)
+        for folder in phases:
+            if not self.phase(folder) and not folder.endswith(rules.OPTIONAL):
+                raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
+        phases |= dict.fromkeys(["load/audit", *(f"datasets/{dataset}/audit" for dataset in self.datasets)], rules.AUDIT)
+        for name, statement in sorted(self._by_name.items()):
+            allowed = phases.get(name.rpartition("/")[0])
+            if name.startswith("checks/"):
+                allowed = rules.allowed_in_check(statement)
+            if allowed is None:
+                if name.startswith("datasets/"):
+                    raise StatementError(f"{statement.origin}:1: nothing uses this statement")
+                continue  # run by its name
+            for parameter, line in statement.parameters.items():
+                if parameter not in allowed:
+                    raise StatementError(f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}")
+
+
+def _read(file: Traversable) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise StatementError(f"{file}:{line}: not UTF-8 text") from error
+    except OSError as error:
+        raise StatementError(f"{file}:1: cannot be read: {error.strerror}") from error
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f":{name}" for name in sorted(names)) or "none"

@@ -1,0 +1,20 @@
+-- Good records, typed.
+-- count: staged
+-- The casts are PostgreSQL's.
+INSERT INTO :"staged" (load_id, line_no, inverter_id, plant_id, vendor, model, capacity_kw, commissioned_at)
+SELECT
+    :load_id,
+    :first_line + line_in_chunk - 1,
+    inverter_id,
+    plant_id,
+    vendor,
+    model,
+    capacity_kw::double precision,
+    utc_time(commissioned_at || CASE WHEN length(commissioned_at) <= 10 THEN 'T00:00:00Z' ELSE '' END)
+FROM :"landed"
+WHERE
+    :first_line + line_in_chunk - 1 NOT IN (
+        SELECT rejects.line_no
+        FROM rejects
+        WHERE rejects.load_id = :load_id AND rejects.line_no BETWEEN :first_line AND :last_line
+    )

@@ -1,0 +1,10 @@
+-- Where a chunk's records arrive as they are: every field a text. fault names what is wrong with the record's structure.
+-- Lines number themselves in the order they arrive, unless the reader numbers them.
+CREATE TEMP TABLE :"landed" (
+    line_in_chunk integer PRIMARY KEY,
+    fault text NOT NULL DEFAULT '',
+    plant_id text NOT NULL,
+    name text NOT NULL,
+    location text NOT NULL,
+    timezone text NOT NULL
+)

@@ -1,0 +1,19 @@
+-- Which bill a reject is, where that can be told: should it pass one day, what was delivered of this bill since then must be
+-- known. Nothing can be told while the date or the id is broken; a
+-- date too far away is none the less one.
+-- SQLite has no dates to cast to, hence not PostgreSQL's statement.
+UPDATE rejects
+SET
+    record_key = CASE
+        WHEN substr(landed.bill_date, 3, 1) = '/'
+            THEN substr(landed.bill_date, 7, 4) || '-' || substr(landed.bill_date, 4, 2) || '-' || substr(landed.bill_date, 1, 2)
+        ELSE landed.bill_date
+    END || ' ' || cast(landed.bill_id AS integer)
+FROM :"landed" AS landed
+WHERE
+    rejects.load_id = :load_id
+    AND rejects.line_no BETWEEN :first_line AND :last_line
+    AND rejects.line_no - :first_line + 1 = landed.line_in_chunk
+    AND landed.bill_date <> ''
+    AND rejects.reasons NOT LIKE '%bill_date_invalid%'
+    AND rejects.reasons NOT LIKE '%bill_id%'

@@ -1,2 +1,0 @@
--- All rejects are judged.
-DROP TABLE quarantine

@@ -1,2 +1,0 @@
--- They are known.
-DROP TABLE strangers

@@ -1,7 +1,0 @@
--- Rejects are judged again, and leave the quarantine for that: those that turn out to be strangers go back with their bytes.
-CREATE TEMP TABLE quarantine AS
-SELECT
-    line_no,
-    raw_record
-FROM rejects
-WHERE load_id = :load_id

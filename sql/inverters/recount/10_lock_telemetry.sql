@@ -1,2 +1,0 @@
--- No telemetry is published while days are summed up anew: it would be counted by the old capacity.
-SELECT dataset FROM datasets WHERE dataset = 'telemetry' FOR NO KEY UPDATE

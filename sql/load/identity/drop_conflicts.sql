@@ -1,0 +1,2 @@
+-- They are known.
+DROP TABLE conflicts

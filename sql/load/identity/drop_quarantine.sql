@@ -1,0 +1,2 @@
+-- All rejects are validated.
+DROP TABLE quarantine

@@ -1,0 +1,70 @@
+-- Compare what is staged with what is stored, and keep what makes a difference, with its bucket. A key that is not stored is
+-- inserted. The same values leave the row unchanged (or are a duplicate, if a retried record of our own file comes after its
+-- equal); other values update it, unless a later delivery came in the meantime (this load was held, or slow, or its record in
+-- quarantine), in which case they were superseded before they came. replay: this record changes what is known of the row's past,
+-- so its deliveries are put in order again.
+-- Records that leave their row unchanged are most of a file that is delivered again. They are written down only while something
+-- older may still come, which has to know of them; else they are what remains. Two things may come: an older load that is open;
+-- and a reject of this key that was delivered after what is stored, unless a repeat after it is written down already.
+-- noqa: disable=RF01
+CREATE TEMP TABLE changes AS
+SELECT
+    *,
+    CASE
+        WHEN is_new THEN 'inserted'
+        WHEN same AND ours THEN 'duplicate'
+        WHEN same THEN 'unchanged'
+        WHEN newer THEN 'superseded'
+        ELSE 'updated'
+    END AS bucket,
+    NOT is_new AND (NOT same OR newer OR ours) AS replay
+FROM (
+    SELECT -- noqa: LT09
+        staged.line_no, -- noqa: RF01
+        :"staged_columns",
+        stored.load_id AS stored_load_id,
+        stored.line_no AS stored_line_no,
+        stored.load_id IS NULL AS is_new,
+        (:"staged_values") IS NOT DISTINCT FROM (:"stored_values") AS same, -- noqa: PRS, LT02, RF01
+        stored.load_id = :load_id AS ours,
+        (stored.:"precedence", stored.load_id, stored.line_no) > (staged.:"precedence", :load_id, staged.line_no) AS newer
+    FROM :"staged" AS staged
+    LEFT JOIN :"table" AS stored ON (:"staged_key") = (:"stored_key")
+) AS staged
+WHERE
+    is_new
+    OR NOT same
+    OR ours
+    OR newer
+    OR EXISTS (
+        SELECT 1
+        FROM loads
+        WHERE loads.dataset = :dataset AND loads.status IN ('staging', 'staged', 'held') AND loads.load_id < :load_id
+    )
+    OR (
+        -- asked once: is there any reject that could pass?
+        EXISTS (
+            SELECT 1
+            FROM loads
+            WHERE loads.dataset = :dataset AND loads.rejected > 0 AND loads.status <> 'discarded' AND loads.load_id <= :load_id
+        )
+        AND EXISTS (
+            SELECT 1
+            FROM rejects
+            INNER JOIN loads ON rejects.load_id = loads.load_id
+            WHERE
+                rejects.record_key = concat_ws(' ', :"staged_key")
+                AND loads.dataset = :dataset
+                AND loads.status <> 'discarded'
+                AND rejects.load_id <= :load_id
+                AND (rejects.load_id, rejects.line_no) > (staged.stored_load_id, staged.stored_line_no)
+                AND NOT EXISTS (
+                    SELECT 1
+                    FROM :"history" AS past
+                    WHERE
+                        (:"past_key") = (:"staged_key")
+                        AND past.replaced_by_load_id IS NULL
+                        AND (past.load_id, past.line_no) > (rejects.load_id, rejects.line_no)
+                )
+        )
+    )

@@ -1,0 +1,24 @@
+-- Repeats are remembered for what is older and may still come: loads that are open, and rejects that may pass. When the last of
+-- these is published, discarded or validated to be something else, history holds only what was replaced: it is the same whatever
+-- the order in which loads were published.
+DELETE FROM :"history" AS past
+WHERE
+    past.replaced_by_load_id IS NULL
+    AND NOT EXISTS (
+        SELECT 1
+        FROM loads
+        WHERE
+            loads.dataset = :dataset
+            AND loads.status IN ('staging', 'staged', 'held')
+            AND loads.load_id < past.load_id
+    )
+    AND NOT EXISTS (
+        SELECT 1
+        FROM rejects
+        INNER JOIN loads ON rejects.load_id = loads.load_id
+        WHERE
+            rejects.record_key = concat_ws(' ', :"past_key")
+            AND loads.dataset = :dataset
+            AND loads.status <> 'discarded'
+            AND rejects.load_id <= past.load_id
+    )

@@ -1,7 +1,0 @@
--- How many records went where.
-SELECT
-    bucket,
-    count(*) AS records
-FROM repeats
-WHERE bucket IS NOT NULL
-GROUP BY bucket

@@ -1,3 +1,0 @@
--- The history of the replayed rows is written anew.
-DELETE FROM :"history"
-WHERE (:"key", load_id, line_no) IN (SELECT :"key", load_id, line_no FROM deliveries) -- noqa: LT09, RF02

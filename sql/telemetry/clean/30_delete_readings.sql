@@ -1,3 +1,0 @@
--- The touched readings are taken anew from the events.
-DELETE FROM inverter_telemetry_clean
-WHERE (inverter_id, event_time) IN (SELECT * FROM touched) -- noqa: RF02

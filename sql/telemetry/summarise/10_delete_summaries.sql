@@ -1,3 +1,0 @@
--- The touched days are summed up anew.
-DELETE FROM inverter_daily_summary
-WHERE (inverter_id, day) IN (SELECT * FROM touched_days) -- noqa: RF02

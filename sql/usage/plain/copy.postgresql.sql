@@ -1,3 +1,0 @@
--- Plain records go straight to where they are staged: PostgreSQL's types read both date forms (by the session's DateStyle), and
--- bring amounts to eight places.
-COPY :"table" (:"columns") FROM STDIN (FORMAT csv)
