@@ -32,11 +32,19 @@ lint:
     sqlfluff lint --dialect postgres $({{portable}})
     sqlfluff lint --dialect sqlite $({{sqlite}})
 
+# Write the generated parts of docs/reference.
+docs:
+    python docs/generate_reference.py
+
+# Build the documentation as a site in var/site; links that lead nowhere are errors.
+site: docs
+    NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+
 # Kill processes for as long as you like.
 chaos *arguments:
     python tests/chaos.py {{arguments}}
 
-# Compare loads with the plain bulk load and with other tools; `--readme` puts the table and its chart into the README.
+# Compare loads with the plain bulk load and with other tools; `--write` puts the table and its chart into docs/benchmarks.md.
 bench *arguments:
     python bench/load.py {{arguments}}
 

@@ -139,7 +139,7 @@ def bench(
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--keep", action="store_true", help="leave the generated files and the last database")
     if publish:
-        parser.add_argument("--readme", action="store_true", help="put the table and its chart into the README")
+        parser.add_argument("--write", action="store_true", help="put the table and its chart into the documentation")
     options = parser.parse_args()
     # not in /tmp, which may be memory
     folder = Path(tempfile.mkdtemp(prefix="dbsvc-bench-", dir="/var/tmp"))
@@ -158,7 +158,7 @@ def bench(
             shutil.rmtree(folder)
     title = f"Medians of {options.repeat} runs each, plain and dbsvc in turn. {'; '.join(versions)}."
     print(title, "", *header, *lines, sep="\n")
-    if publish and options.readme:
+    if publish and options.write:
         publish(title, lines)
 
 

@@ -3,7 +3,7 @@
 `python bench/load.py` loads the same bills by `dbsvc ingest` and by `psql \\copy` (or `sqlite3 .import`) into a table with the
 same key and constraints, in turn: a new file, clean and dirty (1 % bad records, 1 % repeated ones), the same rows in another
 file, and 1 % of them changed; by one job and, where a database has use for it, by two. Up to a million rows it also runs what
-users would pick instead. Prints a table; `--readme` also puts it, and its chart, where the README shows them.
+users would pick instead. Prints a table; `--write` also puts it, and its chart, into the documentation.
 
 The constraints are those that the bills had when the table was not partitioned (migration 0002).
 """
@@ -134,16 +134,16 @@ def plain_table(dialect: str) -> str:
 
 
 def publish(title: str, lines: list[Line]) -> None:
-    """Put the table and its chart where the README shows them."""
-    readme = _ROOT / "README.md"
+    """Put the table and its chart where the documentation shows them."""
+    page = _ROOT / "docs" / "benchmarks.md"
     table = "\n".join([title, "", *_HEADER, *map(str, lines)])
     text = re.sub(
         r"(<!-- bench -->\n).*?(<!-- /bench -->)",
         lambda found: f"{found[1]}{table}\n{found[2]}",
-        readme.read_text(),
+        page.read_text(),
         flags=re.DOTALL,
     )
-    readme.write_text(text)
+    page.write_text(text)
     most = max(line.rows for line in lines)
     bars = [(line.database, re.sub(r"[`*]", "", line.work), line.ratio) for line in lines if line.rows == most]
     (_ROOT / "bench" / "load.svg").write_text(draw(f"Seconds for {most:,} bills, the plain bulk load = 1", bars))

@@ -22,32 +22,37 @@ from dbsvc.engine.errors import ConfigurationError
 class Settings:
     """What can be configured; the README lists the names in the environment."""
 
+    #: the database: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user:password@host:port/name`
     database_url: str = field(default="sqlite:///var/data.db", repr=False)
-    #: share of rejected records (0 to 1) above which a load is held
+    #: a load is held if a larger share of its records is rejected (of files under 100 records: more than half)
     max_rejected_share: float = 0.05
-    #: share of records (0 to 1) that contradict another record of their file, above which a load is held
+    #: a load is held if a larger share of its records contradicts another record of the file (one pair is allowed in any file)
     max_contradicting_share: float = 0.05
-    #: a load is held when its total is this many times above or below the median of the recent loads
+    #: a load is held if its total is this many times above or below the median of the recent loads
     total_factor: int = 10
-    #: ... of which there must be at least so many
+    #: how many recent loads there must be for that
     total_min_loads: int = 5
     #: size of a chunk, the unit of restart and of sharing, in bytes
     chunk_bytes: int = 8 * 2**20
-    #: how many records a month a load must bring to be staged by months, which a database with partitions can exchange
+    #: PostgreSQL: how many bills a month a load must bring to be staged by months, which are then exchanged in, not merged
     month_records: int = 10_000
-    #: how long a try to get at an embedded database waits for another process's transaction, in seconds
+    #: SQLite: how many seconds each of 8 tries waits for another process's transaction
     lock_seconds: int = 30
-    #: CurrencyLayer: the access key, or else a file that holds it; where to ask, and through which proxy
+    #: the access key of CurrencyLayer, for `dbsvc fx`
     currencylayer_access_key: str = field(default="", repr=False)
+    #: the path of a file that holds the key, instead of the key itself
     currencylayer_access_key_file: str = ""
+    #: where to ask; `http://api.currencylayer.com` for plans without https: the key then travels in the clear
     currencylayer_base_url: str = "https://api.currencylayer.com"
+    #: the proxy to ask through
     currencylayer_proxy: str = field(default="", repr=False)
-    #: how long one request may take, and all tries of it with the pauses in between, in seconds
+    #: seconds that one request may take, from connecting to the last byte
     currencylayer_timeout: float = 10
+    #: seconds that all tries of a request may take, with the pauses in between
     currencylayer_deadline: float = 60
     #: why the access key must not be sent where these settings say; empty if it may
     currencylayer_distrust: str = field(default="", repr=False)
-    #: how far back the checks look, in days
+    #: how many days `dbsvc check` looks back from the newest day of the data
     check_days: int = 28
 
     def read_access_key(self) -> str:

@@ -1,24 +1,24 @@
-"""The README and the RUNBOOK are true: their examples and commands are run."""
+"""The documentation is true: its commands and examples are run, its links lead somewhere, its reference is the code's."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dbsvc import connect
-from dbsvc.cli import db as schema
-from dbsvc.cli import lineage, loads, main, rejects
 from dbsvc.engine import Database
 from dbsvc.engine.checks import load_checks
 from dbsvc.engine.loads import operations
-from dbsvc.engine.settings import VARIABLES
 from dbsvc.engine.statements.catalog import Statements
 from tests.currencylayer import changed, quoting, serving
 from tests.helpers import load, query, register, stage, statuses, usage_csv, write
@@ -55,47 +55,92 @@ def section(title: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", match[1], re.MULTILINE | re.DOTALL)
 
 
-def test_readme_example(tmp_path: Path) -> None:
-    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert example
-    assert 10 <= example[1].count("\n") <= 20
-    ran = subprocess.run([sys.executable, "-c", example[1]], cwd=tmp_path, text=True, capture_output=True, check=False)
-    assert (ran.stdout, ran.stderr) == ("3\n", "")
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of a page in that language, but for those that say why they are not run."""
+    found = re.findall(rf"^(<!-- not run: [^\n]+ -->\n)?```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return [block for excused, block in found if not excused]
 
 
-def test_readme_shows_what_the_sample_gives(tmp_path: Path) -> None:
-    ran = run("dbsvc ingest samples --output table", ROOT, DATABASE_URL=f"sqlite:///{tmp_path}/a.db", COLUMNS="100")
-    shown = re.search(r"\$ dbsvc ingest samples\n(.*?)```", README, re.DOTALL)
-    assert shown
-    assert " ".join(ran.stdout.replace("─", "").split()) == " ".join(shown[1].replace("─", "").split())
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+NAMES = {page: str(page.relative_to(ROOT)) for page in [*PAGES, ROOT / "README.md", ROOT / "RUNBOOK.md"]}
 
 
-def test_readme_shows_what_the_sample_earns(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path}/a.db"
-    run("dbsvc ingest samples", ROOT, DATABASE_URL=database)
-    ran = run("dbsvc revenue --output table", ROOT, DATABASE_URL=database, COLUMNS="100")
-    shown = re.search(r"\$ dbsvc revenue\n(.*?)```", README, re.DOTALL)
-    assert shown
-    assert ran.stdout.replace("─", "").split() == shown[1].replace("─", "").split()
+def test_the_readme_is_one_page() -> None:
+    assert README.count("\n") <= 120
 
 
-def test_readme_names_every_command_and_setting() -> None:
-    for group, commands in {
-        "": main.app,
-        "loads ": loads.app,
-        "rejects ": rejects.app,
-        "lineage ": lineage.app,
-        "db ": schema.app,
-    }.items():
-        for command in commands.registered_commands:
-            assert command.callback
-            name = command.name or command.callback.__name__
-            if (group, name) != ("loads ", "list"):
-                assert re.search(rf"`dbsvc {group}\[?{name}\b", README), f"{group}{name}"
-    for variable, _ in VARIABLES.values():
-        assert f"| `{variable}` |" in README
-    for check in load_checks(Statements(("sqlite",))):
-        assert f"`{check.name}`" in README
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=NAMES.get)
+def test_python_examples_run(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    for example in blocks(page.read_text(), "python"):
+        ran = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, text=True, capture_output=True, check=False)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        if page.name == "README.md":
+            assert 10 <= example.count("\n") <= 20
+            assert ran.stdout == "3\n"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=NAMES.get)
+def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
+    """In a folder of their own with the samples, one after the other; what they show is what they print on 80 columns."""
+    text = page.read_text()
+    if page.name == "README.md":
+        text = re.sub(r"^python3 -m venv .*", "", text, flags=re.MULTILINE)  # what CI does
+    found = [block for language in ("sh", "console") for block in blocks(text, language) if block.strip()]
+    shutil.copytree(ROOT / "samples", tmp_path / "samples")
+    with serving(quoting(EUR="0.8625", GBP="0.742611", ILS="3.2")) if found else nullcontext() as api:
+        env = {**(api.env() if api else {}), "COLUMNS": "80", "DATABASE_URL": "sqlite:///var/data.db"}
+        for block in sorted(found, key=text.index):
+            command, _, shown = block.removeprefix("$ ").partition("\n") if block.startswith("$ ") else (block, "", "")
+            ran = run(f"set -e\n{command} --output table" if shown else f"set -e\n{command}", tmp_path, **env)
+            assert ran.returncode == 0, (block, ran.stdout, ran.stderr)
+            if shown:
+                lines = [line.rstrip() for line in ran.stdout.splitlines()]
+                assert lines[bool(lines and not lines[0]) :] == shown.splitlines()
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    spec = importlib.util.spec_from_file_location("generate_reference", ROOT / "docs" / "generate_reference.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for page, text in module.pages().items():
+        assert page.read_text() == text, f"{NAMES[page]} is not current: run `just docs`"
+
+
+def test_every_check_is_in_the_table_of_checks() -> None:
+    text = (ROOT / "docs" / "reference" / "checks.md").read_text()
+    listed = re.findall(r"\[(\w+)\]\(#\1\)", text.partition("<!-- generated -->")[0])
+    assert sorted(listed) == [check.name for check in load_checks(Statements(("sqlite",)))]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a code host and the site both give to the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    titles = [title.lower() for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
+    found = [re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles]
+    assert len(found) == len(set(found)), f"{NAMES[page]}: two headings have the same anchor"
+    return set(found)
+
+
+@pytest.mark.parametrize("page", NAMES, ids=NAMES.get)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"https?://", link):
+            path, _, anchor = link.partition("#")
+            target = (page.parent / path).resolve() if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def test_the_site_is_built_and_asks_no_other_host(tmp_path: Path) -> None:
+    ran = run(f"mkdocs build --strict --quiet --site-dir {tmp_path}/site", ROOT, NO_MKDOCS_2_WARNING="1")
+    assert ran.returncode == 0, ran.stderr
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=.?https?://", index) == []
+    assert (tmp_path / "site" / "RUNBOOK" / "index.html").exists()
 
 
 def test_runbook_has_a_section_for_every_state_exit_code_incident_and_check() -> None:

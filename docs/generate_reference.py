@@ -1,0 +1,209 @@
+"""Write the generated parts of docs/reference: what stands between ``<!-- generated -->`` and ``<!-- /generated -->``.
+
+``just docs`` runs it. All of it is read from the code, from ``sql/`` and from the declarations of the datasets; a test fails
+when a page is not what this would write.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import dbsvc
+from dbsvc.cli import main
+from dbsvc.engine import checks, errors, settings
+from dbsvc.engine.statements.catalog import Statements
+
+REFERENCE = Path(__file__).parent / "reference"
+SQL = Path(__file__).parent.parent / "sql"
+BEGIN, END = "<!-- generated -->\n", "<!-- /generated -->\n"
+
+
+def commands() -> str:
+    """Every command, as ``--help`` shows it on 80 columns."""
+    return "\n".join(_command(typer.main.get_command(main.app), "dbsvc", None))
+
+
+def _command(command: Any, name: str, parent: Any) -> Iterator[str]:
+    context = typer.Context(command, info_name=name, parent=parent, terminal_width=80)
+    path = context.command_path
+    yield f"## {path}\n\n```text\n{command.get_help(context).strip()}\n```\n"
+    for child in getattr(command, "commands", {}).values():
+        if not child.hidden:
+            yield from _command(child, child.name, context)
+
+
+def setting_table() -> str:
+    """Every setting, its default, and the comment on its field."""
+    comments = _field_comments(settings.Settings)
+    defaults = {field.name: field.default for field in dataclasses.fields(settings.Settings)}
+    rows = [
+        (f"`{variable}`", f"`{defaults[name]}`" if defaults[name] != "" else "", comments[name])
+        for name, (variable, _) in settings.VARIABLES.items()
+    ]
+    return _table(("setting", "default", "meaning"), rows)
+
+
+def _field_comments(kind: type) -> dict[str, str]:
+    """Return what the ``#:`` lines before each field say; a field without takes those of the field before."""
+    found: dict[str, str] = {}
+    said: list[str] = []
+    last = ""
+    for line in inspect.getsource(kind).splitlines():
+        if comment := re.match(r"\s+#: (.*)", line):
+            said.append(comment[1])
+        elif field := re.match(r"    (\w+): ", line):
+            last = " ".join(said) or last
+            found[field[1]] = last
+            said = []
+    return found
+
+
+def exit_codes() -> str:
+    """Every error, its exit code, and whether trying again can help."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DbsvcError)]
+    rows = [
+        (f"[{kind.exit_code}](../../RUNBOOK.md#{kind.exit_code})", f"`{kind.__name__}`", _first_line(kind))
+        for kind in sorted(kinds, key=lambda kind: (kind.exit_code, kind.__name__))
+    ]
+    return _table(("exit code", "error", "meaning"), rows)
+
+
+def dataset(path: Path) -> str:
+    """One dataset: what its ``dataset.toml`` declares, and the reasons that its SQL gives to rejects."""
+    text = path.read_text()
+    declared = tomllib.loads(text)
+    about = " ".join(line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")).split(". ")[0]
+    facts = [
+        ("declaration", f"`{path.relative_to(SQL.parent)}`: {about}."),
+        ("format", {"csv": "CSV", "jsonl": "JSON lines"}.get(declared["format"], declared["format"])),
+        ("table", f"`{declared['table']}`, and `{declared['table']}_history` for what was replaced"),
+        ("key", _code(declared["key"])),
+        ("after", _code(declared["depends_on"]) or "nothing"),
+        ("grows", "yes: a later run reads what was appended" if declared.get("grows") else "no"),
+        ("derives", _code(declared.get("derive", [])) or "nothing"),
+    ]
+    reasons = _reasons(path.parent)
+    columns = [
+        (f"`{column}`", f"`{written}`", "".join(f"`{reason}`<br>" for reason in reasons if _is_of(reason, column, declared)))
+        for column, written in declared["columns"].items()
+    ]
+    return "\n".join(
+        [_table(("", ""), facts), _table(("column", "name in the file", "reasons of rejects"), columns).replace("<br> |", " |")]
+    )
+
+
+_REASON = re.compile(
+    r"'[ ]?([a-z]\w*_(?:missing|invalid|negative|not_positive|too_large|too_long|too_old|in_future|impossible|unknown"
+    r"|without_zone|of_another_\w+))'"
+)
+
+
+def _reasons(folder: Path) -> list[str]:
+    """Return the reasons that the SQL of a dataset names, in the order of its files."""
+    texts = [path.read_text() for phase in ("judge", "validate", "identity") for path in sorted(folder.glob(f"{phase}/*.sql"))]
+    return list(dict.fromkeys(reason for text in texts for reason in _REASON.findall(text)))
+
+
+def _is_of(reason: str, column: str, declared: dict[str, Any]) -> bool:
+    """Whether a reason is about a column: the longest of those it begins with, also without the ``_id`` at its end."""
+    stems = {name: [name, name.removesuffix("_id")] for name in declared["columns"]}
+    fitting = [(len(stem), name, stem) for name, known in stems.items() for stem in known if reason.startswith(f"{stem}_")]
+    return bool(fitting) and max(fitting)[1] == column
+
+
+def check_sections() -> str:
+    """Every check, as the header of its SQL file says it."""
+    return "\n".join(_check(check) for check in checks.load_checks(Statements(("sqlite",))))
+
+
+def _check(check: checks.Check) -> str:
+    of = f"dataset `{check.dataset}`" if check.dataset else "all datasets"
+    parts = [
+        f"## {check.name}\n",
+        f"**{check.title}** · {check.severity} · {of} · [RUNBOOK](../../RUNBOOK.md#{check.runbook})\n",
+        f"{check.meaning}\n",
+        f"*What to do*: {check.todo}.\n",
+    ]
+    if check.thresholds:
+        rows = [(f"`{check.setting(name)}`", default, meaning) for name, (default, meaning) in check.thresholds.items()]
+        parts.append(_table(("threshold", "default", "meaning"), rows))
+    return "\n".join(parts)
+
+
+def python() -> str:
+    """Name what is public in the package, with signatures and docstrings."""
+    public = [(name, getattr(dbsvc, name)) for name in dbsvc.__all__]
+    kinds = [(name, value) for name, value in public if not (isinstance(value, type) and issubclass(value, Exception))]
+    parts = [_member("##", name, value) for name, value in sorted(kinds, key=lambda item: (isinstance(item[1], type), item[0]))]
+    tree = inspect.cleandoc(errors.__doc__ or "").partition("\n\n")[2]
+    return "\n".join([*parts, f"## Errors\n\n```text\n{tree}\n```\n"])
+
+
+def _member(level: str, name: str, value: Any) -> str:
+    parts = [f"{level} {name}\n"]
+    if not isinstance(value, type):
+        return "\n".join([*parts, f"```text\n{name}{_signature(value)}\n```\n", f"{inspect.getdoc(value)}\n"])
+    parts.append(f"{inspect.getdoc(value)}\n")
+    for member, of in vars(value).items():
+        if not member.startswith("_") and inspect.isfunction(of):
+            parts.append(f"- `{member}{_signature(of)}`: {_indented(of)}\n")
+    return "\n".join(parts)
+
+
+def _signature(function: Callable[..., Any]) -> str:
+    text = str(inspect.signature(inspect.unwrap(function)))
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text).replace("(self, ", "(").replace("(self)", "()")
+
+
+def _indented(function: Callable[..., Any]) -> str:
+    return (inspect.getdoc(function) or "").replace("\n", "\n    ").replace("    \n", "\n").replace("``", "`")
+
+
+def _first_line(kind: type) -> str:
+    return (inspect.getdoc(kind) or "").splitlines()[0]
+
+
+def _code(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Return every page with a generated part, as it should be."""
+    parts: dict[str, Callable[[], str]] = {
+        "commands.md": commands,
+        "settings.md": setting_table,
+        "exit-codes.md": exit_codes,
+        "checks.md": check_sections,
+        "python.md": python,
+    }
+    for path in sorted(SQL.rglob("dataset.toml")):
+        parts[f"datasets/{path.parent.name}.md"] = partial(dataset, path)
+    found = {}
+    for name, part in parts.items():
+        page = REFERENCE / name
+        text = page.read_text() if page.exists() else f"# {page.stem}\n\n"
+        before, _, rest = text.partition(BEGIN)
+        found[page] = f"{before}{BEGIN}\n{part()}\n{END}{rest.partition(END)[2]}"
+    return found
+
+
+if __name__ == "__main__":
+    for page, text in pages().items():
+        if not page.exists() or page.read_text() != text:
+            page.write_text(text)
+            print(f"wrote {page.relative_to(Path.cwd())}", file=sys.stderr)
