@@ -110,7 +110,7 @@ _REASON = re.compile(
 
 def _reasons(folder: Path) -> list[str]:
     """Return the reasons that the SQL of a dataset names, in the order of its files."""
-    texts = [path.read_text() for phase in ("judge", "validate", "identity") for path in sorted(folder.glob(f"{phase}/*.sql"))]
+    texts = [path.read_text() for phase in ("validate", "identity") for path in sorted(folder.glob(f"{phase}/*.sql"))]
     return list(dict.fromkeys(reason for text in texts for reason in _REASON.findall(text)))
 
 
