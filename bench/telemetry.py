@@ -76,8 +76,8 @@ def compute_anew() -> None:
         # all events are the load, and none of them repeats or replaces another
         parameters = {**telemetry.merge_parameters(), "staged": telemetry.table, "load_id": 0}
         tx.execute("CREATE TEMP TABLE changes AS SELECT *, 'inserted' AS bucket FROM :\"table\"", table=telemetry.table)
-        tx.run("load/merge/30_create_deliveries", table=telemetry.table, columns=parameters["columns"])
-        for phase in tx.statements.derivations(telemetry.name):
+        tx.run("load/merge/create_deliveries", table=telemetry.table, columns=parameters["columns"])
+        for phase in tx.statements.derivations(telemetry.name)[0]:
             list(tx.run_phase(phase, **parameters))
 
 

@@ -7,25 +7,37 @@ from collections import Counter
 from typing import Any
 
 from dbsvc.engine.datasets import find_dataset
+from dbsvc.engine.db.dialect import Result
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.log import event
+from dbsvc.engine.statements.statement import Statement
 
 
 def run_phase(tx: Transaction, load: Load, phase: str, **more: Any) -> Counter[str]:
     """Run a phase for a load, logging each statement; returns the records that they count into buckets."""
     counts = Counter[str]()
     started = time.perf_counter()
-    for statement, result in tx.run_phase(phase, **parameters(tx, load) | more):
-        if bucket := statement.header.get("count"):
-            counts[bucket] += result.count
-        for row in result.rows:
-            if "bucket" in row:
-                counts[row["bucket"]] += row["records"]
-        ended = time.perf_counter()
-        seconds = round(ended - started, 3)
-        event("statement", load_id=load.load_id, statement=statement.name, rows=result.count, seconds=seconds)
-        started = ended
+    for statement, result in tx.run_phase(phase, **parameters(tx, load, **more)):
+        counts += _count(load, statement, result, started)
+        started = time.perf_counter()
+    return counts
+
+
+def run_statement(tx: Transaction, load: Load, name: str) -> Counter[str]:
+    """Run one statement for a load, as ``run_phase`` does those of a phase."""
+    started = time.perf_counter()
+    return _count(load, tx.statements[name], tx.run(name, **parameters(tx, load, name)), started)
+
+
+def _count(load: Load, statement: Statement, result: Result, started: float) -> Counter[str]:
+    """Log a statement; return the records it counts into buckets: by its header, or by rows with ``bucket`` and ``records``."""
+    seconds = round(time.perf_counter() - started, 3)
+    event("statement", load_id=load.load_id, statement=statement.name, rows=result.count, seconds=seconds)
+    counts = Counter({bucket: result.count for bucket in [statement.header.get("count")] if bucket})
+    for row in result.rows:
+        if "bucket" in row:
+            counts[row["bucket"]] += row["records"]
     return counts
 
 
@@ -39,7 +51,8 @@ def own(load: Load, phase: str) -> str:
     return f"datasets/{load.dataset}/{phase}"
 
 
-def parameters(tx: Transaction, load: Load) -> dict[str, Any]:
-    """Return what the phases of a load are given."""
+def parameters(tx: Transaction, load: Load, statement: str | None = None, **more: Any) -> dict[str, Any]:
+    """Return what the phases of a load are given, and ``more``; with a ``statement`` only what that one uses."""
     tables = {"staged": load.staging_table, "landed": load.landing_table}
-    return {"load_id": load.load_id, **tables, **find_dataset(tx.statements, load.dataset).merge_parameters()}
+    given = {"load_id": load.load_id, **tables, **find_dataset(tx.statements, load.dataset).merge_parameters(), **more}
+    return given if statement is None else {name: given[name] for name in tx.statements[statement].parameters}

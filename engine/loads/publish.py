@@ -12,7 +12,7 @@ from dbsvc.engine.errors import IntegrityError
 from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
-from dbsvc.engine.loads.phases import parameters, run_phase
+from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
 from dbsvc.engine.log import event
 
 
@@ -58,8 +58,8 @@ def publish_in(
 
 def close(tx: Transaction, load: Load) -> None:
     """Prune what was kept for this load, and drop its staging table."""
-    run_phase(tx, load, "load/prune")
-    run_phase(tx, load, "load/close")
+    run_statement(tx, load, "load/merge/prune_reconfirmations")
+    run_statement(tx, load, "load/staging/drop")
 
 
 def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[str, int]:
@@ -68,20 +68,50 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
     Raises FindingsError if a larger share of them than that contradict each other, unless the load was released.
     """
     exchanged = _exchange(tx, load)
-    run_phase(tx, load, "load/find_duplicates")
-    share = 1.0 if load.released else max_contradicting_share
-    contradictions = tx.run_phase("load/contradictions", **parameters(tx, load), max_contradicting_share=share)
-    if findings := [row["finding"] for _, result in contradictions for row in result.rows]:
-        raise FindingsError(findings)
-    counts = run_phase(tx, load, "load/dedupe")
-    if exchanged is None:  # a key stood there twice, which none does now
-        exchanged = run_phase(tx, load, "load/exchange")
-    counts += exchanged
-    counts += run_phase(tx, load, "load/merge")
-    for phase in tx.statements.derivations(load.dataset):
-        run_phase(tx, load, phase)
-    run_phase(tx, load, "load/finish")
+    counts = exchanged or Counter[str]()
+    if not exchanged or tx.run("ledger/any_staged", staged=load.staging_table).rows:
+        counts += _dedupe(tx, load, 1.0 if load.released else max_contradicting_share)
+        if exchanged is None:  # a key stood there twice, which none does now
+            counts += run_phase(tx, load, "load/exchange")
+        counts += _merge_rows(tx, load)
     return {bucket: counts[bucket] for bucket in BUCKETS if bucket != "rejected"}
+
+
+def _dedupe(tx: Transaction, load: Load, max_contradicting_share: float) -> Counter[str]:
+    """Leave each key once in the staging table; returns what became of the others. Raises FindingsError."""
+    counts = run_phase(tx, load, "load/find_duplicates")
+    if counts or load.status is LoadStatus.PUBLISHED:  # retried records must not contradict what is published of their load
+        names = parameters(tx, load, "load/merge/find_contradictions", max_contradicting_share=max_contradicting_share)
+        if findings := [row["finding"] for row in tx.run("load/merge/find_contradictions", **names).rows]:
+            raise FindingsError(findings)
+    if counts:
+        run_phase(tx, load, "load/dedupe")
+    run_statement(tx, load, "load/merge/drop_duplicates")
+    return counts
+
+
+def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
+    """Merge staged rows with stored ones, and derive what depends on them; phases with nothing to do are left out."""
+    own, after = tx.statements.derivations(load.dataset)
+    run_statement(tx, load, "load/merge/find_changes")
+    counts = run_statement(tx, load, "load/merge/count_changes")
+    changed = counts["new"] + counts["replay"] > 0
+    replays = counts["replay"] > 0 or (changed and bool(own))  # what derives reads the deliveries as well
+    if replays:
+        run_statement(tx, load, "load/merge/create_deliveries")
+    if counts["replay"]:
+        run_phase(tx, load, "load/replay")
+        counts = run_statement(tx, load, "load/merge/count_changes")
+    if counts["new"]:
+        counts += run_statement(tx, load, "load/merge/insert_rows")
+    if counts["reconfirmed"]:
+        run_statement(tx, load, "load/merge/write_reconfirmations")
+    for phase in (own if changed else []) + (after if counts["replay"] else []):
+        run_phase(tx, load, phase)
+    if replays:
+        run_statement(tx, load, "load/merge/drop_deliveries")
+    run_statement(tx, load, "load/merge/drop_changes")
+    return counts
 
 
 def _exchange(tx: Transaction, load: Load) -> Counter[str] | None:

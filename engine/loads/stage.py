@@ -27,10 +27,11 @@ from dbsvc.engine.sources.header import Header
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn of a staging worker: the records staged so far by everybody, and what it staged itself."""
+    """One turn of a staging worker: the records staged so far by everybody, what it staged itself, and whether more is left."""
 
     done: int
     staged: dict[str, Any] | None
+    more: bool
 
 
 def partition(tx: Transaction, load: Load, records: int, settings: Settings) -> None:
@@ -44,10 +45,12 @@ def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int,
     """Stage chunk after chunk, until nobody has any left. ``progress`` is told the records staged so far."""
 
     def work() -> None:
-        while turn := db.run_transaction(lambda tx: stage_chunk(tx, load, file, header)):
+        more = True
+        while more and (turn := db.run_transaction(lambda tx: stage_chunk(tx, load, file, header))):
             if turn.staged:
                 event("staged", load_id=load.load_id, **turn.staged)
             progress(turn.done)
+            more = turn.more
 
     with ThreadPoolExecutor(jobs, thread_name_prefix="stage") as pool:
         workers = [pool.submit(work) for _ in range(jobs)]
@@ -66,14 +69,14 @@ def stage_chunk(tx: Transaction, load: Load, file: SourceFile, header: Header) -
     found = tx.run("ledger/claim_chunk", load_id=load_id).rows or tx.run("ledger/await_chunk", load_id=load_id).rows
     staged = _stage_claimed(tx, load, LoadChunk.from_row(found[0]), file, header) if found else None
     state = count_chunks(tx, load_id)
-    return Turn(state["read"], staged) if found or state["staged_chunks"] < state["chunks"] else None
+    more = bool(state["staged_chunks"] < state["chunks"])
+    return Turn(state["read"], staged, more) if found or more else None
 
 
 def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, file: SourceFile, header: Header) -> dict[str, Any]:
     started = time.perf_counter()
     data = _read_chunk(chunk, file)
     place = {"load_id": load.load_id, "chunk_no": chunk.chunk_no}
-    tx.run("ledger/clear_chunk_rejects", **place, first_line=chunk.first_line)
     read, others = passed, others = stage_fast(tx, load, chunk, header, data)
     for batches in _parts(header, others):
         landed, good = stage_valid(tx, load, header, batches)

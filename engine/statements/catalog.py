@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import chain
 
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.statements import rules
@@ -49,20 +50,26 @@ class Statements:
         """Return the statements of a phase, in the order of their names."""
         return [self._by_name[name] for name in self.names if name.rpartition("/")[0] == folder]
 
-    def derivations(self, dataset: str) -> list[str]:
-        """Return the phases that bring up to date what is derived from the dataset's table, by itself or by those after it."""
-        found = []
+    def derivations(self, dataset: str) -> tuple[list[str], list[str]]:
+        """Return the phases that bring up to date what is derived from the dataset's table: its own, and those of others.
+
+        Its own follow every change. Others' follow changes of rows that were stored before: what depends on new ones comes
+        later.
+        """
+        own, after = [], []
         for name, text in self.datasets.items():
             description = tomllib.loads(text)
-            phases = description.get("derive", []) if name == dataset else description.get("derive_after", {}).get(dataset, [])
-            found += [f"datasets/{name}/derive/{phase}" for phase in phases]
-        return found
+            folder = f"datasets/{name}/derive"
+            if name == dataset:
+                own = [f"{folder}/{phase}" for phase in description.get("derive", [])]
+            after += [f"{folder}/{phase}" for phase in description.get("derive_after", {}).get(dataset, [])]
+        return own, after
 
     def fingerprint(self, dataset: str) -> str:
         """Return a digest of the dataset's rules: its description, all its statements, and those it shares."""
         digest = hashlib.sha256(self.datasets[dataset].encode())
         own = f"datasets/{dataset}/"
-        folders = tuple(f"{folder}/" for folder in ("load", *self.derivations(dataset)))
+        folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))
         for name in self.names:
             if name.startswith(folders) or (name.startswith(own) and not name.startswith(f"{own}derive/")):
                 digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
@@ -87,12 +94,11 @@ class Statements:
 
     def _check(self) -> None:
         """See that each phase has statements, and that each of these uses only what it is given."""
-        phases = {f"load/{phase}": rules.MERGED for phase in rules.LOAD_PHASES}
-        phases["load/contradictions"] = rules.MERGED | {"max_contradicting_share"}
+        phases = {f"load/{folder}": rules.MERGED for folder in rules.LOAD_FOLDERS}
         phases["fx/store"] = rules.STORE_RATES
         for dataset in self.datasets:
             phases |= {f"datasets/{dataset}/{phase}": allowed for phase, allowed in rules.DATASET_PHASES.items()}
-            phases |= dict.fromkeys(self.derivations(dataset), rules.MERGED)
+            phases |= dict.fromkeys(chain(*self.derivations(dataset)), rules.MERGED)
         for folder in phases:
             if not self.phase(folder) and not folder.endswith(rules.OPTIONAL):
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")

@@ -21,9 +21,10 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
 #: Those that a dataset may do without.
 OPTIONAL = ("control_total", "partition", "fast_path", "identity")
 
-#: The phases that all datasets share, in the order they run. ``merge`` is how the last delivery wins and the loser is kept, and
-#: ``exchange`` the short way there for what has no row to compare with.
-LOAD_PHASES = ("open", "exchange", "find_duplicates", "contradictions", "dedupe", "merge", "finish", "prune", "close")
+#: The folders of statements that all loads share: ``exchange`` is the short way to publish what has no row to compare with;
+#: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and
+#: the loser is kept.
+LOAD_FOLDERS = ("staging", "exchange", "find_duplicates", "dedupe", "merge", "replay")
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.
 MERGED: frozenset[str] = frozenset(
@@ -32,6 +33,7 @@ MERGED: frozenset[str] = frozenset(
         "key_names",
         *("staged_columns", "staged_values", "stored_values", "assignments"),
         *("staged_key", "stored_key", "past_key", "newest_key"),
+        "max_contradicting_share",
     }
 )
 
