@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from dbsvc.engine.sources.formats import FORMATS, Format
-from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.sources.formats import Format
 from dbsvc.engine.statements.statement import quote
+
+if TYPE_CHECKING:
+    from dbsvc.engine.statements.catalog import Statements
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ class Dataset:
     partition_by: str | None
     #: our column → its name in the file's header
     columns: Mapping[str, str]
+    #: the phases that bring up to date what is derived from its table
+    derive: tuple[str, ...]
+    #: another dataset → the phases that run after a load of it
+    derive_after: Mapping[str, tuple[str, ...]]
+    #: its file, and the text of it
+    origin: str = field(repr=False)
+    text: str = field(repr=False)
 
     def merge_parameters(self) -> dict[str, Any]:
         """Return what the statements of ``sql/load`` need to know: the names of tables and columns."""
@@ -60,32 +67,11 @@ class Dataset:
         }
 
 
-@cache
 def load_datasets(statements: Statements) -> list[Dataset]:
     """Return the datasets, each after those it depends on."""
-    found = {}
-    for name, text in statements.datasets.items():
-        description = tomllib.loads(text)
-        found[name] = Dataset(
-            name=name,
-            title=description["title"],
-            format=FORMATS[description["format"]],
-            grows=description.get("grows", False),
-            depends_on=tuple(description["depends_on"]),
-            table=description["table"],
-            key=tuple(description["key"]),
-            awaited_by=description.get("awaited_by"),
-            precedence=description.get("precedence"),
-            partition_by=description.get("partition_by"),
-            columns=description["columns"],
-        )
-    ordered: list[Dataset] = []
-    while len(ordered) < len(found):
-        placed = {dataset.name for dataset in ordered}
-        ordered += [d for d in found.values() if d.name not in placed and placed.issuperset(d.depends_on)]
-    return ordered
+    return list(statements.datasets.values())
 
 
 def find_dataset(statements: Statements, name: str) -> Dataset:
     """Return the dataset of that name."""
-    return next(dataset for dataset in load_datasets(statements) if dataset.name == name)
+    return statements.datasets[name]

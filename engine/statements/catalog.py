@@ -8,12 +8,13 @@ to the statement's header.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Iterable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import chain
 
+from dbsvc.engine.datasets import Dataset
+from dbsvc.engine.declarations import place, read_declarations
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.statements import rules
 from dbsvc.engine.statements.statement import Statement
@@ -26,12 +27,11 @@ class Statements:
         self.root = root or files("dbsvc").joinpath("sql")
         self._family = family
         self._by_name: dict[str, Statement] = {}
-        self.datasets: dict[str, str] = {}
         for folder in self.root.iterdir():
             if folder.is_dir():
                 self._load(folder, folder.name)
-        for folder in sorted(self.root.joinpath("datasets").iterdir(), key=lambda entry: entry.name):
-            self.datasets[folder.name] = _read(folder.joinpath("dataset.toml"))
+        #: each after those it depends on
+        self.datasets: dict[str, Dataset] = read_declarations(self._declarations())
         self._check()
 
     def __getitem__(self, name: str) -> Statement:
@@ -56,24 +56,25 @@ class Statements:
         Its own follow every change. Others' follow changes of rows that were stored before: what depends on new ones comes
         later.
         """
-        own, after = [], []
-        for name, text in self.datasets.items():
-            description = tomllib.loads(text)
-            folder = f"datasets/{name}/derive"
-            if name == dataset:
-                own = [f"{folder}/{phase}" for phase in description.get("derive", [])]
-            after += [f"{folder}/{phase}" for phase in description.get("derive_after", {}).get(dataset, [])]
-        return own, after
+        own = [f"datasets/{dataset}/derive/{phase}" for phase in self.datasets[dataset].derive]
+        others = self.datasets.values()
+        return own, [f"datasets/{of.name}/derive/{phase}" for of in others for phase in of.derive_after.get(dataset, ())]
 
     def fingerprint(self, dataset: str) -> str:
         """Return a digest of the dataset's rules: its description, all its statements, and those it shares."""
-        digest = hashlib.sha256(self.datasets[dataset].encode())
+        digest = hashlib.sha256(self.datasets[dataset].text.encode())
         own = f"datasets/{dataset}/"
         folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))
         for name in self.names:
             if name.startswith(folders) or (name.startswith(own) and not name.startswith(f"{own}derive/")):
                 digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
         return digest.hexdigest()[:16]
+
+    def _declarations(self) -> dict[str, tuple[str, str]]:
+        """Return each dataset's declaration: its file, and the text of it."""
+        folders = sorted(self.root.joinpath("datasets").iterdir(), key=lambda entry: entry.name)
+        files = {folder.name: folder.joinpath("dataset.toml") for folder in folders if folder.is_dir()}
+        return {name: (str(file), _read(file)) for name, file in files.items()}
 
     def _load(self, folder: Traversable, path: str) -> None:
         variants: dict[str, dict[str, Traversable]] = {}
@@ -97,6 +98,7 @@ class Statements:
         phases = {f"load/{folder}": rules.MERGED for folder in rules.LOAD_FOLDERS}
         phases["fx/store"] = rules.STORE_RATES
         for dataset in self.datasets:
+            self._check_derivations(self.datasets[dataset])
             phases |= {f"datasets/{dataset}/{phase}": allowed for phase, allowed in rules.DATASET_PHASES.items()}
             phases |= dict.fromkeys(chain(*self.derivations(dataset)), rules.MERGED)
         for folder in phases:
@@ -114,6 +116,15 @@ class Statements:
             for parameter, line in statement.parameters.items():
                 if parameter not in allowed:
                     raise StatementError(f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}")
+
+    def _check_derivations(self, dataset: Dataset) -> None:
+        """See that each phase that a declaration names has statements."""
+        named: dict[tuple[str, ...], tuple[str, ...]] = {("derive",): dataset.derive}
+        named |= {("derive_after", other): phases for other, phases in dataset.derive_after.items()}
+        for keys, phases in named.items():
+            for phase in phases:
+                if not self.phase(f"datasets/{dataset.name}/derive/{phase}"):
+                    raise StatementError(f"{place(dataset, *keys)}: derive/{phase} has no statement for {self._family[0]}")
 
 
 def _read(file: Traversable) -> str:

@@ -1,0 +1,170 @@
+"""Declarations of datasets: each ``sql/datasets/<name>/dataset.toml`` is read once, and every fault said with file and line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from dbsvc.engine.datasets import Dataset
+from dbsvc.engine.errors import StatementError
+from dbsvc.engine.sources.formats import FORMATS
+
+
+class _Kind(NamedTuple):
+    """What a key may hold."""
+
+    says: str
+    fits: Callable[[Any], bool]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and all(_is_text(text) for text in value) and len(set(value)) == len(value)
+
+
+def _is_table(value: Any, fits: Callable[[Any], bool]) -> bool:
+    return isinstance(value, dict) and all(fits(entry) for entry in value.values())
+
+
+_TEXT = _Kind("a text", _is_text)
+_FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
+_LIST = _Kind("a list of texts, none of them twice", _is_list)
+_KEY = _Kind("a list of columns, at least one and none of them twice", lambda value: bool(value) and _is_list(value))
+_COLUMNS = _Kind("a table of texts, at least one", lambda value: bool(value) and _is_table(value, _is_text))
+_PHASES = _Kind("a table of lists of texts", lambda value: _is_table(value, _is_list))
+
+_REQUIRED = {"title": _TEXT, "format": _TEXT, "depends_on": _LIST, "table": _TEXT, "key": _KEY, "columns": _COLUMNS}
+_OPTIONAL = {
+    "grows": _FLAG,
+    "awaited_by": _TEXT,
+    "precedence": _TEXT,
+    "partition_by": _TEXT,
+    "derive": _LIST,
+    "derive_after": _PHASES,
+}
+_KINDS = _REQUIRED | _OPTIONAL
+
+_HEADING = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?\s*\]""")
+_ASSIGNED = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
+
+
+def read_declarations(files: Mapping[str, tuple[str, str]]) -> dict[str, Dataset]:
+    """Return the datasets, each after those it depends on. ``files``: a dataset's name → its file and the text of it.
+
+    Raises StatementError for what is not understood.
+    """
+    found = {name: _read(name, origin, text) for name, (origin, text) in files.items()}
+    for dataset in found.values():
+        _check_others(dataset, found)
+    return _in_order(found)
+
+
+def place(dataset: Dataset, *keys: str) -> str:
+    """Return where a key of a dataset's declaration stands, as ``file:line``. The second key is one in a table."""
+    return f"{dataset.origin}:{_line(dataset.text, *keys)}"
+
+
+def _read(name: str, origin: str, text: str) -> Dataset:
+    def refuse(problem: str, *keys: str) -> StatementError:
+        return StatementError(f"{origin}:{_line(text, *keys)}: {problem}")
+
+    try:
+        declared = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        number = int(line[1]) if line else len(text.splitlines())
+        raise StatementError(f"{origin}:{number}: not TOML: {error}") from error
+    for key, value in declared.items():
+        if key not in _KINDS:
+            raise refuse(f"there is no key {_named(key, _KINDS)}", key)
+        if not _KINDS[key].fits(value):
+            raise refuse(f"{key} must be {_KINDS[key].says}", key)
+    if missing := [key for key in _REQUIRED if key not in declared]:
+        raise refuse(f"the key {missing[0]} is missing")
+    if declared["format"] not in FORMATS:
+        raise refuse(f"there is no format {_named(declared['format'], FORMATS)}", "format")
+    for key in ("key", "precedence", "partition_by"):
+        columns = declared.get(key, [])
+        for column in [columns] if isinstance(columns, str) else columns:
+            if column not in declared["columns"]:
+                raise refuse(f"{key} names no column: {_named(column, declared['columns'])}", key)
+    return Dataset(
+        name=name,
+        title=declared["title"],
+        format=FORMATS[declared["format"]],
+        grows=declared.get("grows", False),
+        depends_on=tuple(declared["depends_on"]),
+        table=declared["table"],
+        key=tuple(declared["key"]),
+        awaited_by=declared.get("awaited_by"),
+        precedence=declared.get("precedence"),
+        partition_by=declared.get("partition_by"),
+        columns=declared["columns"],
+        derive=tuple(declared.get("derive", ())),
+        derive_after={after: tuple(phases) for after, phases in declared.get("derive_after", {}).items()},
+        origin=origin,
+        text=text,
+    )
+
+
+def _check_others(dataset: Dataset, known: Mapping[str, Dataset]) -> None:
+    """See that the other datasets that it names exist, and that its table is its own."""
+    named: list[tuple[str, str, tuple[str, ...]]] = [("depends_on", name, ()) for name in dataset.depends_on]
+    named += [("derive_after", name, (name,)) for name in dataset.derive_after]
+    for key, name, entry in named:
+        if name not in known:
+            raise StatementError(f"{place(dataset, key, *entry)}: {key} names no dataset: {_named(name, known)}")
+    for other in known.values():
+        if other.table == dataset.table and other.name < dataset.name:
+            raise StatementError(f"{place(dataset, 'table')}: the table {dataset.table} is that of the dataset {other.name}")
+
+
+def _in_order(known: Mapping[str, Dataset]) -> dict[str, Dataset]:
+    ordered: dict[str, Dataset] = {}
+    while waiting := [dataset for dataset in known.values() if dataset.name not in ordered]:
+        ready = [dataset for dataset in waiting if ordered.keys() >= {*dataset.depends_on}]
+        if not ready:
+            circle = _circle(waiting[0], known, ordered)
+            path = " → ".join(dataset.name for dataset in circle)
+            raise StatementError(f"{place(circle[0], 'depends_on')}: the datasets depend on each other in a circle: {path}")
+        ordered |= {dataset.name: dataset for dataset in ready}
+    return ordered
+
+
+def _circle(start: Dataset, known: Mapping[str, Dataset], ordered: Collection[str]) -> list[Dataset]:
+    """Return datasets of which each waits for the next one, and the last is the first again."""
+    path = [start]
+    while True:
+        following = known[next(other for other in path[-1].depends_on if other not in ordered)]
+        path.append(following)
+        if following in path[:-1]:
+            return path[path.index(following) :]
+
+
+def _named(name: str, known: Iterable[str]) -> str:
+    """Return a name that is not known, with what may be meant."""
+    nearest = get_close_matches(name, known, n=1)
+    return f"{name}; did you mean {nearest[0]}?" if nearest else f"{name}, only {', '.join(known)}"
+
+
+def _line(text: str, *keys: str) -> int:
+    """Return the line of a key, of one in a table if two are given; else that of the table, else the first."""
+    table, found = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if heading := _HEADING.match(line):
+            table = heading[1]
+            if keys[:1] == (table,):
+                found = number
+        elif key := _ASSIGNED.match(line):
+            here = (table, key[1]) if table else (key[1],)
+            if here == keys:
+                return number
+            if keys[:1] == here:
+                found = number
+    return found

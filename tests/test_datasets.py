@@ -1,0 +1,148 @@
+"""Declarations of datasets: what is wrong with one is said in one sentence, with file and line, before anything runs."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from dbsvc import StatementError
+from dbsvc.engine.datasets import load_datasets
+from dbsvc.engine.statements.catalog import Statements
+
+SQL = Path(str(files("dbsvc"))) / "sql"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the statements, to break."""
+    return Path(shutil.copytree(SQL, tmp_path / "sql"))
+
+
+def error(root: Path) -> str:
+    with pytest.raises(StatementError) as caught:
+        Statements(("sqlite",), root)
+    return str(caught.value)
+
+
+def test_a_dataset_comes_after_those_it_depends_on() -> None:
+    seen: set[str] = set()
+    for dataset in load_datasets(Statements(("sqlite",))):
+        assert seen.issuperset(dataset.depends_on)
+        seen.add(dataset.name)
+    assert len(seen) > 3
+
+
+#: what is changed in which dataset's declaration, the line of the fault, and what is said
+FAULTS = {
+    "an unknown key": ("usage", 'table = "bills"', 'tabel = "bills"', 5, "there is no key tabel; did you mean table?"),
+    "a key like no other": ("plants", 'title = "plants"', "xyz = 1", 2, "there is no key xyz, only title, format, "),
+    "an unknown key in a table": ("usage", "[columns]", "[colums]", 10, "there is no key colums; did you mean columns?"),
+    "a missing key": ("usage", 'table = "bills"\n', "", 1, "the key table is missing"),
+    "a missing table": ("plants", "[columns]", "[derive_after]", 11, "derive_after must be a table of lists of texts"),
+    "a text that is a number": ("usage", 'title = "bills"', "title = 7", 2, "title must be a text"),
+    "an empty text": ("usage", 'table = "bills"', 'table = " "', 5, "table must be a text"),
+    "a flag that is a text": ("telemetry", "grows = true", 'grows = "yes"', 5, "grows must be true or false"),
+    "a list that is a text": ("usage", "depends_on = []", 'depends_on = "plants"', 4, "depends_on must be a list of texts"),
+    "a list with a number": ("usage", "depends_on = []", "depends_on = [1]", 4, "depends_on must be a list of texts"),
+    "a list with a text twice": ("usage", '"bill_id"]', '"bill_date"]', 6, "key must be a list of columns, at least one"),
+    "an empty key": ("plants", 'key = ["plant_id"]', "key = []", 6, "key must be a list of columns, at least one"),
+    "a column without a name": ("plants", 'name = "name"', "name = 1", 11, "columns must be a table of texts"),
+    "an unknown format": ("usage", '"csv"', '"cvs"', 3, "there is no format cvs; did you mean csv?"),
+    "a key that is no column": (
+        "usage",
+        'key = ["bill_date", "bill_id"]',
+        'key = [\n    "bill_date",\n    "bil_id",\n]',
+        6,
+        "key names no column: bil_id; did you mean bill_id?",
+    ),
+    "a precedence that is no column": (
+        "telemetry",
+        'precedence = "event_time"',
+        'precedence = "seen"',
+        10,
+        "precedence names no column: seen, only event_id, ",
+    ),
+    "a partition that is no column": (
+        "usage",
+        'partition_by = "bill_date"',
+        'partition_by = "date"',
+        7,
+        "partition_by names no column: date; did you mean bill_date?",
+    ),
+    "an unknown dependency": (
+        "inverters",
+        '["plants"]',
+        '["plant"]',
+        4,
+        "depends_on names no dataset: plant; did you mean plants?",
+    ),
+    "an unknown dataset to derive after": (
+        "telemetry",
+        'plants = ["rezone"',
+        'pants = ["rezone"',
+        16,
+        "derive_after names no dataset: pants; did you mean plants?",
+    ),
+    "a phase without a folder": (
+        "telemetry",
+        'derive = ["clean", "summarise"]',
+        'derive = ["clean", "summarize"]',
+        11,
+        "derive/summarize has no statement for sqlite",
+    ),
+    "a phase of another dataset without a folder": (
+        "telemetry",
+        '"recount", "summarise"',
+        '"recounts", "summarise"',
+        18,
+        "derive/recounts has no statement for sqlite",
+    ),
+    "a dataset that depends on itself": (
+        "plants",
+        "depends_on = []",
+        'depends_on = ["plants"]',
+        4,
+        "the datasets depend on each other in a circle: plants → plants",
+    ),
+    "datasets that depend on each other": (
+        "plants",
+        "depends_on = []",
+        'depends_on = ["telemetry"]',
+        4,
+        "the datasets depend on each other in a circle: plants → telemetry → plants",
+    ),
+    "another dataset's table": (
+        "usage",
+        'table = "bills"',
+        'table = "plants"',
+        5,
+        "the table plants is that of the dataset plants",
+    ),
+    "no TOML": ("usage", 'table = "bills"', "table = bills", 5, "not TOML: Invalid value (at line 5, column 9)"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_said_with_file_and_line(root: Path, fault: str) -> None:
+    dataset, old, new, line, says = FAULTS[fault]
+    path = root / "datasets" / dataset / "dataset.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    said = error(root)
+    assert said.startswith(f"{path}:{line}: {says}")
+    assert "\n" not in said
+
+
+def test_a_folder_without_a_declaration(root: Path) -> None:
+    (root / "datasets" / "meters").mkdir()
+    assert error(root) == f"{root}/datasets/meters/dataset.toml:1: cannot be read: No such file or directory"
+
+
+def test_a_declaration_that_is_cut_off(root: Path) -> None:
+    path = root / "datasets" / "usage" / "dataset.toml"
+    path.write_text('title = "bills"\nkey = ["bill_date",')
+    assert error(root).startswith(f"{path}:2: not TOML: ")
