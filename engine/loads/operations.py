@@ -10,7 +10,7 @@ from dbsvc.engine.loads.audit import add_control_total, audit, find_faults
 from dbsvc.engine.loads.identity import quarantine_of, reject_conflicts
 from dbsvc.engine.loads.ledger import count_chunks, find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import FindingsError, Load, LoadChunk, LoadStatus, Retried
-from dbsvc.engine.loads.phases import run_statement
+from dbsvc.engine.loads.phases import run_own_phase, run_statement
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
 from dbsvc.engine.loads.validate import BATCH, stage_valid
@@ -139,6 +139,7 @@ def _stage_rejects(tx: Transaction, load: Load) -> tuple[int, int]:
     """Validate a load's rejects again, and stage those that pass; returns how many there were, and passed."""
     header = header_of(find_dataset(tx.statements, load.dataset), load.header)
     tried = passed = 0
+    run_own_phase(tx, load, "session")
     with quarantine_of(tx, load) as find_records:
         for row in tx.run("ledger/chunks_with_rejects", load_id=load.load_id).rows:
             tried += row["rejected"]

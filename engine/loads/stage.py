@@ -76,6 +76,7 @@ def stage_chunk(tx: Transaction, load: Load, file: SourceFile, header: Header) -
 def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, file: SourceFile, header: Header) -> dict[str, Any]:
     started = time.perf_counter()
     data = _read_chunk(chunk, file)
+    run_own_phase(tx, load, "session")
     place = {"load_id": load.load_id, "chunk_no": chunk.chunk_no}
     read, others = passed, others = stage_fast(tx, load, chunk, header, data)
     for batches in _parts(header, others):

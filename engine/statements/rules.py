@@ -10,6 +10,7 @@ from dbsvc.engine.statements.statement import Statement
 
 #: The phases of a load that each dataset has of its own, and the parameters of their statements.
 DATASET_PHASES: Mapping[str, frozenset[str]] = {
+    "session": frozenset(),
     "land": frozenset({"landed"}),
     "validate": frozenset({"landed"}),
     "stage": frozenset({"landed", "staged", "load_id", "first_line", "last_line"}),
@@ -19,7 +20,7 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "identity": frozenset({"staged"}),
 }
 #: Those that a dataset may do without.
-OPTIONAL = ("control_total", "partition", "fast_path", "identity")
+OPTIONAL = ("session", "control_total", "partition", "fast_path", "identity")
 
 #: The folders of statements that all loads share: ``exchange`` is the short way to publish what has no row to compare with;
 #: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and

@@ -65,7 +65,7 @@ _SETTINGS = {
     # how values are written and read
     "timezone": "UTC",
     "timezone_abbreviations": "Default",
-    "datestyle": "ISO, DMY",  # how the casts of the usage files read 31/10/2021
+    "datestyle": "ISO, YMD",
     "intervalstyle": "postgres",
     "bytea_output": "hex",
     "extra_float_digits": "1",  # all digits that a float needs to come back as it was

@@ -1,3 +1,3 @@
--- Records on the fast path go straight to where they are staged: PostgreSQL's types read both date forms (by the session's DateStyle), and
--- bring amounts to eight places.
+-- Records on the fast path go straight to where they are staged: PostgreSQL's types read both date forms (session/10_day_first),
+-- and bring amounts to eight places.
 COPY :"table" (:"columns") FROM STDIN (FORMAT csv)

@@ -1,4 +1,4 @@
--- Good records, typed: the session's DateStyle reads both date forms of the contract, numeric rounds half away from zero.
+-- Good records, typed: casts read both date forms of the contract (session/10_day_first), numeric rounds half away from zero.
 -- count: staged
 -- The casts are PostgreSQL's; SQLite has no such types.
 WITH staged AS (
