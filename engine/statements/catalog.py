@@ -17,6 +17,7 @@ from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.declarations import place, read_declarations
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.statements import rules
+from dbsvc.engine.statements.portable import FOLDER, Functions
 from dbsvc.engine.statements.statement import Statement
 
 
@@ -26,6 +27,7 @@ class Statements:
     def __init__(self, family: tuple[str, ...], root: Traversable | None = None) -> None:
         self.root = root or files("dbsvc").joinpath("sql")
         self._family = family
+        self._functions = Functions(family, self.root.joinpath(FOLDER))
         self._by_name: dict[str, Statement] = {}
         for folder in self.root.iterdir():
             if folder.is_dir():
@@ -90,6 +92,7 @@ class Statements:
                     text = _read(file).strip()
                     if not text.startswith("--"):
                         raise StatementError(f"{file}:1: must begin with a comment that says what the rule is")
+                    text = self._functions.expand(text, str(file))
                     self._by_name[f"{path}/{name}"] = Statement(f"{path}/{name}", text, str(file))
                     break
 

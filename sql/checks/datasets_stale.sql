@@ -14,8 +14,8 @@ WITH recent AS (
         source,
         published_at,
         row_number() OVER (PARTITION BY dataset ORDER BY published_at DESC, load_id DESC) AS nth,
-        extract(EPOCH FROM published_at)::bigint AS second,
-        extract(EPOCH FROM current_timestamp)::bigint AS this_second
+        epoch_seconds(published_at) AS second,
+        epoch_seconds(current_timestamp) AS this_second
     FROM loads
     WHERE status = 'published'
 ),

@@ -9,15 +9,37 @@
 -- A customer's revenue of a day is far from that of the customer's other days looked at: further than these usually are, and by
 -- much. A bill twice under two ids, amounts in cents; or the business. Measured by medians, which a few odd days do not move.
 -- Days that lack a rate are not judged, nor is today. In whole USD, which is enough for a comparison.
-WITH days AS (
+WITH sums AS (
     SELECT
         bill_date,
         customer_name,
-        trunc(sum(product1_usd + product2_usd)) AS revenue_usd
-    FROM bills_in_usd
+        currency,
+        sum(whole(product1_revenue) + whole(product2_revenue)) AS amount
+    FROM bills
     WHERE bill_date >= :since AND bill_date < :today
+    GROUP BY bill_date, customer_name, currency
+),
+
+in_usd AS (
+    SELECT
+        sums.bill_date,
+        sums.customer_name,
+        CASE
+            WHEN sums.currency = 'USD' THEN sums.amount
+            ELSE whole(decimal_mul(sums.amount, fx_rates.inverse_rate))
+        END AS revenue_usd
+    FROM sums
+    LEFT JOIN fx_rates ON sums.bill_date = fx_rates.rate_date AND sums.currency = fx_rates.currency
+),
+
+days AS (
+    SELECT
+        bill_date,
+        customer_name,
+        sum(revenue_usd) AS revenue_usd
+    FROM in_usd
     GROUP BY bill_date, customer_name
-    HAVING count(*) = count(rate)
+    HAVING count(*) = count(revenue_usd)
 ),
 
 ranked AS (
@@ -32,7 +54,7 @@ ranked AS (
 middle AS (
     SELECT
         customer_name,
-        floor(avg(revenue_usd)) AS median_usd
+        whole(avg(revenue_usd)) AS median_usd
     FROM ranked
     WHERE days >= :min_days AND 2 * nth BETWEEN days AND days + 2
     GROUP BY customer_name

@@ -7,7 +7,6 @@
 -- A stored rate differs much from the stored one before it, which is at most a week older. Revenue is counted with it. The
 -- currency was devalued, or the provider made a mistake.
 
--- SQLite divides by a function of the engine.
 WITH steps AS (
     SELECT
         rate_date,
@@ -22,9 +21,9 @@ compared AS (
     SELECT
         *,
         -- in millionths
-        round(1000000 * rate / rate_before) AS ratio
+        cast(decimal_div(decimal_mul(rate, 1000000), rate_before, 0) AS bigint) AS ratio
     FROM steps
-    WHERE rate_date >= :since AND rate_date - date_before <= 7
+    WHERE rate_date >= :since AND date_before >= add_days(rate_date, -7)
 )
 
 SELECT

@@ -16,6 +16,6 @@ FROM loads
 LEFT JOIN load_chunks ON loads.load_id = load_chunks.load_id
 WHERE
     loads.status IN ('staging', 'staged')
-    AND loads.registered_at < current_timestamp - :hours * interval '1 hour'
+    AND loads.registered_at < hours_ago(:hours)
 GROUP BY loads.load_id, loads.dataset, loads.status, loads.source, loads.registered_at
 ORDER BY loads.load_id

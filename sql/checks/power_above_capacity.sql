@@ -6,7 +6,7 @@
 -- :percent = 20: by how many percent the power may exceed the capacity
 -- On these days an inverter reported more power than its capacity. The unit may be wrong (kW for W), or the registry is.
 
--- Differs from SQLite's in how a day is taken from a date.
+-- Inverter by inverter, so that their readings since that day are looked up.
 SELECT
     readings.plant_id,
     readings.inverter_id,
@@ -18,7 +18,7 @@ FROM inverters
 CROSS JOIN inverter_telemetry_clean AS readings
 WHERE
     inverters.inverter_id = readings.inverter_id
-    AND readings.event_time >= (:since)::date - 1
+    AND readings.event_time >= add_days(:since, -1)
     AND readings.day >= :since
     AND readings.ac_power_w * 100 > inverters.capacity_kw * 1000 * (100 + :percent)
 GROUP BY readings.plant_id, readings.inverter_id, readings.day, inverters.capacity_kw

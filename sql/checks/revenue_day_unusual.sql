@@ -13,7 +13,7 @@ WITH sums AS (
     SELECT
         bill_date,
         currency,
-        sum(cast(product1_revenue AS integer) + cast(product2_revenue AS integer)) AS amount
+        sum(whole(product1_revenue) + whole(product2_revenue)) AS amount
     FROM bills
     WHERE bill_date >= :since AND bill_date < :today
     GROUP BY bill_date, currency
@@ -24,7 +24,7 @@ in_usd AS (
         sums.bill_date,
         CASE
             WHEN sums.currency = 'USD' THEN sums.amount
-            ELSE cast(decimal_mul(sums.amount, fx_rates.inverse_rate) AS integer)
+            ELSE whole(decimal_mul(sums.amount, fx_rates.inverse_rate))
         END AS revenue_usd
     FROM sums
     LEFT JOIN fx_rates ON sums.bill_date = fx_rates.rate_date AND sums.currency = fx_rates.currency
@@ -48,7 +48,7 @@ ranked AS (
 ),
 
 middle AS (
-    SELECT cast(avg(revenue_usd) AS integer) AS median_usd
+    SELECT whole(avg(revenue_usd)) AS median_usd
     FROM ranked
     WHERE days >= :min_days AND 2 * nth BETWEEN days AND days + 2
 ),

@@ -7,7 +7,6 @@
 -- USD. And a bill of the day after tomorrow, or later, has a wrong date: that day's rates cannot be known. With amounts
 -- of zero nothing is wrong any more: a key is never deleted.
 
--- Differs from PostgreSQL's in how a day is added to a date.
 SELECT
     'the currency is unknown' AS what,
     bill_date,
@@ -26,7 +25,7 @@ SELECT
     min(bill_id)
 FROM bills
 WHERE
-    bill_date > date(:today, '+1 day')
-    AND (cast(product1_revenue AS real) <> 0 OR cast(product2_revenue AS real) <> 0)
+    bill_date > add_days(:today, 1)
+    AND (product1_revenue <> '0.00000000' OR product2_revenue <> '0.00000000')
 GROUP BY bill_date, currency
 ORDER BY what, bill_date, currency

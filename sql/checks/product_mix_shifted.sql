@@ -12,8 +12,8 @@ WITH sums AS (
     SELECT
         bill_date,
         currency,
-        sum(cast(product1_revenue AS integer)) AS product1,
-        sum(cast(product2_revenue AS integer)) AS product2
+        sum(whole(product1_revenue)) AS product1,
+        sum(whole(product2_revenue)) AS product2
     FROM bills
     WHERE bill_date >= :since AND bill_date < :today
     GROUP BY bill_date, currency
@@ -24,11 +24,11 @@ in_usd AS (
         sums.bill_date,
         CASE
             WHEN sums.currency = 'USD' THEN sums.product1
-            ELSE cast(decimal_mul(sums.product1, fx_rates.inverse_rate) AS integer)
+            ELSE whole(decimal_mul(sums.product1, fx_rates.inverse_rate))
         END AS product1_usd,
         CASE
             WHEN sums.currency = 'USD' THEN sums.product2
-            ELSE cast(decimal_mul(sums.product2, fx_rates.inverse_rate) AS integer)
+            ELSE whole(decimal_mul(sums.product2, fx_rates.inverse_rate))
         END AS product2_usd
     FROM sums
     LEFT JOIN fx_rates ON sums.bill_date = fx_rates.rate_date AND sums.currency = fx_rates.currency
@@ -40,7 +40,7 @@ days AS (
         sum(product1_usd) AS product1_usd,
         sum(product2_usd) AS product2_usd,
         -- in hundredths of a percent
-        10000 * sum(product1_usd) / sum(product1_usd + product2_usd) AS share
+        whole_div(10000 * sum(product1_usd), sum(product1_usd + product2_usd)) AS share
     FROM in_usd
     GROUP BY bill_date
     HAVING count(*) = count(product1_usd) AND sum(product1_usd + product2_usd) > 0

@@ -23,5 +23,5 @@ SELECT
     day AS last_day_before,
     next_day AS first_day_after
 FROM days
-WHERE next_day > day + 1 OR (next_day IS NULL AND newest > day + :silent_days * interval '1 day')
+WHERE next_day > add_days(day, 1) OR (next_day IS NULL AND newest > add_days(day, :silent_days))
 ORDER BY inverter_id, day

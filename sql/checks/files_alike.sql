@@ -20,7 +20,7 @@ WHERE
     loads.status = 'published'
     AND loads.delivery = 1
     AND loads.dataset IN ('usage', 'telemetry')
-    AND loads.published_at >= date(:today, '-' || :days || ' days')
+    AND loads.published_at >= add_days(:today, -:days)
     AND loads.read - loads.rejected >= :min_records
     AND loads.unchanged >= (loads.read - loads.rejected) * :share
     AND NOT EXISTS (

@@ -5,8 +5,6 @@
 -- runbook: bills_changed
 -- A later load brought other values for bills that were public already, and with them another revenue. Corrections are in order;
 -- what was reported before is no longer what the database says. In USD at the bills' rates; nothing if one of them is missing.
-
--- Exact; SQLite needs functions of the engine for that.
 WITH versions AS (
     SELECT
         later.load_id,
@@ -47,10 +45,16 @@ changes AS (
         versions.source,
         versions.published_at,
         versions.bill_date,
-        (versions.new_product1 + versions.new_product2)
-        * CASE WHEN versions.new_currency = 'USD' THEN 1 ELSE new_rate.inverse_rate END
-        - (versions.old_product1 + versions.old_product2)
-        * CASE WHEN versions.old_currency = 'USD' THEN 1 ELSE old_rate.inverse_rate END AS change_usd
+        decimal_sub(
+            decimal_mul(
+                decimal_add(versions.new_product1, versions.new_product2),
+                CASE WHEN versions.new_currency = 'USD' THEN 1 ELSE new_rate.inverse_rate END
+            ),
+            decimal_mul(
+                decimal_add(versions.old_product1, versions.old_product2),
+                CASE WHEN versions.old_currency = 'USD' THEN 1 ELSE old_rate.inverse_rate END
+            )
+        ) AS change_usd
     FROM versions
     LEFT JOIN fx_rates AS old_rate ON versions.bill_date = old_rate.rate_date AND versions.old_currency = old_rate.currency
     LEFT JOIN fx_rates AS new_rate ON versions.bill_date = new_rate.rate_date AND versions.new_currency = new_rate.currency
@@ -63,7 +67,7 @@ SELECT
     count(*) AS bills,
     min(bill_date) AS first_day,
     max(bill_date) AS last_day,
-    CASE WHEN count(*) = count(change_usd) THEN trim_scale(sum(change_usd)) END AS change_usd
+    CASE WHEN count(*) = count(change_usd) THEN decimal_plain(decimal_sum(change_usd)) END AS change_usd
 FROM changes
 GROUP BY load_id, source, published_at
 ORDER BY load_id

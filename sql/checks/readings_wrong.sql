@@ -6,7 +6,7 @@
 -- A reading is what an inverter measured at a moment: the event with the greatest id (as people count), in watts. Here events
 -- of a moment have no reading, or the reading is not theirs. Looks at moments since the first day, by UTC.
 
--- Rounds with floor, as the statement that writes readings does.
+-- Rounds as the statement that writes readings does. Inverter by inverter, so that their rows are looked up.
 WITH wrong AS (
     SELECT
         events.inverter_id,
@@ -47,7 +47,7 @@ WITH wrong AS (
             ELSE 'the event is of another moment'
         END,
         readings.ac_power_w,
-        floor(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000
+        whole(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000.0
     FROM inverters
     CROSS JOIN inverter_telemetry_clean AS readings
     INNER JOIN inverter_telemetry_raw AS events ON readings.event_id = events.event_id
@@ -60,10 +60,12 @@ WITH wrong AS (
             events.inverter_id <> readings.inverter_id
             OR events.event_time <> readings.event_time
             OR events.plant_id <> readings.plant_id
-            OR readings.ac_power_w IS DISTINCT FROM floor(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000
-            OR readings.dc_power_w IS DISTINCT FROM floor(events.dc_power * (dc_unit.watts * 1000) + 0.5) / 1000
-            OR readings.energy_wh_total IS DISTINCT FROM floor(events.energy_wh_total * 1000 + 0.5) / 1000
-            OR readings.temperature_c IS DISTINCT FROM (floor((events.temperature_c + 300) * 1000 + 0.5) - 300000) / 1000
+            OR readings.ac_power_w IS DISTINCT FROM whole(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000.0
+            OR readings.dc_power_w IS DISTINCT FROM whole(events.dc_power * (dc_unit.watts * 1000) + 0.5) / 1000.0
+            OR readings.energy_wh_total IS DISTINCT FROM whole(events.energy_wh_total * 1000 + 0.5) / 1000.0
+            OR readings.temperature_c IS DISTINCT FROM (
+                whole((events.temperature_c + 300) * 1000 + 0.5) - 300000
+            ) / 1000.0
             OR readings.source IS DISTINCT FROM events.source
             OR readings.status IS DISTINCT FROM events.status
         )

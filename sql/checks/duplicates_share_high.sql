@@ -21,7 +21,7 @@ WITH suspects AS (
     FROM loads
     WHERE
         status = 'published'
-        AND published_at >= :today - :days * interval '1 day'
+        AND published_at >= add_days(:today, -:days)
         AND duplicate + superseded >= :min_repeats
         AND duplicate + superseded > read * :min_share
 ),

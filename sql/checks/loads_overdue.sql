@@ -33,5 +33,5 @@ FROM schedule
 LEFT JOIN loads ON schedule.dataset = loads.dataset AND loads.status = 'published'
 WHERE schedule.hours > 0
 GROUP BY schedule.dataset, schedule.hours
-HAVING coalesce(max(loads.published_at), '') < datetime('now', '-' || schedule.hours || ' hours')
+HAVING max(loads.published_at) IS NULL OR max(loads.published_at) < hours_ago(schedule.hours)
 ORDER BY schedule.dataset

@@ -27,13 +27,13 @@ WITH judged AS (
 deliveries AS (
     SELECT
         load_id,
-        cast(product1_revenue AS integer) + cast(product2_revenue AS integer) AS amount
+        whole(product1_revenue) + whole(product2_revenue) AS amount
     FROM bills
     WHERE bill_date >= :since AND load_id IN (SELECT judged.load_id FROM judged)
     UNION ALL
     SELECT
         load_id,
-        cast(product1_revenue AS integer) + cast(product2_revenue AS integer)
+        whole(product1_revenue) + whole(product2_revenue)
     FROM bills_history
     WHERE
         bill_date >= :since
