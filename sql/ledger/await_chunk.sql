@@ -5,4 +5,4 @@ FROM load_chunks
 WHERE load_id = :load_id AND read IS NULL
 ORDER BY chunk_no
 LIMIT 1
-FOR UPDATE
+/*:for_update*/

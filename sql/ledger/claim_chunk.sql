@@ -4,4 +4,4 @@ FROM load_chunks
 WHERE load_id = :load_id AND read IS NULL
 ORDER BY chunk_no
 LIMIT 1
-FOR UPDATE SKIP LOCKED
+/*:for_update_skip_locked*/

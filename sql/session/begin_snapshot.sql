@@ -1,2 +1,2 @@
 -- Opens a transaction that only reads: all its statements see one state of the database.
-BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY -- noqa: PRS
+BEGIN /*:to_read*/ -- noqa: PRS

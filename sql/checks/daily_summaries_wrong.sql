@@ -6,20 +6,19 @@
 -- Each day since the first one is summed up anew from its readings, and compared with what is stored. A day that is only on one
 -- side has no numbers on the other.
 
--- Inverter by inverter, so that their readings are looked up. Differs from PostgreSQL's in how it divides whole numbers, how it
--- takes a day from a date, and in its function for energy.
+-- Inverter by inverter, so that their readings are looked up.
 WITH summed AS (
     SELECT
         clean.plant_id,
         clean.inverter_id,
         clean.day,
-        sum(cast(round(clean.ac_power_w * 1000) AS integer)) AS milliwatts,
-        max(cast(round(clean.ac_power_w * 1000) AS integer)) AS most_milliwatts,
+        sum(cast(round(clean.ac_power_w * 1000) AS bigint)) AS milliwatts,
+        max(cast(round(clean.ac_power_w * 1000) AS bigint)) AS most_milliwatts,
         count(*) AS points,
         count(clean.ac_power_w) AS points_with_power,
         count(clean.energy_wh_total) AS counters,
         counted_energy(
-            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS integer), inverters.capacity_kw
+            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS bigint), inverters.capacity_kw
         ) AS energy,
         min(clean.event_time) AS first_event_time,
         max(clean.event_time) AS last_event_time
@@ -28,7 +27,7 @@ WITH summed AS (
     WHERE
         inverters.inverter_id = clean.inverter_id
         AND clean.day >= :since
-        AND clean.event_time >= date(:since, '-1 day')
+        AND clean.event_time >= add_days(:since, -1)
     GROUP BY clean.inverter_id, clean.day, clean.plant_id
 ),
 
@@ -37,13 +36,13 @@ fresh AS (
         plant_id,
         inverter_id,
         day,
-        ((2 * milliwatts + points_with_power) / nullif(2 * points_with_power, 0)) / 1000.0 AS avg_ac_power_w,
-        most_milliwatts / 1000.0 AS max_ac_power_w,
+        cast(whole_div(2 * milliwatts + points_with_power, nullif(2 * points_with_power, 0)) / 1000.0 AS double precision) AS avg_ac_power_w,
+        cast(most_milliwatts / 1000.0 AS double precision) AS max_ac_power_w,
         points,
         points_with_power,
-        CASE WHEN counters > 1 THEN (energy ->> 0) / 1000.0 END AS energy_wh,
-        (energy ->> 1) / 1000.0 AS energy_wh_uncounted,
-        energy ->> 2 AS counter_faults,
+        CASE WHEN counters > 1 THEN cast(energy_counted(energy) / 1000.0 AS double precision) END AS energy_wh,
+        cast(energy_uncounted(energy) / 1000.0 AS double precision) AS energy_wh_uncounted,
+        energy_faults(energy) AS counter_faults,
         first_event_time,
         last_event_time
     FROM summed

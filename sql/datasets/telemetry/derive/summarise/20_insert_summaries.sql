@@ -2,8 +2,6 @@
 -- inverter could make it (counted_energy knows how counters dip, jump and restart). Only the day's own readings are looked at: a
 -- late event changes its day alone.
 -- Sums in whole milliwatts and milliwatt-hours, averages rounded to one (half up): exact, hence the same on every database.
--- Differs from PostgreSQL's in how it divides whole numbers, in how a day is added to a date, and in that its function for energy
--- gathers the readings itself, and returns an array in JSON.
 INSERT INTO inverter_daily_summary (
     plant_id, inverter_id, day, avg_ac_power_w, max_ac_power_w, points, energy_wh, first_event_time, last_event_time,
     points_with_power, energy_wh_uncounted, counter_faults
@@ -20,24 +18,25 @@ summed AS (
         clean.plant_id,
         clean.inverter_id,
         clean.day,
-        sum(cast(round(clean.ac_power_w * 1000) AS integer)) AS milliwatts,
-        max(cast(round(clean.ac_power_w * 1000) AS integer)) AS most_milliwatts,
+        sum(cast(round(clean.ac_power_w * 1000) AS bigint)) AS milliwatts,
+        max(cast(round(clean.ac_power_w * 1000) AS bigint)) AS most_milliwatts,
         count(*) AS points,
         count(clean.ac_power_w) AS points_with_power,
         count(clean.energy_wh_total) AS counters,
         counted_energy(
-            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS integer), inverters.capacity_kw
+            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS bigint), inverters.capacity_kw
         ) AS energy,
         min(clean.event_time) AS first_event_time,
         max(clean.event_time) AS last_event_time
     FROM days
+    -- whose readings are looked up
     CROSS JOIN inverter_telemetry_clean AS clean
-        ON
-            days.inverter_id = clean.inverter_id
-            AND days.day = clean.day
-            AND clean.event_time >= date(days.day, '-1 day')
-            AND clean.event_time < date(days.day, '+2 days')
     INNER JOIN inverters ON days.inverter_id = inverters.inverter_id
+    WHERE
+        days.inverter_id = clean.inverter_id
+        AND days.day = clean.day
+        AND clean.event_time >= add_days(days.day, -1)
+        AND clean.event_time < add_days(days.day, 2)
     GROUP BY clean.inverter_id, clean.day, clean.plant_id
 )
 
@@ -45,13 +44,13 @@ SELECT
     plant_id,
     inverter_id,
     day,
-    ((2 * milliwatts + points_with_power) / nullif(2 * points_with_power, 0)) / 1000.0,
+    whole_div(2 * milliwatts + points_with_power, nullif(2 * points_with_power, 0)) / 1000.0,
     most_milliwatts / 1000.0,
     points,
-    CASE WHEN counters > 1 THEN (energy ->> 0) / 1000.0 END,
+    CASE WHEN counters > 1 THEN energy_counted(energy) / 1000.0 END,
     first_event_time,
     last_event_time,
     points_with_power,
-    (energy ->> 1) / 1000.0,
-    energy ->> 2
+    energy_uncounted(energy) / 1000.0,
+    energy_faults(energy)
 FROM summed

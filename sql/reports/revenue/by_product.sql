@@ -3,8 +3,8 @@ WITH sums AS MATERIALIZED (
     SELECT
         count(*) AS bills,
         count(*) - count(rate) AS bills_without_rate,
-        sum(product1_usd) AS product1_usd,
-        sum(product2_usd) AS product2_usd
+        decimal_sum(product1_usd) AS product1_usd,
+        decimal_sum(product2_usd) AS product2_usd
     FROM bills_in_usd
     WHERE bill_date BETWEEN :first AND :last
 )
@@ -29,7 +29,7 @@ SELECT
     NULL,
     bills,
     bills_without_rate,
-    product1_usd + product2_usd,
+    decimal_add(product1_usd, product2_usd),
     TRUE
 FROM sums
 ORDER BY is_total, label

@@ -1,5 +1,5 @@
--- Revenue in USD of each day, customer or currency, then of all together. Sums are exact, for which SQLite needs the engine's
--- functions. Bills whose rate is missing are counted apart; what has no rate at all has no revenue that we know of, hence null.
+-- Revenue in USD of each day, customer or currency, then of all together. Sums are exact. Bills whose rate is missing are counted
+-- apart; what has no rate at all has no revenue that we know of, hence null.
 WITH sums AS MATERIALIZED (
     SELECT
         :"by" AS label,
@@ -24,8 +24,8 @@ FROM sums
 UNION ALL
 SELECT
     NULL,
-    coalesce(sum(bills), 0),
-    coalesce(sum(bills_without_rate), 0),
+    cast(coalesce(sum(bills), 0) AS bigint),
+    cast(coalesce(sum(bills_without_rate), 0) AS bigint),
     decimal_sum(product1_usd),
     decimal_sum(product2_usd),
     decimal_add(decimal_sum(product1_usd), decimal_sum(product2_usd)),
