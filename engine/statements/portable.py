@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 
 from dbsvc.engine.errors import StatementError
 
@@ -92,7 +93,7 @@ class Functions:
                 cuts.append(token.end())
             elif token["mark"] == ")" and depth == 0:
                 cuts.append(token.end())
-                written = [text[here : there - 1].strip() for here, there in zip(cuts, cuts[1:], strict=False)]
+                written = [text[here : there - 1].strip() for here, there in pairwise(cuts)]
                 return [self.expand(part, origin).replace("\n", " ") for part in written if part], token.end()
             depth += {"(": 1, ")": -1}.get(token["mark"] or "", 0)
         raise StatementError(f"{place}( is opened and never closed")

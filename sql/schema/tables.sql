@@ -1,4 +1,4 @@
 -- The tables of the schema we work in.
-SELECT table_name
+SELECT tables.table_name
 FROM our_tables() AS tables
-ORDER BY table_name
+ORDER BY tables.table_name
