@@ -15,7 +15,6 @@ SCALARS: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "natural_key": (1, natural.natural_key),
     "decimal_mul": (2, decimals.multiply),
     "decimal_add": (2, decimals.add),
-    "decimal_sub": (2, decimals.subtract),
     "decimal_div": (3, decimals.divide),
 }
 #: Aggregates: how many arguments, and a class with ``step`` and ``finalize``.

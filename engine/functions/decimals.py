@@ -26,13 +26,6 @@ def add(left: str | None, right: str | None) -> str | None:
     return format(_EXACT.add(Decimal(left), Decimal(right)), "f")
 
 
-def subtract(left: str | None, right: str | None) -> str | None:
-    """Return the exact difference; None if a part of it is."""
-    if left is None or right is None:
-        return None
-    return format(_EXACT.subtract(Decimal(left), Decimal(right)), "f")
-
-
 def divide(dividend: str, divisor: str, places: int) -> str:
     """Return the quotient to so many places, half away from zero, without zeros at the end."""
     quotient = _ROUNDING.divide(Decimal(dividend), Decimal(divisor))
