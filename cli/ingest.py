@@ -36,12 +36,12 @@ def ingest(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep reading one file while it grows, until stopped.")] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Deliver known bytes anew, so that they win over what came after them.")
+        bool, typer.Option("--again", help="Deliver known bytes again, so that they win over what came after them.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="With --follow: publish at most every so many seconds.")] = 10.0,
+    every: Annotated[float, typer.Option(min=0.1, help="With --follow: publish at most this often, in seconds.")] = 10.0,
     idle: Annotated[
         float | None,
-        typer.Option(min=0, help="With --follow: end when nothing came for so many seconds.", show_default=False),
+        typer.Option(min=0, help="With --follow: end when nothing came for this long, in seconds.", show_default=False),
     ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
@@ -252,10 +252,10 @@ def _closing_hints(reports: list[dict[str, Any]]) -> list[str]:
     if rejected:
         records = sum(report["rejected"] for report in rejected)
         load_id, source = rejected[0]["load_id"], rejected[0]["source"]
-        mend = f"mend{PurePath(source.removesuffix('.gz')).suffix or '.csv'}"
+        corrected = f"corrected{PurePath(source.removesuffix('.gz')).suffix or '.csv'}"
         hints.append(
             f"{records:,} {'record is' if records == 1 else 'records are'} in quarantine: `dbsvc rejects` says why. "
-            f"Mend: `dbsvc rejects export {load_id} > {mend}`, an editor, `dbsvc ingest {mend}`. "
+            f"Correct them: `dbsvc rejects export {load_id} > {corrected}`, an editor, `dbsvc ingest {corrected}`. "
             "When rules or registries have changed: `dbsvc rejects retry`."
         )
     return hints

@@ -136,7 +136,7 @@ def choose(checks: list[Check], only: Collection[str], datasets: Collection[str]
 def run(db: Database, checks: list[Check], days: int, since: date | None = None) -> list[Result]:
     """Run checks, each in a snapshot of its own, and keep their results. ``since`` is the first day they look at.
 
-    By default they look so many days back from the newest day of their data. Raises ConfigurationError for a threshold that
+    By default they look ``days`` back from the newest day of their data. Raises ConfigurationError for a threshold that
     cannot be, and if nothing was ever loaded: all would be fine with a database of a wrong name.
     """
     thresholds = {check.name: check.read_thresholds() for check in checks}
@@ -194,7 +194,7 @@ def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Res
 
 
 def _look_back(newest: Any, today: date, days: int) -> date:
-    """Return the day so many days before the newest one; a date in the future is a mistake, and no newest one."""
+    """Return the day that is ``days`` before the newest one; a date in the future is a mistake, and no newest one."""
     if newest is None:
         return date.min
     newest = min(newest if isinstance(newest, date) else date.fromisoformat(newest), today)

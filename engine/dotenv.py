@@ -91,7 +91,7 @@ def _content() -> bytes | None:
             raise ConfigurationError(f"{_PATH} is no file: put the settings into a file of that name, or take it away.")
         return _PATH.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{_PATH} cannot be read ({error.strerror}): mend that, or take it away.") from error
+        raise ConfigurationError(f"{_PATH} cannot be read ({error.strerror}): correct that, or remove it.") from error
 
 
 def _decode(content: bytes) -> str:

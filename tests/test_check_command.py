@@ -160,7 +160,7 @@ def test_since_when(cli: Cli, db: Database) -> None:
     gap(cli)
     first, second = (cli(*only).objects[0]["since"] for _ in range(2))
     assert first == second == str(query(db, "SELECT checked_at FROM check_results ORDER BY checked_at")[1][0])
-    cli("ingest", cli.write("mend.csv", bills({"day": "2021-10-02"})))
+    cli("ingest", cli.write("corrected.csv", bills({"day": "2021-10-02"})))
     assert cli(*only).objects[0]["since"] is None
     cli("ingest", cli.write("more.csv", bills({"day": "2021-10-05"})))
     assert cli(*only).objects[0]["since"] > first

@@ -219,8 +219,8 @@ def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> No
     export, ingest_mended = section("published")[0].splitlines()
     assert run(export, bad.parent, DATABASE_URL=url, LOAD="1").returncode == 0
     assert run(ingest_mended, bad.parent, DATABASE_URL=url).returncode == 65  # nothing was mended
-    mend = bad.parent / "mend.csv"
-    mend.write_text(mend.read_text().replace(",x,", ",2,").replace("never", "2021-10-01"))
+    corrected = bad.parent / "corrected.csv"
+    corrected.write_text(corrected.read_text().replace(",x,", ",2,").replace("never", "2021-10-01"))
     assert run(ingest_mended, bad.parent, DATABASE_URL=url).returncode == 0
     assert after(url) == ["published", "held", "published"]
     follow(url, "published", bad, lambda blocks: blocks[1:])

@@ -139,18 +139,18 @@ def test_an_export_is_whole_or_not_there(cli: Cli) -> None:
         assert (ran.code, SAID in ran.err) == (1, True), redirected
 
     (cli.folder / "link").symlink_to("target")
-    for name in ("mend.csv", "link"):
+    for name in ("corrected.csv", "link"):
         assert cli(f"rejects export 1 --to {name}").code == 0
         assert (cli.folder / name).read_bytes() == whole
     assert (cli.folder / "link").is_symlink()
-    write(cli.folder / "mend.csv", b"as it was")
+    write(cli.folder / "corrected.csv", b"as it was")
     before = sorted(os.listdir(cli.folder))
     script = (
         f"ulimit -f 100; trap '' XFSZ; {shlex.quote(sys.executable)} -m dbsvc rejects export 1 --to half.csv --log-format text"
     )
     done = subprocess.run(["bash", "-c", script], cwd=cli.folder, capture_output=True, check=False)
     assert (done.returncode, b"dbsvc: half.csv cannot be written: File too large." in done.stderr) == (1, True)
-    for name in ("var", "nowhere/mend.csv", "/proc/mend.csv"):
+    for name in ("var", "nowhere/corrected.csv", "/proc/corrected.csv"):
         ran = cli(f"rejects export 1 --to {name} --log-format text")
         assert (ran.code, f"dbsvc: {name} cannot be written: ".encode() in ran.err) == (1, True)
     assert sorted(os.listdir(cli.folder)) == before

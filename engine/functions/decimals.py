@@ -27,7 +27,7 @@ def add(left: str | None, right: str | None) -> str | None:
 
 
 def divide(dividend: str, divisor: str, places: int) -> str:
-    """Return the quotient to so many places, half away from zero, without zeros at the end."""
+    """Return the quotient to ``places`` decimals, half away from zero, without zeros at the end."""
     quotient = _ROUNDING.divide(Decimal(dividend), Decimal(divisor))
     return plain(quotient.quantize(Decimal(1).scaleb(-places), context=_ROUNDING))
 

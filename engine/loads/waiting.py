@@ -10,7 +10,7 @@ from dbsvc.engine.loads.model import Load
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
 from dbsvc.engine.sources.header import header_of
 
-#: So many rejects are looked at, the newest first: a quarantine may be large, and this is for a hint.
+#: How many rejects are looked at, the newest first: a quarantine may be large, and this is for a hint.
 MOST = 10_000
 
 

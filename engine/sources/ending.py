@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dbsvc.engine.sources.header import Header
 
-#: At most so many records before the last one tell how long its last field should be; one in so many may be shorter than usual.
+#: At most _MOST records before the last one tell how long its last field should be; one in _ODD may be shorter than usual.
 _MOST, _ODD = 1000, 20
 _DECIMALS = re.compile(r"\.(\d*)$")
 

@@ -21,7 +21,7 @@ _GZIP = b"\x1f\x8b"
 _BLOCK = 2**20  # bytes
 _ZEROS = bytes(_BLOCK)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-#: What stays free for others where files are spooled: a share of the file system, and never more than so many bytes.
+#: What stays free for others where files are spooled: a share of the file system, and never more than this, in bytes.
 _RESERVED_SHARE, _RESERVED = 0.05, 256 * 2**20
 
 

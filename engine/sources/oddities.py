@@ -1,4 +1,4 @@
-"""What is odd about a file that cannot be read as it is: said, so that whoever made it can mend it."""
+"""What is odd about a file that cannot be read as it is: said, so that whoever made it can correct it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"-----BEGIN PGP MESSAGE|age-encryption\.org/|Salted__", "is encrypted; decrypt it"),
     )
 )
-_LINES = 20  # so many lines are searched for a header
+_LINES = 20  # are searched for a header
 _CHARACTERS = 16_384
 _DELIMITERS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
 

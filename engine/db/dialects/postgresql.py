@@ -110,7 +110,7 @@ _AWAY = (
     errors.IdleInTransactionSessionTimeout,
     errors.IdleSessionTimeout,
 )
-#: What only somebody who configures can mend, and what that is: by the server's code ...
+#: What only a change of configuration can solve, and which one: by the server's code ...
 _UNUSABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
     (errors.InvalidSchemaName, "The search path names no schema that exists: create it, or correct DATABASE_URL"),
     (errors.InvalidCatalogName, "Create that database, or correct DATABASE_URL"),

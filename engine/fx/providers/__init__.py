@@ -53,12 +53,12 @@ class Provider(Protocol):
 
 
 def is_possible(rate: Decimal) -> bool:
-    """Whether 1 USD can be so many units of a currency; zero, negative and absurd numbers are mistakes."""
+    """Whether 1 USD can be that many units of a currency; zero, negative and absurd numbers are mistakes."""
     return _SMALLEST <= rate < _LARGEST and len(rate.as_tuple().digits) <= _MOST_DIGITS
 
 
 def provider_for(settings: Settings, pause: Callable[[float], None]) -> Provider:
-    """Return the provider, set up by the settings; ``pause`` waits for so many seconds between tries. Nothing is contacted yet.
+    """Return the provider, set up by the settings; ``pause`` waits between tries, in seconds. Nothing is contacted yet.
 
     Raises ConfigurationError when there is no access key.
     """

@@ -15,7 +15,7 @@ class Format(Protocol):
     """How the bytes of a delivery become records, and records become fields."""
 
     def is_hole(self, before: bytes, length: int, after: bytes, /) -> bool:
-        """Whether so many NULs are nothing, given what stands around them (nothing after them: the file ends)."""
+        """Whether ``length`` NULs are nothing, given what stands around them (nothing after them: the file ends)."""
 
     def count_lines(self, data: bytes, carry: bytes = b"") -> tuple[int, bytes]:
         """Return how many lines end in ``data``, and what to give along (``carry``) to count on in what follows it."""
@@ -64,7 +64,7 @@ def rows(of: Format, data: bytes, names: Sequence[str], first_line: int = 1) -> 
 
 
 def part(of: Format, batch: Batch, most: int) -> Iterator[Batch]:
-    """Part a batch into batches of whole records, each of at most so many lines or of one record."""
+    """Part a batch into batches of whole records, each of at most ``most`` lines or of one record."""
     line, data = batch
     lines = re.compile(rb"(?:[^\n]*+\n){0,%d}+" % most)
     start = 0

@@ -4,7 +4,7 @@ A record ends at LF, CR LF or the CR CR LF of some exporters. A quoted field may
 sense is the one physical line it begins on, and reading goes on with the next: one bad quote never swallows a file.
 
 Every pattern here takes time in proportion to the bytes, whatever they are: what was matched is not given back, and what a
-pattern may begin with anew at every byte (blanks, CRs) begins only where a run of them does.
+pattern may begin with again at every byte (blanks, CRs) begins only where a run of them does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TIDY = re.compile(rb'(?:(?:"(?![ \t])[^"\n]*+(?:""[^"\n]*+)*+(?<![ \t])"|(?![ \
 _BLANKS_AT_BORDER = re.compile(rb"[ \t](?:(?<=[,\n].)[ \t]*+|(?<![ \t].)[ \t]*+(?=[,\n]))")
 _RETURNS = re.compile(rb"\r(?<!\r\r)\r*+(?=\n)")
 _FIELD = re.compile(r'[ \t]*+"([^"]*+(?:""[^"]*+)*+)"[ \t\r]*+(,|\Z)|([^",]*+)(,|\Z)')
-#: So many names of columns make a record a header, whatever else it has.
+#: How many names of columns make a record a header, whatever else it has.
 _FEWEST_NAMES = 3
 _LONGEST_TIDY = 2**20  # bytes
 #: So much is taken apart at once: each line of it is an object.

@@ -36,7 +36,7 @@ _LONGEST_GAP = 1024  # bytes: more of a hole need not be remembered
 
 
 def is_hole(before: bytes, length: int, after: bytes) -> bool:
-    """Whether so many NULs are nothing, given what stands around them."""
+    """Whether ``length`` NULs are nothing, given what stands around them."""
     return not after or _HOLE.match(before + bytes(min(length, _LONGEST_GAP)) + after, len(before)) is not None
 
 
