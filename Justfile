@@ -24,6 +24,14 @@ test-all *arguments:
 test-long *arguments:
     pytest -n auto -m long {{arguments}}
 
+# Test on the oldest and the newest PostgreSQL and SQLite.
+test-versions *arguments:
+    python tests/versions.py databases {{arguments}}
+
+# Test with every Python from 3.11 on that is here.
+test-pythons *arguments:
+    python tests/versions.py pythons {{arguments}}
+
 # Lint Python and SQL.
 lint:
     ruff check .

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 from typing import Any, NamedTuple
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import ConfigurationError
 from dbsvc.engine.loads.operations import discard
 from dbsvc.engine.log import event
+from dbsvc.engine.statements.catalog import find_folder
 
 _LEDGER = "loads"
 
@@ -102,7 +103,7 @@ def rollback(db: Database) -> None:
 
 
 def _known(db: Database) -> list[str]:
-    root = files("dbsvc").joinpath("migrations")
+    root = find_folder("migrations")
     return [
         name.removesuffix(".sql")
         for folder in db.dialect.migrations()
@@ -127,7 +128,7 @@ def yoyo_migrations(db: Database) -> Iterator[tuple[Any, Any]]:
 
     with (
         _alone(db),
-        as_file(files("dbsvc").joinpath("migrations")) as root,
+        as_file(find_folder("migrations")) as root,
         db.dialect.migrator(db.statements) as backend,
     ):
         backend.init_database()

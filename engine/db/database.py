@@ -15,7 +15,7 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.db.watch import Watch
 from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError, UnavailableError
 from dbsvc.engine.log import event
-from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.statements.catalog import load_statements
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Database:
 
     def __init__(self, dialect: Dialect[Any]) -> None:
         self.dialect = dialect
-        self.statements = Statements(dialect.family)
+        self.statements = load_statements(dialect.family)
         self._idle: list[Any] = []
         self._busy: set[Any] = set()
         self._lock = threading.Lock()

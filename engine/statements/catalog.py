@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import chain
+from pathlib import Path
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.declarations import place, read_declarations
@@ -21,11 +23,23 @@ from dbsvc.engine.statements.portable import FOLDER, Functions
 from dbsvc.engine.statements.statement import Statement
 
 
+def find_folder(name: str) -> Traversable:
+    """Return a folder that comes with the package; in a checkout the one at its top, which one edits."""
+    folder = files("dbsvc").joinpath(name)
+    return folder.resolve() if isinstance(folder, Path) else folder
+
+
+@cache
+def load_statements(family: tuple[str, ...]) -> Statements:
+    """Return the statements of a dialect. Nobody changes them, so a process reads and checks them once."""
+    return Statements(family)
+
+
 class Statements:
     """The statements of one dialect. ``family`` is the dialect's name, then its parents', nearest first."""
 
     def __init__(self, family: tuple[str, ...], root: Traversable | None = None) -> None:
-        self.root = root or files("dbsvc").joinpath("sql")
+        self.root = root or find_folder("sql")
         self._family = family
         self._functions = Functions(family, self.root.joinpath(FOLDER))
         self._by_name: dict[str, Statement] = {}
