@@ -2,11 +2,11 @@
 
 from pathlib import Path as _Path
 
-if _Path(__file__).with_name("engine").is_file():  # git wrote a link's target into a file
+if _Path(__file__).with_name("engine").is_file():  # git wrote where a link leads to into a file
     raise ImportError(
-        "This checkout has no symbolic links, which src/dbsvc needs: enable them in the system (on Windows: Developer Mode), "
-        "then run `git config core.symlinks true && git checkout -f -- src`, or clone again with `git clone -c core.symlinks=true`."
+        "This checkout has files where src/dbsvc needs symbolic links: allow links (on Windows: Developer Mode), "
+        "then run `git config core.symlinks true && git checkout -f -- src`."
     )
 
-from dbsvc.engine import *  # noqa: E402, F403
-from dbsvc.engine import __all__ as __all__  # noqa: E402
+from dbsvc.engine import *  # noqa: F403
+from dbsvc.engine import __all__ as __all__
