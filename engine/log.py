@@ -1,31 +1,20 @@
-"""Structured events, by structlog through the standard library's logger ``dbsvc``: a name and fields."""
+"""Structured events, through the standard library's logger ``dbsvc``: a name and fields."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
-from functools import cache, cached_property
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
-_standard = logging.getLogger("dbsvc")
+_LOGGER = logging.getLogger("dbsvc")
 
 
 def event(name: str, /, level: int = logging.INFO, **fields: Any) -> None:
     """Log one event."""
-    if _standard.isEnabledFor(level):  # else structlog is not even imported
-        _structured().log(level, name, **fields)
-
-
-@cache
-def _structured() -> Any:
-    import structlog
-
-    processors: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-    ]
-    return structlog.wrap_logger(_standard, processors=processors, wrapper_class=structlog.stdlib.BoundLogger)
+    _LOGGER.log(level, {"event": name, **fields}, stacklevel=2)
 
 
 class Formatter(logging.Formatter):
@@ -38,22 +27,14 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
-        return self._redact(self._formatter.format(record))
+        fields = record.msg if isinstance(record.msg, dict) else {"event": record.getMessage()}
+        time = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        line = {"time": time, "level": record.levelname.lower(), **fields}
+        return self._redact(json.dumps(line, default=str) if self._as_json else self._logfmt(None, "", line))
 
     @cached_property
-    def _formatter(self) -> logging.Formatter:
+    def _logfmt(self) -> Callable[[Any, str, Any], str]:
+        # importing structlog takes a third of a short command's time, so only who reads the log as text pays for it
         import structlog
 
-        order = ["time", "level", "event"]
-        renderer: Any
-        if self._as_json:
-            renderer = structlog.processors.JSONRenderer(default=str)
-        else:
-            renderer = structlog.processors.LogfmtRenderer(key_order=order)
-        return structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _in_order(order), renderer]
-        )
-
-
-def _in_order(first: list[str]) -> Callable[[Any, str, Any], Any]:
-    return lambda _logger, _method, fields: {name: fields[name] for name in (*first, *fields) if name in fields}
+        return structlog.processors.LogfmtRenderer()
