@@ -10,7 +10,7 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from dbsvc.engine.statements import Statements, find_folder
+from dbsvc.engine.statements.catalog import Statements, find_folder
 
 ROOT = Path(__file__).parent.parent
 JUSTFILE = (ROOT / "Justfile").read_text()
