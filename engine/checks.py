@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from importlib.resources import files
 from typing import Any
 
 from dbsvc.engine.db.database import Database
@@ -23,12 +24,12 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, UnusableError
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import read_number
-from dbsvc.engine.statements.catalog import Statements, find_folder
+from dbsvc.engine.statements.catalog import Statements
 from dbsvc.engine.statements.rules import THRESHOLD
 from dbsvc.engine.statements.statement import Statement
 
 _WORKERS = 2  # checks run at the same time
-_FOLDER = find_folder("sql").joinpath("checks")
+_FOLDER = files("dbsvc").joinpath("sql", "checks")
 SAMPLE = 10  # rows of a finding that are kept to be shown
 
 #: The states of a check, from good to bad to worse; also Nagios's exit codes.
