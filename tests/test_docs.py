@@ -48,11 +48,20 @@ def run(command: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def section(title: str) -> list[str]:
-    """The commands of a RUNBOOK section, a string a block."""
+def text_of(title: str) -> str:
+    """A RUNBOOK section."""
     match = re.search(rf"^### {title}\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
     assert match, f"RUNBOOK has no section {title}"
-    return re.findall(r"^```sh\n(.*?)^```", match[1], re.MULTILINE | re.DOTALL)
+    return match[1]
+
+
+#: What a section says its variables are; whoever follows it puts his own values there.
+SET = re.compile(r"^(LOAD|FILE|DAY)=\S+( +#.*)?\n", re.MULTILINE)
+
+
+def section(title: str) -> list[str]:
+    """The commands of a RUNBOOK section, a string a block, without the values of its variables."""
+    return [SET.sub("", block) for block in blocks(text_of(title), "sh")]
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -148,6 +157,22 @@ def test_runbook_has_a_section_for_every_state_exit_code_incident_and_check() ->
     checks = {check.runbook for check in load_checks(Statements(("sqlite",)))}
     assert {*STATES, *EXIT_CODES, *INCIDENTS, *RATES, *checks} == set(titles)
     assert all(section(title) for title in titles)
+    index = RUNBOOK.partition("## States")[0]
+    for title in (*STATES, *EXIT_CODES, *INCIDENTS, *RATES):
+        assert f"](#{title.lower().replace(' ', '-')})" in index
+
+
+@pytest.mark.parametrize("title", re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE))
+def test_a_section_has_five_lines_and_sets_what_it_uses(title: str) -> None:
+    text = text_of(title)
+    assert re.findall(r"^\*\*(\w+)\*\* · ", text, re.MULTILINE) == ["Symptom", "Impact", "Look", "Fix", "Escalate"]
+    known: set[str] = set()
+    used: set[str] = set()
+    for line in "".join(blocks(text, "sh")).splitlines():
+        used |= set(re.findall(r"\$([A-Z]+)", line))
+        known |= set(re.findall(r"^([A-Z]+)=", line))
+        assert used <= known, line
+    assert known == used | (known & {"TMPDIR"})
 
 
 @pytest.fixture
@@ -175,9 +200,9 @@ def after(url: str) -> list[str]:
 
 def test_runbook_begins_with_commands_that_work(url: str, db: Database, good: Path) -> None:
     load(db, good)
-    blocks = re.findall(r"^```sh\n(.*?)^```", RUNBOOK[: RUNBOOK.index("## States")], re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 3
-    for block in blocks:
+    found = blocks(RUNBOOK[: RUNBOOK.index("## States")], "sh")
+    assert len(found) == 1
+    for block in found:
         ran = run(f"set -e\n{block}", good.parent, DATABASE_URL=url, LOAD="1", FILE=str(good), DAY="2021-10-01")
         assert ran.returncode == 0, (block, ran.stdout, ran.stderr)
 
@@ -188,13 +213,13 @@ def test_runbook_unfinished(url: str, db: Database, good: Path, state: str) -> N
     if state == "staged":
         stage(db, good, registered)
     assert statuses(db) == [state]
-    follow(url, state, good, lambda blocks: blocks[:1])
+    follow(url, state, good, lambda blocks: blocks[:2])
     assert after(url) == ["published"]
 
 
 def test_runbook_staging_given_up(url: str, db: Database, good: Path) -> None:
     register(db, good)
-    follow(url, "staging", good, lambda blocks: blocks[1:])
+    follow(url, "staging", good, lambda blocks: blocks[2:])
     assert after(url) == ["discarded"]
 
 
@@ -216,14 +241,14 @@ def test_runbook_discarded(url: str, db: Database, bad: Path) -> None:
 def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> None:
     load(db, bad)
     operations.release(db, 1)
-    export, ingest_mended = section("published")[0].splitlines()
+    export, ingest_corrected = section("published")[1].splitlines()
     assert run(export, bad.parent, DATABASE_URL=url, LOAD="1").returncode == 0
-    assert run(ingest_mended, bad.parent, DATABASE_URL=url).returncode == 65  # nothing was mended
+    assert run(ingest_corrected, bad.parent, DATABASE_URL=url).returncode == 65  # nothing was corrected
     corrected = bad.parent / "corrected.csv"
     corrected.write_text(corrected.read_text().replace(",x,", ",2,").replace("never", "2021-10-01"))
-    assert run(ingest_mended, bad.parent, DATABASE_URL=url).returncode == 0
+    assert run(ingest_corrected, bad.parent, DATABASE_URL=url).returncode == 0
     assert after(url) == ["published", "held", "published"]
-    follow(url, "published", bad, lambda blocks: blocks[1:])
+    follow(url, "published", bad, lambda blocks: blocks[2:])
 
 
 @pytest.mark.slow  # it starts some hundred processes
