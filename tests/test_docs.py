@@ -95,6 +95,8 @@ def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
     text = page.read_text()
     if page.name == "README.md":
         text = re.sub(r"^python3 -m venv .*", "", text, flags=re.MULTILINE)  # what CI does
+    elif FILE.search(text):
+        return  # followed below
     found = [block for language in ("sh", "console") for block in blocks(text, language) if block.strip()]
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     with serving(quoting(EUR="0.8625", GBP="0.742611", ILS="3.2")) if found else nullcontext() as api:
@@ -106,6 +108,24 @@ def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
             if shown:
                 lines = [line.rstrip() for line in ran.stdout.splitlines()]
                 assert lines[bool(lines and not lines[0]) :] == shown.splitlines()
+
+
+#: A file that a page adds to the repository.
+FILE = re.compile(r'^```\w+ title="(.+?)"\n(.*?)^```', re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if FILE.search(page.read_text())], ids=NAMES.get)
+def test_what_a_page_adds_to_the_repository_works(page: Path, empty_url: str, tmp_path: Path) -> None:
+    for folder in ("cli", "engine", "sql", "migrations", "src", "samples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, symlinks=True)
+    for name, content in FILE.findall(page.read_text()):
+        path = tmp_path / name
+        assert not path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    for block in blocks(page.read_text(), "sh"):
+        ran = run(f"set -e\n{block}", tmp_path, DATABASE_URL=empty_url, PYTHONPATH=str(tmp_path / "src"))
+        assert ran.returncode == 0, (block, ran.stdout, ran.stderr)
 
 
 def test_the_reference_is_what_the_code_says() -> None:
