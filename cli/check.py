@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 UNKNOWN = _CODES["unknown"]
-_WORST = ("critical", "unknown", "warning", "ok")
 
 
 class FailOn(StrEnum):
@@ -79,14 +78,14 @@ def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on
         if result.findings is not None:
             metrics.families["check_findings"][result.check.name] = result.findings
     tally = Counter(result.state for result in results)
-    worst = next((state for state in _WORST if tally[state]), "ok")
+    worst, problems = checks.worst_state(results), checks.problems(results)
     if output.options.results == "json":
         _show_json(results, worst, tally)
     elif output.options.results == "junit":
         _show_junit(results, worst)
     else:
-        output.headline(_first_line(results, worst, tally))
-        _show(results)
+        output.headline(_first_line(results, problems, worst))
+        _show(problems)
     return 0 if worst == "warning" and fail_on is FailOn.critical else _CODES[worst]
 
 
@@ -94,10 +93,10 @@ def _split(names: list[str]) -> list[str]:
     return [name.strip() for given in names for name in given.split(",") if name.strip()]
 
 
-def _first_line(results: list[Result], worst: str, tally: Counter[str]) -> str:
+def _first_line(results: list[Result], problems: list[Result], worst: str) -> str:
     """Return what Nagios shows and records; a person on a terminal is spared the numbers behind the bar."""
-    found = [f"{result.check.name} ({_count(result)})" for result in _by_state(results) if result.state != "ok"]
-    summary = f"{len(found)} of {len(results)} checks: {', '.join(found)}" if found else f"{tally['ok']} checks are fine"
+    found = [f"{result.check.name} ({_count(result)})" for result in problems]
+    summary = f"{len(found)} of {len(results)} checks: {', '.join(found)}" if found else f"{len(results)} checks are fine"
     perfdata = " ".join(f"{result.check.name}={_perfdata(result)}" for result in results)
     return f"{worst.upper()}: {summary}" + ("" if output.stdout_is_terminal() else f" | {perfdata}")
 
@@ -111,13 +110,8 @@ def _perfdata(result: Result) -> str:
     return f"{value};0;;0" if result.check.severity == "warning" else f"{value};;0;0"
 
 
-def _by_state(results: list[Result]) -> list[Result]:
-    return sorted(results, key=lambda result: _WORST.index(result.state))
-
-
-def _show(results: list[Result]) -> None:
-    found = [result for result in _by_state(results) if result.state != "ok"]
-    if not found:
+def _show(problems: list[Result]) -> None:
+    if not problems:
         return
     rows = [
         {
@@ -127,10 +121,10 @@ def _show(results: list[Result]) -> None:
             "since": f"{result.since:%Y-%m-%d %H:%M}" if result.since else "",
             "what": result.check.title,
         }
-        for result in found
+        for result in problems
     ]
     output.table("", rows, ["state", "check", "found", "since", "what"], right=["found"])
-    for result in found:
+    for result in problems:
         output.headline(f"{result.check.name}: {result.check.title}")
         if result.error:
             output.headline(result.error)

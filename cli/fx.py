@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _UNAVAILABLE, _REFUSED, _NOT_FINAL = 65, 69, 75  # exit codes
 _MOST_SHOWN = 50  # rates; of more, people are shown the unusual ones
-_MOST_NAMED = 5  # days or currencies in a sentence
 
 
 def fx(
@@ -58,7 +57,8 @@ def fx(
     """
     from dbsvc.engine.fx.rates import plan as find_calls
 
-    codes = sorted({code.strip().upper() for codes in currency or () for code in codes.split(",") if code.strip()})
+    named_codes = (code.strip().upper() for codes in currency or () for code in codes.split(","))
+    codes = list(dict.fromkeys(code for code in named_codes if code))
     named = (date is not None) + (first is not None or last is not None) + missing
     if named > 1 or not (named or retry_unavailable):
         raise typer.BadParameter("Name the days by one of --date, --from with --to, --missing, and --retry-unavailable.")
@@ -148,6 +148,7 @@ def _carry_out(db: Database, plan: Plan, started: float, *, unattended: bool, **
 
 def _tell_errors(rows: list[dict[str, Any]], failures: list[tuple[date, DbsvcError]], plan: Plan, *, unattended: bool) -> int:
     """Tell what did not come, once each; returns the exit code."""
+    from dbsvc.engine.fx.unavailable import explain_unavailable
     from dbsvc.engine.log import event
 
     told: dict[str, int] = {}
@@ -156,11 +157,11 @@ def _tell_errors(rows: list[dict[str, Any]], failures: list[tuple[date, DbsvcErr
     told |= {row["because"]: _REFUSED for row in rows if row["outcome"] == "refused"}
     lacking = [row for row in rows if row["outcome"] == "unavailable"]
     if unattended and plan.unavailable:  # told as an error in the night it was found
-        event("known_unavailable", logging.WARNING, rates=len(plan.unavailable), because=_explain_unavailable(plan.unavailable))
+        event("known_unavailable", logging.WARNING, rates=len(plan.unavailable), because=explain_unavailable(plan.unavailable))
     elif not unattended:
         lacking += plan.unavailable
     if lacking:
-        told[_explain_unavailable(lacking)] = _UNAVAILABLE
+        told[explain_unavailable(lacking)] = _UNAVAILABLE
     for sentence, code in told.items():
         output.error(sentence, code)
     return next(iter(told.values()), _NOT_FINAL if any(row["outcome"] == "not_final" for row in rows) else 0)
@@ -229,37 +230,15 @@ def _hints(tally: Counter[str], provisional: int) -> list[str]:
 
 def _plan_hints(plan: Plan, unavailable: list[dict[str, Any]]) -> list[str]:
     """Say what is not asked for."""
+    from dbsvc.engine.fx.unavailable import explain_unavailable
+
     hints = []
     if unavailable:
-        hints.append(f"{_count(len(unavailable), 'rate')} not asked for: {_explain_unavailable(unavailable)}")
+        hints.append(f"{_count(len(unavailable), 'rate')} not asked for: {explain_unavailable(unavailable)}")
     if plan.too_early:
         days = len({day for day, _ in plan.too_early})
         hints.append(f"Bills of {_count(days, 'day')} not over yet, by UTC, wait for their rates.")
     return hints
-
-
-def _explain_unavailable(rows: list[dict[str, Any]]) -> str:
-    """Say in one sentence what the provider does not have, and what to do."""
-    unknown = sorted({row["currency"] for row in rows if row["reason"] == "currency_unknown"})
-    days_of = defaultdict(set)
-    for row in rows:
-        if row["reason"] != "currency_unknown":
-            days_of[row["currency"]].add(row["rate_date"])
-    currencies_of = defaultdict(list)  # which have the same days
-    for currency, days in sorted(days_of.items()):
-        currencies_of[tuple(sorted(days))].append(currency)
-    parts = [f"does not know {_listed(unknown)}"] if unknown else []
-    parts += [f"has no rates of {_listed(currencies)} for {_listed(days)}" for days, currencies in currencies_of.items()]
-    return (
-        f"{rows[0]['provider']} {_listed(parts, '; ')}: correct the bills where their currency or date is wrong, or ask again "
-        "later with `dbsvc fx --retry-unavailable`."
-    )
-
-
-def _listed(things: Sequence[object], mark: str = ", ") -> str:
-    named = [str(thing) for thing in things[:_MOST_NAMED]]
-    more = len(things) - len(named)
-    return mark.join([*named, f"and {more:,} more"] if more else named)
 
 
 def _count(number: int, what: str) -> str:

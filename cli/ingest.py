@@ -171,7 +171,7 @@ def _waiting(db: Database, outcome: Outcome) -> dict[str, Any]:
     if outcome.already or outcome.load.status != "published":
         return {}
     waiting = find_waiting(db, outcome.load)
-    return {"waiting_rejects": dict(sorted(waiting.items()))} if waiting else {}
+    return {"waiting_rejects": dict(waiting)} if waiting else {}
 
 
 def _report(source: str, outcome: Outcome) -> dict[str, Any]:

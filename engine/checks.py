@@ -32,8 +32,8 @@ _WORKERS = 2  # checks run at the same time
 _FOLDER = files("dbsvc").joinpath("sql", "checks")
 SAMPLE = 10  # rows of a finding that are kept to be shown
 
-#: The states of a check, from good to bad to worse; also Nagios's exit codes.
-STATES = ("ok", "warning", "critical", "unknown")
+#: The states of a check, the most urgent first.
+STATES = ("critical", "unknown", "warning", "ok")
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,16 @@ class Result:
     seconds: float = 0.0
     error: str | None = None
     since: datetime | None = None
+
+
+def problems(results: list[Result]) -> list[Result]:
+    """Return the results that are not ok, the most urgent first."""
+    return sorted((one for one in results if one.state != "ok"), key=lambda result: STATES.index(result.state))
+
+
+def worst_state(results: list[Result]) -> str:
+    """Return the most urgent state; ok if there are no results."""
+    return next((result.state for result in problems(results)), "ok")
 
 
 def _setting(check: str, threshold: str) -> str:

@@ -80,6 +80,19 @@ def test_a_dialect_knows_nothing_of_what_is_stored(path: Path) -> None:
     assert [line for line in code(path) if BUSINESS.search(line)] == []
 
 
+@pytest.mark.parametrize("path", sorted(CLI.glob("*.py")), ids=relative)
+def test_the_command_line_only_shows(path: Path) -> None:
+    """It runs no statement and puts nothing in order: what it shows comes from typed functions of the engine."""
+    named = {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute | ast.Name)
+    }
+    assert named & {"sorted", "sort", "execute", "stream", "run_phase", "sample"} == set()
+    texts = [node.value for node in ast.walk(parse(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert [text for text in texts if re.fullmatch(r"(ledger|reports|rows|schema|session|fx|load)/[a-z_/]+", text)] == []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_arrows_point_one_way(path: Path) -> None:
     found = [name for name in imports(path) if name.startswith("dbsvc.")]

@@ -15,7 +15,7 @@ MOST = 10_000
 
 
 def find_waiting(db: Database, load: Load) -> Counter[int]:
-    """Return the loads that have rejects which name what a published load brought, and how many, among the newest 10,000.
+    """Return the loads that have rejects which name what a published load brought, and how many, among the newest 10,000; in order.
 
     Rejects wait for a dataset when one that depends on it gave them the reason that it is awaited by.
     """
@@ -36,4 +36,4 @@ def find_waiting(db: Database, load: Load) -> Counter[int]:
                     places = [FIELDS_BEGIN + header.columns.index(column) for column in brought.key]
                     records = rows(dataset.format, reject["raw_record"], header.names)
                     waiting[reject["load_id"]] += any(tuple(record[at] for at in places) in known for record in records)
-    return +waiting
+    return Counter(dict(sorted((+waiting).items())))
