@@ -56,7 +56,7 @@ chaos *arguments:
 bench *arguments:
     python bench/load.py {{arguments}}
 
-# Compare telemetry with the plain copy of its lines, and late events with computing everything anew.
+# Compare telemetry with the plain copy of its lines, and late events with computing everything again.
 bench-telemetry *arguments:
     python bench/telemetry.py {{arguments}}
 
@@ -64,7 +64,7 @@ bench-telemetry *arguments:
 bench-check *arguments:
     python bench/check.py {{arguments}}
 
-# Pin the requirements anew.
+# Pin the requirements.
 pin:
     uv export -q --format requirements-txt --no-emit-project --no-hashes --no-annotate --no-header --no-dev > requirements.txt
     uv export -q --format requirements-txt --no-emit-project --no-hashes --no-annotate --no-header > requirements-dev.txt

@@ -17,7 +17,8 @@ MOST = 10_000
 def find_waiting(db: Database, load: Load) -> Counter[int]:
     """Return the loads that have rejects which name what a published load brought, in order, and how many each.
 
-    Only the newest 10,000 rejects are looked at. Rejects wait for a dataset when one that depends on it gave them the reason that it is awaited by.
+    Rejects wait for a dataset when one that depends on it gave them the reason that it is awaited by. Only the newest 10,000
+    are looked at.
     """
     brought = find_dataset(db.statements, load.dataset)
     waiting = Counter[int]()

@@ -1,5 +1,5 @@
--- What a provider answered waits here to be validated. Without a rate it is what the provider does not have, and the reason is what
--- it said.
+-- What a provider answered waits here to be classified. Without a rate it is what the provider does not have, and the reason is
+-- what it said.
 CREATE TEMP TABLE quotes (
     rate_date date NOT NULL,
     currency text NOT NULL,

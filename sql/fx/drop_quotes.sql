@@ -1,2 +1,2 @@
--- Validated.
+-- Classified, and stored or not.
 DROP TABLE quotes

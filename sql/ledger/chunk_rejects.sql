@@ -1,5 +1,5 @@
--- A chunk's records in quarantine from a line on, so many at once. Chunks are ranges of lines: they lie between its first line
--- and the next chunk's.
+-- A chunk's records in quarantine from a line on, a batch of them. Chunks are ranges of lines: they lie between the chunk's first
+-- line and the next chunk's.
 SELECT
     line_no,
     raw_record

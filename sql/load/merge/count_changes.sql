@@ -1,4 +1,4 @@
--- How many records went where; what makes no difference left its row unchanged. What is to be inserted is only *new* here, for it is
+-- How many records went where; what makes no difference left its row unchanged. What is to be inserted is only *new* here: it is
 -- counted where that is done. And what is left to do: records to *replay*, and those to write down as *reconfirmed*.
 WITH counted AS (
     SELECT

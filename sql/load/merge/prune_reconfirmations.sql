@@ -1,4 +1,4 @@
--- Repeats are remembered for what is older and may still come: loads that are open, and rejects that may pass. When the last of
+-- Reconfirmations are kept for what is older and may still come: loads that are open, and rejects that may pass. When the last of
 -- these is published, discarded or validated to be something else, history holds only what was replaced: it is the same whatever
 -- the order in which loads were published.
 DELETE FROM :"history" AS past

@@ -1,4 +1,5 @@
--- Records on the fast path go straight to where they are staged, normalised on the way: dates as year, month, day; eight places of amounts.
+-- Records on the fast path go straight to where they are staged, normalised on the way: dates as year, month, day; eight places
+-- of amounts.
 INSERT INTO :"table" (
     line_no, load_id, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
 )

@@ -1,6 +1,7 @@
 -- What a field looks like that surely keeps the contract, and that needs no quotes: regular expressions over the bytes of UTF-8;
--- several for one field are alternatives, tried in this order. A record whose fields all match takes the fast path: it is staged as it is.
--- All others are landed and validated. A test compares both ways: what matches here must be good there. What does not match only costs time.
+-- several for one field are alternatives, tried in this order. A record whose fields all match takes the fast path:
+-- it is staged as it is. All others are landed and validated. A test compares both ways: what matches here must be good there.
+-- What does not match only costs time.
 WITH today AS (
     SELECT cast(current_date AS text) AS iso
 ),
