@@ -26,11 +26,11 @@ test-long *arguments:
 
 # Test on the oldest and the newest PostgreSQL and SQLite.
 test-versions *arguments:
-    python tests/versions.py databases {{arguments}}
+    python tests/helpers/versions.py databases {{arguments}}
 
 # Test with every Python from 3.11 on that is here.
 test-pythons *arguments:
-    python tests/versions.py pythons {{arguments}}
+    python tests/helpers/versions.py pythons {{arguments}}
 
 # Lint Python and SQL.
 lint:
@@ -50,7 +50,7 @@ site: docs
 
 # Kill processes for as long as you like.
 chaos *arguments:
-    python tests/chaos.py {{arguments}}
+    python tests/helpers/chaos.py {{arguments}}
 
 # Compare loads with the plain bulk load and with other tools; `--write` puts the table and its chart into docs/benchmarks.md.
 bench *arguments:

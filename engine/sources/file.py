@@ -91,6 +91,10 @@ class SourceFile:
         self.size = found.st_size
         return found.st_size, found.st_mtime_ns
 
+    def fileno(self) -> int:
+        """Return the descriptor of what is read: the file itself, or what was unpacked of it so far."""
+        return self._file.fileno()
+
     def was_replaced(self) -> bool:
         """Whether another file has the name by now."""
         try:

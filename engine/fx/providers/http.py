@@ -121,7 +121,7 @@ class Client:
                     raise ProviderError(f"{self.name} answered more than {_LARGEST:,} bytes: ask for fewer days.")
         headers = response.headers
         media_type = headers.get("content-type", "").partition(";")[0]
-        return Answer(response.status_code, _decode(bytes(body)), media_type, _seconds_until(headers.get("retry-after", "")))
+        return Answer(response.status_code, _decode(bytes(body)), media_type, seconds_until(headers.get("retry-after", "")))
 
     def refuse(self, answer: Answer, hint: str) -> NoReturn:
         """Raise what an answer means that does not explain itself; ``hint`` says what to check."""
@@ -213,7 +213,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def _seconds_until(written: str) -> float | None:
+def seconds_until(written: str) -> float | None:
     """Return the seconds that a Retry-After header asks for; None if it asks for none that make sense."""
     if re.fullmatch(r"\d{1,9}", written.strip()):
         return float(written)

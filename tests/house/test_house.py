@@ -1,0 +1,105 @@
+"""The rules of the house: no SQL in Python, no dialect in the orchestration, arrows that point one way."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+
+ENGINE, CLI = ROOT / "engine", ROOT / "cli"
+DIALECTS = ENGINE / "db" / "dialects"
+MODULES = sorted([*ENGINE.rglob("*.py"), *CLI.rglob("*.py"), *(ROOT / "src" / "dbsvc").glob("*.py")])
+
+SQL = re.compile(
+    r"\bSELECT\b.*\bFROM\b|\bSELECT\s+[\d:*'(]|\b(INSERT|MERGE|REPLACE)\s+INTO\b|\bUPDATE\b.*\bSET\b|\bDELETE\s+FROM\b"
+    r"|\b(CREATE|DROP|ALTER|TRUNCATE|ANALYZE|LOCK)\s+(TEMP\s+|UNLOGGED\s+)?(TABLE|INDEX|VIEW|DATABASE)\b"
+    r"|\bCOPY\b.*\b(FROM|TO)\b|\bPRAGMA\b|\bBEGIN\b|\bCOMMIT\b|\bROLLBACK\b|\bSAVEPOINT\b|\bVALUES\s*\("
+    r"|\bON\s+CONFLICT\b|\bGROUP\s+BY\b|\bORDER\s+BY\b|\bFOR\s+UPDATE\b",
+    re.DOTALL,
+)
+DIALECT = re.compile(r"sqlite|postgres|psycopg|citus|\bpg_", re.IGNORECASE)
+BUSINESS = re.compile(r"\b(bills?|loads?|datasets?|chunks?|rejects?|usage|plants?|inverters?|telemetry)\b", re.IGNORECASE)
+
+
+def parse(path: Path) -> ast.Module:
+    """A module without its docstrings (and comments, which the parser drops)."""
+    tree = ast.parse(path.read_text(), str(path))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+            node.body[0] = ast.Pass()
+    return tree
+
+
+def code(path: Path) -> list[str]:
+    return ast.unparse(parse(path)).splitlines()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """What a module imports, by absolute names, also within functions."""
+    package = ["dbsvc", *path.relative_to(ROOT).parts[:-1]]
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_no_sql_in_python(path: Path) -> None:
+    texts = (node.value for node in ast.walk(parse(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    assert [text for text in texts if SQL.search(text)] == []
+
+
+def test_the_rule_against_sql_finds_it() -> None:
+    for text in ("SELECT a\nFROM b", "SELECT 1", "INSERT INTO t", "UPDATE t SET", "DELETE FROM", "PRAGMA x", "BEGIN IMMEDIATE"):
+        assert SQL.search(text), text
+    for text in ("Select a file", "the COPY failed", "UPDATED", "begin", "INSERTED INTO"):
+        assert not SQL.search(text), text
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if DIALECTS not in path.parents], ids=relative)
+def test_no_dialect_outside_the_dialects(path: Path) -> None:
+    if ENGINE in path.parents and path.parent != ENGINE / "functions":
+        allowed = r"sqlite:///var/data\.db" if path.name == "settings.py" else r"(?!)"
+        assert [line for line in code(path) if DIALECT.search(re.sub(allowed, "", line))] == []
+    assert [name for name in imports(path) if DIALECT.search(name)] == []
+
+
+@pytest.mark.parametrize("path", sorted(DIALECTS.glob("*.py")), ids=relative)
+def test_a_dialect_knows_nothing_of_what_is_stored(path: Path) -> None:
+    assert [line for line in code(path) if BUSINESS.search(line)] == []
+
+
+@pytest.mark.parametrize("path", sorted(CLI.glob("*.py")), ids=relative)
+def test_the_command_line_only_shows(path: Path) -> None:
+    """It runs no statement and puts nothing in order: what it shows comes from typed functions of the engine."""
+    nodes = list(ast.walk(parse(path)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    assert names & {"tx", "sorted", "sort", "execute", "run_phase"} == set()
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert [text for text in texts if re.fullmatch(r"(ledger|reports|rows|schema|session|fx|load)/[a-z_/]+", text)] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_arrows_point_one_way(path: Path) -> None:
+    found = [name for name in imports(path) if name.startswith("dbsvc.")]
+    if CLI in path.parents:
+        assert [name for name in found if name.startswith("dbsvc.engine.db.dialects")] == []
+    if ENGINE in path.parents:
+        assert [name for name in found if name.startswith("dbsvc.cli")] == []
+    if path.parent == ENGINE and path.name != "database.py":
+        assert [name for name in found if name.startswith("dbsvc.engine.db.dialects")] == []
+    if path.parent == DIALECTS:
+        allowed = r"dbsvc\.engine\.(db\.(batches|dialect)|errors|functions|settings|statements)\b"
+        assert [name for name in found if not re.match(allowed, name)] == []
