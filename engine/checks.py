@@ -1,4 +1,8 @@
-"""Checks of what is published: each is a query in ``sql/checks`` that returns what is wrong, and says what it means.
+"""Checks of what is published: each is a query that returns what is wrong, and says what it means.
+
+Those in ``sql/checks`` are of all datasets; with ``for each: dataset`` in its leading comment, one runs for each of them, and
+its rows are put together. A dataset's own are in ``sql/datasets/<name>/checks``. One of them may add to a check that runs for
+each dataset, by its name, or run ``instead of`` it.
 
 The leading comment of a check has a title, a severity, what to do, a RUNBOOK section, thresholds with their defaults, and what
 a finding means. A check is given its thresholds, and ``since`` and ``today`` if it asks for them. One that cannot run is
@@ -10,7 +14,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,18 +22,22 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
+from dbsvc.engine.datasets import Dataset, load_datasets
 from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Result as Sample
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, UnusableError
 from dbsvc.engine.log import event
+from dbsvc.engine.reports.snapshot import read_snapshot
 from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements.catalog import Statements
-from dbsvc.engine.statements.rules import THRESHOLD
+from dbsvc.engine.statements.rules import THRESHOLD, runs_for_each
 from dbsvc.engine.statements.statement import Statement
 
 _WORKERS = 2  # checks run at the same time
-_FOLDER = files("dbsvc").joinpath("sql", "checks")
+_SQL = files("dbsvc").joinpath("sql")
+_HEADING = re.compile(r"(title|severity|dataset|for each|instead of|do|runbook): ")
 SAMPLE = 10  # rows of a finding that are kept to be shown
 
 #: The states of a check, the most urgent first.
@@ -38,14 +46,18 @@ STATES = ("critical", "unknown", "warning", "ok")
 
 @dataclass(frozen=True)
 class Check:
-    """One file of ``sql/checks``."""
+    """A query that finds what is wrong."""
 
     statement: Statement
+    #: whose data it looks at; None if it is all of them
+    dataset: str | None
+    #: what it runs: a statement, and for which dataset
+    parts: tuple[tuple[Statement, Dataset | None], ...]
 
     @property
     def name(self) -> str:
         """Its file's name."""
-        return self.statement.name.rpartition("/")[2]
+        return _stem(self.statement)
 
     @property
     def title(self) -> str:
@@ -56,11 +68,6 @@ class Check:
     def severity(self) -> str:
         """How bad a finding is: warning or critical."""
         return self.statement.header["severity"]
-
-    @property
-    def dataset(self) -> str | None:
-        """Whose data it looks at; None if it is all of them."""
-        return self.statement.header.get("dataset")
 
     @property
     def todo(self) -> str:
@@ -76,12 +83,17 @@ class Check:
     def meaning(self) -> str:
         """What a finding means."""
         lines = [line.removeprefix("-- ") for line in self.statement.comment]
-        return " ".join(line for line in lines if not re.match(r"(title|severity|dataset|do|runbook): |:\w+ = ", line))
+        return " ".join(line for line in lines if not (_HEADING.match(line) or THRESHOLD.match(f"-- {line}")))
 
     @cached_property
     def thresholds(self) -> dict[str, tuple[str, str]]:
         """Its thresholds: the default, and what it means."""
-        return {found[1]: (found[2], found[3]) for line in self.statement.comment if (found := THRESHOLD.match(line))}
+        datasets = [dataset.name for _, dataset in self.parts if dataset]
+        return {
+            name: (default, meaning)
+            for line in self.statement.comment
+            for name, default, meaning in _read_threshold(line, datasets)
+        }
 
     def read_thresholds(self) -> dict[str, int | float]:
         """Return the thresholds as they are set."""
@@ -119,17 +131,48 @@ def _setting(check: str, threshold: str) -> str:
     return f"DBSVC_CHECK_{check}_{threshold}".upper()
 
 
+def _read_threshold(line: str, datasets: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the thresholds that a line declares: the name, the default, and what it means."""
+    if found := THRESHOLD.match(line):
+        for dataset in datasets if found[1] else [""]:
+            name = f"{dataset}_{found[2]}" if found[1] else found[2]
+            yield name, found[3], found[4].replace("<dataset>", dataset)
+
+
 def threshold_settings() -> set[str]:
     """Return the names of all settings that change a threshold, of whichever database."""
-    texts = [(file.name.partition(".")[0], file.read_text("utf-8")) for file in _FOLDER.iterdir()]
+    datasets = [folder for folder in _SQL.joinpath("datasets").iterdir() if folder.is_dir()]
+    names = [folder.name for folder in datasets]
+    folders = [_SQL.joinpath("checks"), *(folder.joinpath("checks") for folder in datasets)]
     return {
-        _setting(check, found[1]) for check, text in texts for line in text.splitlines() if (found := THRESHOLD.match(line))
+        _setting(file.name.partition(".")[0], name)
+        for folder in folders
+        if folder.is_dir()
+        for file in folder.iterdir()
+        for line in file.read_text("utf-8").splitlines()
+        for name, _, _ in _read_threshold(line, names)
     }
 
 
 def load_checks(statements: Statements) -> list[Check]:
     """Return all checks, in the order of their names."""
-    return [Check(statement) for statement in statements.phase("checks")]
+    datasets = load_datasets(statements)
+    own = [(check, dataset) for dataset in datasets for check in statements.phase(f"datasets/{dataset.name}/checks")]
+    found = []
+    for check in statements.phase("checks"):
+        parts: list[tuple[Statement, Dataset | None]] = [(check, None)]
+        if runs_for_each(check):
+            replaced = [dataset for other, dataset in own if other.header.get("instead of") == _stem(check)]
+            parts = [(check, dataset) for dataset in datasets if dataset not in replaced]
+            parts += [(other, dataset) for other, dataset in own if _stem(other) == _stem(check)]
+        found.append(Check(check, check.header.get("dataset"), tuple(parts)))
+    names = {check.name for check in found}
+    found += [Check(check, dataset.name, ((check, dataset),)) for check, dataset in own if _stem(check) not in names]
+    return sorted(found, key=lambda check: check.name)
+
+
+def _stem(statement: Statement) -> str:
+    return statement.name.rpartition("/")[2]
 
 
 def choose(checks: list[Check], only: Collection[str], datasets: Collection[str]) -> list[Check]:
@@ -157,26 +200,43 @@ def run(db: Database, checks: list[Check], days: int, since: date | None = None)
                 f"Nothing was ever loaded into {db.dialect.label}: is that the right DATABASE_URL? Else load something: "
                 "`dbsvc ingest FILE`."
             )
-        newest = {row["dataset"]: row["newest"] for row in tx.run("reports/newest_days").rows}
+        newest = dict(_newest_days(tx))
     today = checked_at.date()
 
     def run_one(check: Check) -> Result:
         start = since or _look_back(newest.get(check.dataset or "", today), today, days)
-        return _run(db, check, {**thresholds[check.name], "since": start, "today": today})
+        return _run(db, check, start, today, thresholds[check.name])
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="check") as pool:
         results = list(pool.map(run_one, checks))
     return _keep(db, results, checked_at)
 
 
-def _run(db: Database, check: Check, parameters: Mapping[str, Any]) -> Result:
+def find(
+    tx: Transaction, check: Check, since: date, today: date, thresholds: Mapping[str, float], most: int = SAMPLE
+) -> Sample:
+    """Run a check; return how many rows it finds, and the first of them, in the order of their columns from left to right."""
+    rows: list[Row] = []
+    count = 0
+    for statement, dataset in check.parts:
+        given: dict[str, Any] = {"since": since, "today": today, **thresholds}
+        if dataset:
+            prefix = f"{dataset.name}_"
+            given |= {name.removeprefix(prefix): value for name, value in thresholds.items()} | dataset.check_parameters()
+        found = tx.sample(statement.name, most, **{name: given[name] for name in statement.parameters})
+        rows += found.rows
+        count += found.row_count
+    if len(check.parts) > 1:
+        rows.sort(key=lambda row: [(value is None, value) for value in row.values()])
+    return Sample(rows[:most], count)
+
+
+def _run(db: Database, check: Check, since: date, today: date, thresholds: Mapping[str, float]) -> Result:
     started = time.perf_counter()
     found = error = None
     try:
-        with db.snapshot() as tx:
-            tx.run("reports/lock_bills")
-            used = {name: parameters[name] for name in check.statement.parameters}
-            found = tx.sample(check.statement.name, SAMPLE, **used)
+        with read_snapshot(db) as tx:
+            found = find(tx, check, since, today, thresholds)
     except DbsvcError as failure:
         error = str(failure)
     seconds = round(time.perf_counter() - started, 3)
@@ -184,6 +244,14 @@ def _run(db: Database, check: Check, parameters: Mapping[str, Any]) -> Result:
     state = "unknown" if findings is None else check.severity if findings else "ok"
     event("checked", check=check.name, state=state, findings=findings, seconds=seconds)
     return Result(check, state, findings, found.rows if found else [], seconds, error)
+
+
+def _newest_days(tx: Transaction) -> Iterator[tuple[str, Any]]:
+    """Yield whose data has days, and the newest one of them."""
+    for dataset in load_datasets(tx.statements):
+        for _, result in tx.run_phase(f"datasets/{dataset.name}/newest_day"):
+            yield dataset.name, result.rows[0]["newest"]
+    yield "fx", tx.run("fx/newest_day").rows[0]["newest"]
 
 
 def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Result]:

@@ -66,6 +66,17 @@ class Dataset:
             "assignments": {column: ("newest", column) for column in [*values, "load_id", "line_no"]},
         }
 
+    def check_parameters(self) -> dict[str, Any]:
+        """Return what a check that runs for each dataset may need to know."""
+        merged = self.merge_parameters()
+        return {
+            **{name: merged[name] for name in ("dataset", "table", "history", "key", "past_key", "stored_key")},
+            "table_name": self.table,
+            "history_name": f"{self.table}_history",
+            "has_precedence": self.precedence is not None,
+            "is_registry": self.awaited_by is not None,
+        }
+
 
 def load_datasets(statements: Statements) -> list[Dataset]:
     """Return the datasets, each after those it depends on."""

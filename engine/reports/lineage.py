@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.reports.snapshot import read_snapshot
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,7 @@ class Lineage:
 def trace_bill(db: Database, bill_date: date, bill_id: int) -> Lineage:
     """Return every version of a bill, and what it is in USD at which rate. Raises InputError if there never was one."""
     key = {"bill_date": bill_date, "bill_id": bill_id}
-    with db.snapshot() as tx:
-        tx.run("reports/lock_bills")
+    with read_snapshot(db) as tx:
         versions = tx.run("reports/lineage/bill", **key).rows
         return _lineage(f"bill {bill_id} of {bill_date}", versions, tx.run("reports/lineage/bill_in_usd", **key).rows)
 

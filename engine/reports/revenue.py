@@ -11,6 +11,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load
+from dbsvc.engine.reports.snapshot import read_snapshot
 
 
 class By(StrEnum):
@@ -60,8 +61,7 @@ def revenue(
 ) -> Revenue:
     """Return the revenue from ``first`` to ``last``. Customers and currencies come with the largest first, days by date."""
     span = {"first": first, "last": last}
-    with db.snapshot() as tx:
-        tx.run("reports/lock_bills")
+    with read_snapshot(db) as tx:
         rows = sums(tx, by, first, last)
         missing = tx.run("reports/revenue/missing_rates", **span).rows
         used = tx.run("reports/revenue/used_rates", **span).rows if with_rates else []

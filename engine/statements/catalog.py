@@ -77,12 +77,13 @@ class Statements:
         return own, [f"datasets/{of.name}/derive/{phase}" for of in others for phase in of.derive_after.get(dataset, ())]
 
     def fingerprint(self, dataset: str) -> str:
-        """Return a digest of the dataset's rules: its description, all its statements, and those it shares."""
+        """Return a digest of the rules a load of the dataset goes by: its declaration, its statements, those it shares."""
         digest = hashlib.sha256(self.datasets[dataset].text.encode())
         own = f"datasets/{dataset}/"
+        other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day"))
         folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))
         for name in self.names:
-            if name.startswith(folders) or (name.startswith(own) and not name.startswith(f"{own}derive/")):
+            if name.startswith(folders) or (name.startswith(own) and not name.startswith(other)):
                 digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
         return digest.hexdigest()[:16]
 
@@ -122,10 +123,11 @@ class Statements:
             if not self.phase(folder) and not folder.endswith(rules.OPTIONAL):
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
         phases |= dict.fromkeys(["load/audit", *(f"datasets/{dataset}/audit" for dataset in self.datasets)], rules.AUDIT)
+        general = {check.name.rpartition("/")[2]: check for check in self.phase("checks")}
+        checks = {"checks", *(f"datasets/{dataset}/checks" for dataset in self.datasets)}
         for name, statement in sorted(self._by_name.items()):
-            allowed = phases.get(name.rpartition("/")[0])
-            if name.startswith("checks/"):
-                allowed = rules.allowed_in_check(statement)
+            folder = name.rpartition("/")[0]
+            allowed = rules.allowed_in_check(statement, general) if folder in checks else phases.get(folder)
             if allowed is None:
                 if name.startswith("datasets/"):
                     raise StatementError(f"{statement.origin}:1: nothing uses this statement")

@@ -18,9 +18,10 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "partition": frozenset({"load_id", "staged", "records", "month_records"}),
     "fast_path": frozenset({"table", "columns", "rows"}),
     "identity": frozenset({"staged"}),
+    "newest_day": frozenset(),
 }
 #: Those that a dataset may do without.
-OPTIONAL = ("session", "control_total", "partition", "fast_path", "identity")
+OPTIONAL = ("session", "control_total", "partition", "fast_path", "identity", "newest_day")
 
 #: The folders of statements that all loads share: ``exchange`` is the short way to publish what has no row to compare with;
 #: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and
@@ -45,6 +46,14 @@ STORE_RATES: frozenset[str] = frozenset({"allow_provisional", "accept"})
 CHECK: frozenset[str] = frozenset({"since", "today"})
 CHECK_HEADER = ("title", "severity", "do", "runbook")
 
+#: What a check may use besides that runs for each dataset.
+CHECK_OF_EACH: frozenset[str] = frozenset(
+    {
+        *("dataset", "table", "history", "key", "past_key", "stored_key"),
+        *("table_name", "history_name", "has_precedence", "is_registry"),
+    }
+)
+
 #: The audits of every load, and the parameters they may use.
 AUDIT: frozenset[str] = frozenset(
     {
@@ -53,14 +62,35 @@ AUDIT: frozenset[str] = frozenset(
     }
 )
 
-#: A check's threshold: its name, its default, and what it means.
-THRESHOLD = re.compile(r"^-- :(\w+) = ([\d.]+): (.+)$")
+#: A check's threshold: its name, its default, and what it means. Where it begins with ``<dataset>_``, each dataset has its own,
+#: and the query is given that of its dataset, without these words.
+THRESHOLD = re.compile(r"^-- :(<dataset>_)?(\w+) = ([\d.]+): (.+)$")
 
 
-def allowed_in_check(check: Statement) -> frozenset[str]:
-    """Return the parameters a check may use. Raises StatementError when its leading comment lacks something."""
-    if lacking := [name for name in CHECK_HEADER if name not in check.header]:
+def runs_for_each(check: Statement) -> bool:
+    """Whether a check runs for each dataset. Raises StatementError when it is for each of something else."""
+    each = check.header.get("for each")
+    if each not in (None, "dataset"):
+        raise StatementError(f"{check.origin}:1: a check runs for each dataset, not for each {each}")
+    return each is not None
+
+
+def allowed_in_check(check: Statement, general: Mapping[str, Statement]) -> frozenset[str]:
+    """Return the parameters a check may use, given those of all datasets, by their names.
+
+    Raises StatementError when its leading comment lacks something.
+    """
+    same = general.get(check.name.rpartition("/")[2], check)
+    replaced = check.header.get("instead of")
+    if replaced is not None and not (replaced in general and runs_for_each(general[replaced])):
+        raise StatementError(f"{check.origin}:1: no check {replaced} runs for each dataset")
+    if same is not check and not runs_for_each(same):
+        raise StatementError(
+            f"{check.origin}:1: there is a check of that name, which does not run for each dataset: {same.origin}"
+        )
+    if lacking := [name for name in CHECK_HEADER if name not in same.header]:
         raise StatementError(f"{check.origin}:1: a check must say its {', '.join(lacking)}")
-    if check.header["severity"] not in ("warning", "critical"):
+    if same.header["severity"] not in ("warning", "critical"):
         raise StatementError(f"{check.origin}:1: the severity of a check is warning or critical")
-    return CHECK | {found[1] for line in check.comment if (found := THRESHOLD.match(line))}
+    thresholds = {found[2] for line in same.comment if (found := THRESHOLD.match(line))}
+    return CHECK | thresholds | (CHECK_OF_EACH if runs_for_each(same) else frozenset())

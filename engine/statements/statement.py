@@ -17,7 +17,7 @@ _TOKEN = re.compile(
       | (?P<open>['"] | /\*)""",
     re.VERBOSE | re.DOTALL,
 )
-_HEADER = re.compile(r"^-- (\w+): (.+)$")
+_HEADER = re.compile(r"^-- (for each|instead of|\w+): (.+)$")
 
 Identifier = str | tuple[str, ...] | list[str] | dict[str, tuple[str, ...]]
 

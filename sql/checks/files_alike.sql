@@ -1,5 +1,6 @@
 -- title: Files under new names with nothing new in them
 -- severity: warning
+-- for each: dataset
 -- do: Nothing is counted twice. Ask the source whether the file that should have come is missing
 -- runbook: files_alike
 -- :share = 0.9: from which share of its good records on a load repeats what was there
@@ -17,9 +18,10 @@ SELECT
     loads.unchanged
 FROM loads
 WHERE
-    loads.status = 'published'
+    loads.dataset = :dataset
+    AND loads.status = 'published'
     AND loads.delivery = 1
-    AND loads.dataset IN ('usage', 'telemetry')
+    AND NOT :is_registry
     AND loads.published_at >= add_days(:today, -:days)
     AND loads.read - loads.rejected >= :min_records
     AND loads.unchanged >= (loads.read - loads.rejected) * :share

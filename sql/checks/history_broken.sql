@@ -1,83 +1,26 @@
 -- title: History that cannot be
 -- severity: critical
+-- for each: dataset
 -- do: Nothing of the program does this: find out who changed the history. Then restore the database from a backup
 -- runbook: history_broken
 -- A row of a history says what a key was, and which load replaced it. These rows name loads that are not published, or are the
 -- current delivery at the same time, or repeat a value for the sake of an older load that is not open any more, and of no reject.
 WITH past AS (
     SELECT
-        'usage' AS dataset,
-        'bills_history' AS table_name,
-        cast(past.bill_date AS text) || ' ' || past.bill_id AS row_key,
+        concat_ws(' ', :"past_key") AS row_key,
         past.load_id,
         past.line_no,
         past.replaced_by_load_id,
         (
             SELECT count(*)
-            FROM bills AS now
-            WHERE
-                now.bill_date = past.bill_date
-                AND now.bill_id = past.bill_id
-                AND now.load_id = past.load_id
-                AND now.line_no = past.line_no
+            FROM :"table" AS stored
+            WHERE (:"stored_key") = (:"past_key") AND stored.load_id = past.load_id AND stored.line_no = past.line_no
         ) AS current_rows
-    FROM bills_history AS past
-    UNION ALL
-    SELECT
-        'plants',
-        'plants_history',
-        past.plant_id,
-        past.load_id,
-        past.line_no,
-        past.replaced_by_load_id,
-        (
-            SELECT count(*)
-            FROM plants AS now
-            WHERE
-                now.plant_id = past.plant_id
-                AND now.load_id = past.load_id
-                AND now.line_no = past.line_no
-        )
-    FROM plants_history AS past
-    UNION ALL
-    SELECT
-        'inverters',
-        'inverters_history',
-        past.inverter_id,
-        past.load_id,
-        past.line_no,
-        past.replaced_by_load_id,
-        (
-            SELECT count(*)
-            FROM inverters AS now
-            WHERE
-                now.inverter_id = past.inverter_id
-                AND now.load_id = past.load_id
-                AND now.line_no = past.line_no
-        )
-    FROM inverters_history AS past
-    UNION ALL
-    SELECT
-        'telemetry',
-        'inverter_telemetry_raw_history',
-        past.event_id,
-        past.load_id,
-        past.line_no,
-        past.replaced_by_load_id,
-        (
-            SELECT count(*)
-            FROM inverter_telemetry_raw AS now
-            WHERE
-                now.event_id = past.event_id
-                AND now.load_id = past.load_id
-                AND now.line_no = past.line_no
-        )
-    FROM inverter_telemetry_raw_history AS past
+    FROM :"history" AS past
 ),
 
 judged AS (
     SELECT
-        past.table_name,
         past.row_key,
         past.load_id,
         past.line_no,
@@ -91,7 +34,7 @@ judged AS (
                 SELECT 1
                 FROM loads AS waiting
                 WHERE
-                    waiting.dataset = past.dataset
+                    waiting.dataset = :dataset
                     AND waiting.status IN ('staging', 'staged', 'held')
                     AND waiting.load_id < past.load_id
             ) AND NOT EXISTS (
@@ -100,7 +43,7 @@ judged AS (
                 INNER JOIN loads AS waiting ON rejects.load_id = waiting.load_id
                 WHERE
                     rejects.record_key = past.row_key
-                    AND waiting.dataset = past.dataset
+                    AND waiting.dataset = :dataset
                     AND waiting.status <> 'discarded'
                     AND waiting.load_id <= past.load_id
             ) THEN 'it waits for no load'
@@ -111,7 +54,7 @@ judged AS (
 )
 
 SELECT
-    table_name,
+    :history_name AS table_name,
     row_key,
     load_id,
     line_no,
@@ -119,4 +62,4 @@ SELECT
     what
 FROM judged
 WHERE what IS NOT NULL
-ORDER BY table_name, row_key, load_id, line_no
+ORDER BY row_key, load_id, line_no

@@ -1,37 +1,19 @@
 -- title: Expected loads that did not come
 -- severity: critical
+-- for each: dataset
 -- do: Ask for the file, and load it: dbsvc ingest FILE
 -- runbook: loads_overdue
--- :usage_hours = 0: a usage file is expected every so many hours; 0 for never
--- :plants_hours = 0: likewise a registry of plants
--- :inverters_hours = 0: likewise a registry of inverters
--- :telemetry_hours = 0: likewise telemetry
+-- :<dataset>_hours = 0: a file of <dataset> is expected every so many hours; 0 for never
 -- The schedule says that a file should have been published by now. It did not come, was held, or failed.
-WITH schedule AS (
-    SELECT
-        'usage' AS dataset,
-        :usage_hours AS hours
-    UNION ALL
-    SELECT
-        'plants',
-        :plants_hours
-    UNION ALL
-    SELECT
-        'inverters',
-        :inverters_hours
-    UNION ALL
-    SELECT
-        'telemetry',
-        :telemetry_hours
+WITH latest AS (
+    SELECT max(published_at) AS published_at
+    FROM loads
+    WHERE dataset = :dataset AND status = 'published'
 )
 
 SELECT
-    schedule.dataset,
-    schedule.hours AS expected_every_hours,
-    max(loads.published_at) AS last_published_at
-FROM schedule
-LEFT JOIN loads ON schedule.dataset = loads.dataset AND loads.status = 'published'
-WHERE schedule.hours > 0
-GROUP BY schedule.dataset, schedule.hours
-HAVING max(loads.published_at) IS NULL OR max(loads.published_at) < hours_ago(schedule.hours)
-ORDER BY schedule.dataset
+    :dataset AS dataset,
+    :hours AS expected_every_hours,
+    published_at AS last_published_at
+FROM latest
+WHERE :hours > 0 AND (published_at IS NULL OR published_at < hours_ago(:hours))

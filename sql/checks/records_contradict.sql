@@ -1,5 +1,6 @@
 -- title: Loads whose records contradicted each other
 -- severity: warning
+-- for each: dataset
 -- do: Look: dbsvc loads show N. Ask the source what tells its records apart; deliver the file again with keys that do
 -- runbook: records_contradict
 -- :share = 0.05: above this share of the records read
@@ -17,31 +18,17 @@ WITH suspects AS (
     FROM loads
     INNER JOIN replacements ON loads.load_id = replacements.load_id AND loads.load_id = replacements.replaced_by_load_id
     WHERE
-        loads.status = 'published'
+        loads.dataset = :dataset
+        AND loads.status = 'published'
         AND NOT loads.released
         AND replacements.records >= :min_records
         AND replacements.records > loads.read * :share
 ),
 
 lost AS (
-    SELECT now.load_id
-    FROM bills_history AS past
-    INNER JOIN bills AS now ON past.bill_date = now.bill_date AND past.bill_id = now.bill_id AND past.load_id = now.load_id
-    WHERE past.load_id = past.replaced_by_load_id AND past.load_id IN (SELECT suspects.load_id FROM suspects)
-    UNION ALL
-    SELECT now.load_id
-    FROM plants_history AS past
-    INNER JOIN plants AS now ON past.plant_id = now.plant_id AND past.load_id = now.load_id
-    WHERE past.load_id = past.replaced_by_load_id AND past.load_id IN (SELECT suspects.load_id FROM suspects)
-    UNION ALL
-    SELECT now.load_id
-    FROM inverters_history AS past
-    INNER JOIN inverters AS now ON past.inverter_id = now.inverter_id AND past.load_id = now.load_id
-    WHERE past.load_id = past.replaced_by_load_id AND past.load_id IN (SELECT suspects.load_id FROM suspects)
-    UNION ALL
-    SELECT now.load_id
-    FROM inverter_telemetry_raw_history AS past
-    INNER JOIN inverter_telemetry_raw AS now ON past.event_id = now.event_id AND past.load_id = now.load_id
+    SELECT stored.load_id
+    FROM :"history" AS past
+    INNER JOIN :"table" AS stored ON (:"past_key") = (:"stored_key") AND past.load_id = stored.load_id
     WHERE past.load_id = past.replaced_by_load_id AND past.load_id IN (SELECT suspects.load_id FROM suspects)
 )
 

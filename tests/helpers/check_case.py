@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dbsvc.engine import Database
-from dbsvc.engine.checks import Check, load_checks
+from dbsvc.engine.checks import find as find_in
+from dbsvc.engine.checks import load_checks
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.loads.model import Outcome
 from tests.helpers import load, usage_csv
@@ -35,10 +37,9 @@ class Case:
 
 def find(db: Database, name: str, since: datetime.date, today: datetime.date, **thresholds: float) -> list[Row]:
     """All that a check finds."""
-    check: Check = next(check for check in load_checks(db.statements) if check.name == name)
-    known = {"since": since, "today": today, **check.read_thresholds(), **thresholds}
+    check = next(check for check in load_checks(db.statements) if check.name == name)
     with db.snapshot() as tx:
-        return tx.run(check.statement.name, **{parameter: known[parameter] for parameter in check.statement.parameters}).rows
+        return find_in(tx, check, since, today, {**check.read_thresholds(), **thresholds}, sys.maxsize).rows
 
 
 def deliver(db: Database, content: bytes, name: str = "delivery.csv") -> Outcome:

@@ -329,7 +329,10 @@ def plans(db: Database, dialect: str, first: datetime.date, last: datetime.date)
         statement = db.statements[name]
         limits = dict(re.findall(r"^-- :(\w+) = ([\d.]+):", statement.text, re.MULTILINE))
         parameters = {**{key: float(value) for key, value in limits.items()}, **given}
-        if not name.startswith(("reports/revenue/", "checks/")) or not {"since", "first"} & statement.parameters.keys():
+        if (
+            not re.match(r"reports/revenue/|(datasets/\w+/)?checks/", name)
+            or not {"since", "first"} & statement.parameters.keys()
+        ):
             continue
         if not re.search(r"\bbills(_in_usd)?\b|revenue_daily", re.sub("--.*", "", statement.text)):
             continue

@@ -79,7 +79,7 @@ ENGINE = SQL.parent / "engine"
 NAMED = re.compile(rf"({'|'.join(folder.name for folder in SQL.iterdir())})(/[a-z0-9_]+)+")
 #: phases that are run by a name that is put together
 PHASES = re.compile(
-    rf"load/({'|'.join((*LOAD_FOLDERS, 'audit'))})|datasets/\w+/({'|'.join((*DATASET_PHASES, 'audit'))})|checks"
+    rf"load/({'|'.join((*LOAD_FOLDERS, 'audit'))})|datasets/\w+/({'|'.join((*DATASET_PHASES, 'audit', 'checks'))})|checks"
 )
 
 

@@ -1,7 +1,7 @@
 -- title: Bills of loads that are not published
 -- severity: critical
--- dataset: usage
 -- do: Nothing of the program does this: find out who added bills, or changed the ledger. Then restore the database from a backup
+-- instead of: registries_orphaned
 -- runbook: bills_orphaned
 -- Every bill says which load it came with. The loads of these bills do not exist, or were never published: nobody knows where the
 -- bills come from.

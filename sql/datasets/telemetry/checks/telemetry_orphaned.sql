@@ -1,7 +1,7 @@
 -- title: Telemetry that hangs in the air
 -- severity: critical
--- dataset: telemetry
 -- do: Nothing of the program does this: find out who changed telemetry or registries. Then restore the database from a backup
+-- instead of: registries_orphaned
 -- runbook: telemetry_orphaned
 -- An event comes from an inverter that is known; a reading is taken from an event, which came with a published load; a day's
 -- summary is made of readings. Here one of these is missing. Looks at times since the first day, by UTC.

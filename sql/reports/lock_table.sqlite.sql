@@ -1,0 +1,3 @@
+-- The first statement of a snapshot that reads a partitioned table. SQLite exchanges nothing: a snapshot sees what was there when
+-- it began.
+SELECT 1 FROM :"table" WHERE FALSE
