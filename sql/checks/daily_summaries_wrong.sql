@@ -36,7 +36,9 @@ fresh AS (
         plant_id,
         inverter_id,
         day,
-        cast(whole_div(2 * milliwatts + points_with_power, nullif(2 * points_with_power, 0)) / 1000.0 AS double precision) AS avg_ac_power_w,
+        cast(
+            whole_div(2 * milliwatts + points_with_power, nullif(2 * points_with_power, 0)) / 1000.0 AS double precision
+        ) AS avg_ac_power_w,
         cast(most_milliwatts / 1000.0 AS double precision) AS max_ac_power_w,
         points,
         points_with_power,

@@ -1,4 +1,3 @@
 -- Whether anything is left in a staging table.
 SELECT 1 AS anything
-FROM :"staged"
-LIMIT 1
+WHERE EXISTS (SELECT 1 FROM :"staged")
