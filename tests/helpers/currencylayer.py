@@ -1,6 +1,6 @@
 """A local server that plays CurrencyLayer: over real HTTP, with its answers, its errors, and every fault we can think of.
 
-`python tests/currencylayer.py --port 8080` runs it by itself: the rates are those of no real day.
+`python tests/helpers/currencylayer.py --port 8080` runs it by itself: the rates are those of no real day.
 """
 
 from __future__ import annotations
