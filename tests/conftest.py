@@ -24,7 +24,7 @@ from tests.helpers.server import Server, start_server
 settings.register_profile(
     "dbsvc",
     deadline=None,
-    max_examples=25,
+    max_examples=int(os.environ.get("DBSVC_TEST_EXAMPLES", 15)),
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

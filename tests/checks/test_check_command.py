@@ -49,6 +49,7 @@ def no_rate(cli: Cli) -> None:
 # --- Nagios
 
 
+@pytest.mark.slow  # it starts many processes
 def test_nagios(cli: Cli, db: Database) -> None:
     no_gap(cli)
     ran = cli("check", *SOME)
@@ -131,6 +132,7 @@ def test_a_command_line_that_is_not_understood_is_unknown(tmp_path: Path, argume
     assert Cli(tmp_path)("check", *arguments).code == 3
 
 
+@pytest.mark.slow  # it starts many processes
 def test_thresholds_are_settings(cli: Cli) -> None:
     rows = [{"day": f"2021-10-{day:02}", "name": "Other"} for day in range(1, 10)]
     cli("ingest", cli.write("usage.csv", bills(*rows, *({"day": f"2021-10-0{day}", "name": "Regular"} for day in range(1, 6)))))
@@ -141,6 +143,7 @@ def test_thresholds_are_settings(cli: Cli) -> None:
     assert cli(*only, env={"DBSVC_CHECK_CUSTOMERS_STOPPED_SILENT_DAYS": "4"}).code == 0
 
 
+@pytest.mark.slow  # it starts many processes
 def test_it_looks_back_from_the_newest_day_as_far_as_it_is_told(cli: Cli) -> None:
     days = ["2021-09-01", "2021-09-03", "2021-10-09", "2021-10-10", "2021-10-11"]
     cli("ingest", cli.write("usage.csv", bills(*({"day": day} for day in days))))
@@ -153,6 +156,7 @@ def test_it_looks_back_from_the_newest_day_as_far_as_it_is_told(cli: Cli) -> Non
     assert found("--since", "2021-09-01") == 2
 
 
+@pytest.mark.slow  # it starts many processes
 def test_since_when(cli: Cli, db: Database) -> None:
     only = ["check", "--only", "bill_days_missing", "--output", "json"]
     no_gap(cli)
@@ -201,6 +205,7 @@ def test_junit(cli: Cli, db: Database) -> None:
     assert all(len(other) == 0 for other in others)
 
 
+@pytest.mark.slow  # it starts many processes
 def test_a_finding_of_many_rows_is_sampled(cli: Cli) -> None:
     cli("ingest", cli.write("usage.csv", bills(*({"day": f"2021-10-{day:02}"} for day in range(1, 30, 2)))))
     (found, _) = cli("check", "--only", "bill_days_missing", "--output", "json").objects
@@ -211,6 +216,7 @@ def test_a_finding_of_many_rows_is_sampled(cli: Cli) -> None:
 # --- people
 
 
+@pytest.mark.slow  # it starts many processes
 def test_what_people_read(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     cli = Cli(tmp_path)
 
@@ -332,6 +338,7 @@ def test_trace_a_bill(cli: Cli, db: Database) -> None:
     )
 
 
+@pytest.mark.slow  # it starts many processes
 def test_trace_a_reading(cli: Cli) -> None:
     for name in ("plants.csv", "inverters.csv", "telemetry.jsonl"):
         cli("ingest", cli.write(name, (SAMPLES / name).read_bytes()))
@@ -348,6 +355,7 @@ def test_trace_a_reading(cli: Cli) -> None:
     assert cli("trace", "reading", "inv_negev_1", "noon").code == 2
 
 
+@pytest.mark.slow  # it starts many processes
 def test_trace_as_people_read_it(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     cli = Cli(tmp_path)
     for name in ("plants.csv", "inverters.csv", "telemetry.jsonl", "usage.csv"):

@@ -39,6 +39,7 @@ def as_dict(**counters: int) -> dict[str, int]:
 # The main job ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # it starts many processes
 def test_load_mend_and_load_the_rest(cli_on: Cli, db: Database) -> None:
     bad = [b"31/02/2021,7,USD,no such day,1,1", b'"2021-10-02",8,USD,"\xff,\0",1,1', b'2021-10-02,9,USD,"open,1,1']
     content = b"\r\r\n".join([GOOD.rstrip().replace(b"\n", b"\r\r\n"), *bad, b""])
@@ -73,6 +74,7 @@ def test_load_mend_and_load_the_rest(cli_on: Cli, db: Database) -> None:
     assert [line for line, _, _ in rejects(db)] == [5, 6, 7, 4]
 
 
+@pytest.mark.slow  # it starts many processes
 def test_a_held_load(cli_on: Cli, db: Database) -> None:
     name = cli_on.write("usage.csv", GOOD + b"x\n" * 4)
     ran = cli_on("ingest", name)
@@ -140,6 +142,7 @@ def test_standard_input(cli: Cli, content: bytes) -> None:
     assert (ran.code, ran.objects[0]["source"], summary(ran)["inserted"]) == (0, "-", 3)
 
 
+@pytest.mark.slow  # it starts many processes
 def test_gzip(cli: Cli) -> None:
     packed = gzip.compress(GOOD[:60]) + gzip.compress(GOOD[60:])  # of two members
     assert summary(cli("ingest", cli.write("usage.csv.gz", packed)))["inserted"] == 3
@@ -367,6 +370,7 @@ def test_no_secret_from_a_settings_file(cli: Cli, command: str) -> None:
 # What people read ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # it starts many processes
 def test_tables(cli: Cli, snapshot: SnapshotAssertion) -> None:
     cli.write("usage.csv", SAMPLE.read_bytes())
     cli.write("bad.csv", f"{HEADER}\nyesterday,x,USD,\0\U0001f98a,-1,\n".encode())
@@ -456,6 +460,7 @@ def test_a_reader_that_leaves(cli: Cli) -> None:
     assert process.returncode == 1
 
 
+@pytest.mark.slow  # it starts many processes
 def test_reset_asks(cli: Cli) -> None:
     cli("ingest", cli.write("usage.csv", GOOD))
     assert cli("db", "reset", stdin=b"n\n").code == 1

@@ -23,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow  # it starts many processes
 def test_cron_mails_only_what_is_found(folder: Path) -> None:
     (line,) = [line for line in (DEPLOY / "crontab").read_text().splitlines() if re.match(r"\d", line)]
     command = line.split(maxsplit=5)[5].replace("/srv/dbsvc", str(folder))
@@ -33,6 +34,7 @@ def test_cron_mails_only_what_is_found(folder: Path) -> None:
     assert run(command, folder).stdout.startswith("WARNING: 1 of ")
 
 
+@pytest.mark.slow  # it starts many processes
 def test_systemd_runs_the_same(folder: Path) -> None:
     text = (DEPLOY / "dbsvc-nightly.service").read_text()
     commands = re.findall(r"^ExecStart=-?(.*)$", text, re.MULTILINE)

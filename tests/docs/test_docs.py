@@ -186,6 +186,7 @@ def after(url: str) -> list[str]:
         return statuses(db)
 
 
+@pytest.mark.slow  # it starts many processes
 def test_runbook_begins_with_commands_that_work(url: str, db: Database, good: Path) -> None:
     load(db, good)
     found = blocks(RUNBOOK[: RUNBOOK.index("## States")], "sh")
@@ -195,6 +196,7 @@ def test_runbook_begins_with_commands_that_work(url: str, db: Database, good: Pa
         assert ran.returncode == 0, (block, ran.stdout, ran.stderr)
 
 
+@pytest.mark.slow  # it starts many processes
 @pytest.mark.parametrize("state", ["staging", "staged"])
 def test_runbook_unfinished(url: str, db: Database, good: Path, state: str) -> None:
     registered = register(db, good)
@@ -205,12 +207,14 @@ def test_runbook_unfinished(url: str, db: Database, good: Path, state: str) -> N
     assert after(url) == ["published"]
 
 
+@pytest.mark.slow  # it starts many processes
 def test_runbook_staging_given_up(url: str, db: Database, good: Path) -> None:
     register(db, good)
     follow(url, "staging", good, lambda blocks: blocks[2:])
     assert after(url) == ["discarded"]
 
 
+@pytest.mark.slow  # it starts many processes
 @pytest.mark.parametrize(("block", "state"), [(1, "published"), (3, "discarded")])
 def test_runbook_held(url: str, db: Database, bad: Path, block: int, state: str) -> None:
     load(db, bad)
@@ -219,6 +223,7 @@ def test_runbook_held(url: str, db: Database, bad: Path, block: int, state: str)
     assert after(url) == [state]
 
 
+@pytest.mark.slow  # it starts many processes
 def test_runbook_discarded(url: str, db: Database, bad: Path) -> None:
     load(db, bad)
     operations.discard(db, 1)
@@ -226,6 +231,7 @@ def test_runbook_discarded(url: str, db: Database, bad: Path) -> None:
     assert after(url) == ["published"]
 
 
+@pytest.mark.slow  # it starts many processes
 def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> None:
     load(db, bad)
     operations.release(db, 1)
@@ -259,6 +265,7 @@ def stored(db: Database) -> list[tuple[Any, ...]]:
     return query(db, "SELECT currency, CAST(rate AS text), provisional FROM fx_rates ORDER BY currency")
 
 
+@pytest.mark.slow  # it starts many processes
 def test_runbook_missing_rates(url: str, db: Database, foreign: Path) -> None:
     with serving() as server:
         follow(url, "Rates are missing", foreign, lambda blocks: blocks, **server.env())
@@ -266,6 +273,7 @@ def test_runbook_missing_rates(url: str, db: Database, foreign: Path) -> None:
     assert stored(db) == [("EUR", "0.8625", False), ("GBP", "0.742611", False), ("ILS", "3.2", False)]
 
 
+@pytest.mark.slow  # it starts many processes
 def test_runbook_rates_that_are_not_final(url: str, db: Database, foreign: Path) -> None:
     with serving(changed(timestamp=1633100000)) as server:
         assert run("dbsvc fx --missing", foreign.parent, DATABASE_URL=url, **server.env()).returncode == 75
@@ -277,6 +285,7 @@ def test_runbook_rates_that_are_not_final(url: str, db: Database, foreign: Path)
     assert stored(db)[2] == ("ILS", "3.25", False)
 
 
+@pytest.mark.slow  # it starts many processes
 def test_runbook_disputed_rates(url: str, db: Database, foreign: Path) -> None:
     with serving() as server:
         assert run("dbsvc fx --missing", foreign.parent, DATABASE_URL=url, **server.env()).returncode == 0

@@ -259,6 +259,7 @@ def test_a_day_is_asked_for_once(cli: Cli, db: Database, api: CurrencyLayer) -> 
     assert (len(api.requests), api.requests[-1]["currencies"]) == (2, "JPY")
 
 
+@pytest.mark.slow  # it starts many processes
 def test_several_days(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     arguments = ["fx", "--from", "2021-09-30", "--to", "2021-10-02"]
     ran = cli(*arguments, "--dry-run")
@@ -271,6 +272,7 @@ def test_several_days(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     assert cli(*arguments, env=api.env()).objects[-1]["requests"] == 0
 
 
+@pytest.mark.slow  # it starts many processes
 def test_a_time_frame(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     ran = cli("fx", "--from", "2021-01-01", "--to", "2021-12-31", "--timeframe", env=api.env())
     assert (ran.code, len(api.requests), len(rates(db))) == (0, 1, 365 * 3)
@@ -280,6 +282,7 @@ def test_a_time_frame(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     assert [request["path"] for request in api.requests] == ["/timeframe"] * 3
 
 
+@pytest.mark.slow  # it starts many processes
 def test_missing_rates(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     tomorrow = TODAY + datetime.timedelta(1)
     rows = [(day, 1, c, "A", 1, 2) for day, c in (("2021-10-01", "ILS"), ("2021-10-02", "JPY"), ("2021-10-03", "USD"))]
@@ -308,6 +311,7 @@ def test_what_is_final_for_all_stops_at_once_and_keeps_what_came(cli: Cli, db: D
     assert ran.objects[-1]["stored"] == 3
 
 
+@pytest.mark.slow  # it starts many processes
 def test_rates_that_are_not_final(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     api.answer = fake.changed(timestamp=int(NOON.timestamp()))
     ran = cli("fx", "--date", "2021-10-01", env=api.env())
@@ -382,6 +386,7 @@ FAILURES: list[tuple[fake.Answer | None, dict[str, str], int, int, str]] = [
 ]
 
 
+@pytest.mark.slow  # it starts many processes
 @pytest.mark.parametrize(("answer", "env", "code", "requests", "says"), FAILURES)
 def test_a_failure_is_one_sentence_and_stores_nothing(
     cli: Cli,
@@ -503,6 +508,7 @@ def test_a_currency_that_the_provider_does_not_have(
     assert fx.find_unavailable(db) == []
 
 
+@pytest.mark.slow  # it starts many processes
 def test_a_bill_in_a_currency_that_nobody_knows(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     need(db, cli.folder, "2021-10-01 EUR", "2021-10-01 XAU", "2021-10-02 EUR", "2021-10-02 XAU", f"{SOON} ILS")
     api.answer = fake.unknown("XAU")
@@ -687,6 +693,7 @@ def test_a_provider_that_fails_call_by_call_is_left_alone(db: Database, api: Cur
     assert len(rates(db)) == 13
 
 
+@pytest.mark.slow  # it starts many processes
 @pytest.mark.parametrize(
     ("fault", "code"), [(fake.error(104), 69), (fake.rate_limited(429, Retry_After="600"), 75), (fake.error(101), 78)]
 )
@@ -944,6 +951,7 @@ def test_stopped_while_waiting(cli: Cli, db: Database, api: CurrencyLayer) -> No
 # --- what people read
 
 
+@pytest.mark.slow  # it starts many processes
 def test_what_people_read(tmp_path: Path, api: CurrencyLayer, snapshot: SnapshotAssertion) -> None:
     cli = Cli(tmp_path)
 

@@ -159,6 +159,7 @@ RETRIED: list[Step] = [*LOAD_ALL, ("know", 0), ("retry", 0), ("retry", 1), ("ret
 LATE: list[Step] = [("begin", 0), ("load", 1), ("load", 2), ("load", 3), ("finish", 0)]
 
 
+@pytest.mark.slow  # it starts many processes
 @example([[A], [A, X, (1, "XXX", "A")], [B], [A]], RETRIED)
 @example([[A, (2, "XXX", "A")], [(2, "USD", "A"), X], [X, B, (2, "USD", "B")]], [*RETRIED, ("load", 1)])
 @example([[A], [X, (2, "USD", "A")], [X], [B]], [*LOAD_ALL[:2], ("know", 0), *LOAD_ALL[2:], ("retry", 1)])
@@ -316,6 +317,7 @@ def run(url: str, *arguments: object, output: str = "table") -> tuple[int, str, 
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow  # it starts many processes
 def test_what_is_told_of_later_loads(url: str, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

@@ -227,6 +227,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.slow  # it starts many processes
 def test_json_and_csv(cli: Cli, db: Database) -> None:
     cli("ingest", cli.write("usage.csv", usage_csv([row for row in ROWS if row[3] != "Muster"])))
     tell(db, final("3.2"))
@@ -295,6 +296,7 @@ def test_missing_rates_are_listed_apart(cli: Cli) -> None:
     assert warned == [("2021-10-01", "ILS"), ("2021-10-02", "EUR")]
 
 
+@pytest.mark.slow  # it starts many processes
 def test_bills_that_are_not_published_are_told(cli: Cli) -> None:
     """In quarantine, of these days or of a day that cannot be told; and staged by a load that is held."""
     bad = [
@@ -368,6 +370,7 @@ def test_a_command_line_that_is_not_understood(tmp_path: Path, arguments: list[s
     assert Cli(tmp_path)(*arguments).code == 2
 
 
+@pytest.mark.slow  # it starts many processes
 def test_what_people_read(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     cli = Cli(tmp_path)
 
