@@ -1,4 +1,5 @@
 -- The readings that this load touches: those of new events, and those of every version of a changed event, for it may have moved.
+-- In the order in which looking them up goes through the tables in order.
 CREATE TEMP TABLE touched AS
 SELECT
     inverter_id,
@@ -10,3 +11,4 @@ SELECT
     inverter_id,
     event_time
 FROM deliveries
+ORDER BY stored_order(inverter_id, event_time)

@@ -7,13 +7,13 @@
 -- when they do not say the same, nobody knows whether it is the right one.
 WITH repeated AS (
     SELECT
-        raw.inverter_id,
+        inverters.inverter_id,
         raw.event_time,
         count(*) AS events
-    FROM inverters
-    INNER JOIN inverter_telemetry_raw AS raw ON inverters.inverter_id = raw.inverter_id
-    WHERE raw.event_time >= :since - interval '1 day'
-    GROUP BY raw.inverter_id, raw.event_time
+    FROM inverters -- whose events since then are looked up, in the order of the index
+    CROSS JOIN inverter_telemetry_raw AS raw
+    WHERE inverters.inverter_id = raw.inverter_id AND raw.event_time >= add_days(:since, -1)
+    GROUP BY inverters.inverter_id, raw.event_time
     HAVING count(*) > 1
 )
 

@@ -6,14 +6,24 @@
 -- :min_days = 5: how many days with bills make a regular customer
 -- :silent_days = 7: how many days without a bill a regular customer is missed after
 -- A customer who had bills on many days has none any more, while others do.
+
+-- A day of a customer is one row: PostgreSQL would sort all bills for a count of distinct days.
+WITH customer_days AS (
+    SELECT
+        customer_name,
+        bill_date
+    FROM bills
+    WHERE bill_date >= :since
+    GROUP BY customer_name, bill_date
+)
+
 SELECT
     customer_name,
-    count(DISTINCT bill_date) AS days,
+    count(*) AS days,
     max(bill_date) AS last_bill
-FROM bills
-WHERE bill_date >= :since
+FROM customer_days
 GROUP BY customer_name
 HAVING
-    count(DISTINCT bill_date) >= :min_days
-    AND max(bill_date) < date((SELECT max(newest.bill_date) FROM bills AS newest), '-' || :silent_days || ' days')
+    count(*) >= :min_days
+    AND max(bill_date) < add_days((SELECT max(newest.bill_date) FROM bills AS newest), -:silent_days)
 ORDER BY last_bill, customer_name

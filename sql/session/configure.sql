@@ -1,0 +1,3 @@
+-- Sets one of the session's settings, on PostgreSQL until the transaction ends. Which ones, and why, stands in the dialect's
+-- module. Neither database takes parameters here.
+/*:set*/ :"setting" = :"value" -- noqa: PRS
