@@ -7,6 +7,8 @@
 -- counts twice in revenue. Bills over nothing at all are not looked at.
 
 -- Day by day: a hash of one day fits into memory, one of all days does not.
+-- Twin: a hash of one day fits into memory, one of all days does not, so PostgreSQL takes them one by one with LATERAL. SQLite
+-- has none, and sorts.
 WITH RECURSIVE days AS (
     SELECT min(bill_date) AS bill_date
     FROM bills

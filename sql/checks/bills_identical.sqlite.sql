@@ -5,6 +5,9 @@
 -- runbook: bills_identical
 -- Bills of one day, customer and currency have the very same amounts, but different ids: one bill was probably made twice, and
 -- counts twice in revenue. Bills over nothing at all are not looked at.
+
+-- Twin: a hash of one day fits into memory, one of all days does not, so PostgreSQL takes them one by one with LATERAL. SQLite
+-- has none, and sorts.
 SELECT
     bill_date,
     customer_name,

@@ -10,6 +10,8 @@
 -- and the day's average leaves it out. The usual interval is the median of the days' average intervals, in whole seconds.
 
 -- Readings are read from their key alone; on which days they were is asked for the few with a long silence before them.
+-- Twin: for 300,000 readings PostgreSQL takes 0.9 s with a window, and 6.7 s if it looks up the reading after each; SQLite takes
+-- 7.4 s and 3.8 s.
 WITH daily AS (
     SELECT
         inverter_id,

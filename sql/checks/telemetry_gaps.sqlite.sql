@@ -9,7 +9,9 @@
 -- Between two readings of one day an inverter was silent for much longer than it usually is. What it did in between is unknown,
 -- and the day's average leaves it out. The usual interval is the median of the days' average intervals, in whole seconds.
 
--- After each reading the next one is looked up, which is faster here than a window over all of them.
+-- After each reading the next one is looked up.
+-- Twin: for 300,000 readings PostgreSQL takes 0.9 s with a window, and 6.7 s if it looks up the reading after each; SQLite takes
+-- 7.4 s and 3.8 s.
 WITH daily AS (
     SELECT
         inverter_id,

@@ -1,5 +1,7 @@
 -- Staging rows may be gone: a crash of the server empties unlogged tables, all or nothing. A chunk whose rows are not all there
 -- is staged again. Rows that are staged by months are logged, and need not be counted.
+-- Twin: a crash of PostgreSQL empties unlogged tables, so staged rows are counted; SQLite's are all logged, and counting them
+-- would read the whole table.
 UPDATE load_chunks AS expected
 SET read = NULL, staged = NULL, rejected = NULL
 WHERE

@@ -1,4 +1,5 @@
 -- Whom the connections of this process, which share its name, wait for.
+-- Twin: a server knows its sessions; of SQLite's only the operating system knows.
 SELECT DISTINCT
     blocker.pid,
     blocker.application_name,

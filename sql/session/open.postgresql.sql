@@ -1,6 +1,7 @@
 -- Looks at a new session: how it is set where we may not set it. If it is ours alone, and not lent by a pooler (which tells us
 -- another process), it gets what only a session can have: room for temporary tables, and time also between transactions, and
 -- in one that failed, which has lost its own settings.
+-- Twin: what a session can be set to has nothing in common on the two.
 SELECT
     current_setting('search_path') AS search_path,
     current_setting('session_replication_role') AS session_replication_role,

@@ -3,6 +3,7 @@
 -- nothing is exchanged then.
 -- returns: statements
 -- Only months that the load was staged by, without a partition of their own, and without rows in the one for all other months.
+-- Twin: a table of SQLite has no partitions.
 -- noqa: disable=RF02
 WITH months AS (
     SELECT

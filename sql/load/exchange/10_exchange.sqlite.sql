@@ -3,6 +3,7 @@
 -- end. The table's key fails if it stands twice in the file, and nothing is inserted then.
 -- returns: statements
 -- SQLite has no partitions to exchange. Whether the file is in order is seen by the first days of its chunks.
+-- Twin: a table of SQLite has no partitions.
 -- noqa: disable=RF02, LT09
 WITH span AS (
     SELECT

@@ -2,6 +2,8 @@
 -- Lines number themselves in the order they arrive, unless the reader numbers them.
 -- commissioned_utc is commissioned_at (2024-11-01, or 2024-11-01T12:00:00 and a zone) by the clock of UTC, or null if it is no
 -- time: SQLite has no type to cast to.
+-- Twin: a PostgreSQL table numbers lines by an identity, a SQLite one by its primary key; and PostgreSQL compares texts by
+-- bytes only where COLLATE "C" says so, which SQLite does not know.
 CREATE TEMP TABLE :"landed" (
     line_in_chunk integer PRIMARY KEY,
     fault text NOT NULL DEFAULT '',

@@ -1,6 +1,7 @@
 -- Good records, typed.
 -- count: staged
--- SQLite has read the time already.
+-- Twin: SQLite's own cast to a float misses the nearest one by a digit now and then, and the time was read when the record
+-- landed.
 INSERT INTO :"staged" (load_id, line_no, inverter_id, plant_id, vendor, model, capacity_kw, commissioned_at)
 SELECT
     :load_id,

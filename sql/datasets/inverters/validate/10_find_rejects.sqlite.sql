@@ -1,5 +1,6 @@
 -- The contract of an inverter. Returns the records that break it, each with the names of all the rules it breaks.
--- Differs from PostgreSQL's in how it matches text (GLOB) and when it reads the time.
+-- Twin: SQLite has no regular expressions, and a registered function for them would be called for each field of each record;
+-- GLOB is built in.
 WITH validated AS (
     SELECT
         line_in_chunk,

@@ -1,5 +1,6 @@
 -- The contract of a plant. Returns the records that break it, each with the names of all the rules it breaks.
--- A real zone is one that this database can compute with. Differs from SQLite's in where that stands written.
+-- A real zone is one that this database can compute with.
+-- Twin: PostgreSQL lists its zones, SQLite knows none; and SQLite has no regular expressions, only GLOB.
 WITH zones AS MATERIALIZED (
     SELECT name
     FROM pg_timezone_names

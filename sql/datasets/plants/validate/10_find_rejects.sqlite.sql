@@ -1,6 +1,7 @@
 -- The contract of a plant. Returns the records that break it, each with the names of all the rules it breaks.
--- A real zone is one that this database can compute with. Differs from PostgreSQL's in that SQLite has no list of zones: the
--- engine's function local_day gives no day for a zone that does not exist.
+-- A real zone is one that this database can compute with. The engine's function local_day gives no day for
+-- a zone that does not exist.
+-- Twin: PostgreSQL lists its zones, SQLite knows none; and SQLite has no regular expressions, only GLOB.
 WITH validated AS (
     SELECT
         line_in_chunk,

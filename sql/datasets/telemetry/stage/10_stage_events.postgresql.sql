@@ -2,6 +2,8 @@
 -- count: staged
 -- The casts are PostgreSQL's. One of them reads the time faster than utc_time, now that validation has looked at it; but it must
 -- be spelled as most are: PostgreSQL reads others its own way.
+-- Twin: SQLite has no type to read a time or a float with: it did so when the event landed, where PostgreSQL's own cast is
+-- faster than its utc_time.
 INSERT INTO :"staged" (
     load_id, line_no,
     event_id, plant_id, inverter_id, event_time, source, ac_power, ac_power_unit, dc_power, dc_power_unit, energy_wh_total,

@@ -1,6 +1,8 @@
 -- Good events, typed. Power that validation let pass although it is negative is zero, and so is minus zero.
 -- count: staged
 -- SQLite has read the time already; its own cast misses the nearest float by a digit now and then.
+-- Twin: SQLite has no type to read a time or a float with: it did so when the event landed, where PostgreSQL's own cast is
+-- faster than its utc_time.
 INSERT INTO :"staged" (
     load_id, line_no,
     event_id, plant_id, inverter_id, event_time, source, ac_power, ac_power_unit, dc_power, dc_power_unit, energy_wh_total,

@@ -1,7 +1,8 @@
 -- The contract of an event. Returns the events that break it, each with the names of all the rules it breaks. What the reader
 -- cannot take for a text or a number arrives as �.
--- Differs from SQLite's in how it matches text (POSIX expressions) and when it reads numbers and the time. Materialized, else
--- every rule that asks for a number or the time would read it again.
+-- Materialized, else every rule that asks for a number or the time would read it again.
+-- Twin: SQLite has no regular expressions, and a registered function for them would be called for each field of each record;
+-- GLOB is built in.
 WITH read AS MATERIALIZED (
     SELECT
         *,

@@ -1,5 +1,6 @@
 -- Records on the fast path go straight to where they are staged, normalised on the way: dates as year, month, day; eight places
 -- of amounts.
+-- Twin: PostgreSQL has COPY, whose types read dates and amounts; SQLite inserts, and takes both apart itself.
 INSERT INTO :"table" (
     line_no, load_id, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
 )

@@ -3,6 +3,7 @@
 -- has to be: making it so afterwards costs more than the staging.
 -- returns: statements
 -- Knows both date forms of the contract. A day that cannot be is no reason to stop: the record is validated later.
+-- Twin: a table of SQLite has no partitions.
 -- noqa: disable=RF02, RF03
 WITH sampled AS (
     SELECT

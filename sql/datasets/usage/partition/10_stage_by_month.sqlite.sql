@@ -1,4 +1,4 @@
--- A table of SQLite has no parts that could be exchanged, so its staging area has none either.
 -- returns: statements
+-- Twin: a table of SQLite has no partitions.
 SELECT NULL AS statement
 WHERE FALSE

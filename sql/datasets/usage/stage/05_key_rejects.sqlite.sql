@@ -1,7 +1,7 @@
 -- Which bill a reject is, where that can be told: should it pass one day, what was delivered of this bill since then must be
 -- known. Nothing can be told while the date or the id is broken; a
 -- date too far away is none the less one.
--- SQLite has no dates to cast to, hence not PostgreSQL's statement.
+-- Twin: SQLite has no dates to cast to: it puts the parts of a day in order.
 UPDATE rejects
 SET
     record_key = CASE

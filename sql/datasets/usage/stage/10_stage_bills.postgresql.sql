@@ -1,6 +1,7 @@
 -- Good records, typed: casts read both date forms of the contract (session/10_day_first), numeric rounds half away from zero.
 -- count: staged
--- The casts are PostgreSQL's; SQLite has no such types.
+-- Twin: PostgreSQL casts to dates and decimals. SQLite has neither, and a registered function for them would be called for
+-- each bill.
 WITH staged AS (
     INSERT INTO :"staged" (
         load_id, line_no, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue

@@ -3,7 +3,8 @@
 -- Amounts become text with exactly 8 places. Nearly all come without leading zeros and with at most 8 places, and only need
 -- zeros appended. The others are rounded half away from zero in whole numbers: round1 and round2 are the fraction in units of
 -- 0.00000001, read from its first nine digits; it may carry into the part before the point.
--- SQLite has neither dates nor decimals to cast to, hence not PostgreSQL's statement.
+-- Twin: PostgreSQL casts to dates and decimals. SQLite has neither, and a registered function for them would be called for
+-- each bill.
 INSERT INTO :"staged" (
     load_id, line_no, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
 )

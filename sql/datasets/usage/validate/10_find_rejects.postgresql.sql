@@ -1,8 +1,10 @@
 -- The contract of a bill. Returns the records that break it, each with the names of all the rules it breaks.
 -- Each rule is one column here: true where the field keeps it. The columns are tested first (most records keep them all), the
 -- names are put together only for those that do not.
--- Differs from SQLite's in how it matches text (POSIX expressions), and looks at each date once, however many bills it has:
--- PostgreSQL cannot try a cast, and taking a date apart costs more than all other rules together.
+-- Looks at each date once, however many bills it has: PostgreSQL cannot try a cast, and taking a date apart costs more than all
+-- other rules together.
+-- Twin: SQLite has no regular expressions, and a registered function for them would be called for each field of each record;
+-- GLOB is built in.
 WITH written AS MATERIALIZED (
     SELECT DISTINCT bill_date FROM :"landed"
 ),

@@ -1,8 +1,9 @@
 -- The contract of a bill. Returns the records that break it, each with the names of all the rules it breaks.
 -- Each rule is one column here: true where the field keeps it. The columns are tested first (most records keep them all), the
 -- names are put together only for those that do not.
--- Differs from PostgreSQL's in how it matches text (GLOB), and in date(), which gives back the text it was given only if that
--- is a true date: with '+0 days' it makes 3 March of 31 February.
+-- date() gives back the text it was given only if that is a true date: with '+0 days' it makes 3 March of 31 February.
+-- Twin: SQLite has no regular expressions, and a registered function for them would be called for each field of each record;
+-- GLOB is built in.
 WITH rules AS (
     SELECT
         line_in_chunk,

@@ -3,6 +3,8 @@
 -- day by the clock of the plant.
 -- Rounds with floor, as SQLite can too, so that both give the same. LATERAL, so that the events of the touched readings are
 -- looked up, never all events read.
+-- Twin: without LATERAL, which SQLite does not know, PostgreSQL reads all events as soon as 40,000 of 300,000 readings are
+-- touched.
 INSERT INTO inverter_telemetry_clean (
     inverter_id, event_time, plant_id, day, event_id, source,
     ac_power_w, dc_power_w, energy_wh_total, temperature_c, status

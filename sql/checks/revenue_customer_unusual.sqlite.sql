@@ -9,12 +9,15 @@
 -- A customer's revenue of a day is far from that of the customer's other days looked at: further than these usually are, and by
 -- much. A bill twice under two ids, amounts in cents; or the business. Measured by medians, which a few odd days do not move.
 -- Days that lack a rate are not judged, nor is today. In whole USD, which is enough for a comparison.
+
+-- Twin: SQLite multiplies sums with rates, not bills, for its function is called once a row. The same on PostgreSQL takes 32 s
+-- instead of 26 for a million bills: nearly each is a sum of its own.
 WITH sums AS (
     SELECT
         bill_date,
         customer_name,
         currency,
-        sum(whole(product1_revenue) + whole(product2_revenue)) AS amount
+        sum(cast(product1_revenue AS integer) + cast(product2_revenue AS integer)) AS amount
     FROM bills
     WHERE bill_date >= :since AND bill_date < :today
     GROUP BY bill_date, customer_name, currency
@@ -26,7 +29,7 @@ in_usd AS (
         sums.customer_name,
         CASE
             WHEN sums.currency = 'USD' THEN sums.amount
-            ELSE whole(decimal_mul(sums.amount, fx_rates.inverse_rate))
+            ELSE cast(decimal_mul(sums.amount, fx_rates.inverse_rate) AS integer)
         END AS revenue_usd
     FROM sums
     LEFT JOIN fx_rates ON sums.bill_date = fx_rates.rate_date AND sums.currency = fx_rates.currency
@@ -54,7 +57,7 @@ ranked AS (
 middle AS (
     SELECT
         customer_name,
-        whole(avg(revenue_usd)) AS median_usd
+        cast(avg(revenue_usd) AS integer) AS median_usd
     FROM ranked
     WHERE days >= :min_days AND 2 * nth BETWEEN days AND days + 2
     GROUP BY customer_name
