@@ -1,6 +1,6 @@
 """How long does `dbsvc check` take, compared with loading 5 % of what it looks at?
 
-`python bench/check.py` loads a file of bills, then runs all checks and loads a twentieth of so many bills into a fresh
+`python bench/check.py` loads a file of bills, then runs all checks and loads a twentieth of as many bills into a fresh
 database, in turn, and prints a table of medians.
 """
 

@@ -176,7 +176,7 @@ def ingest(*files: Path) -> Sequence[str | Path]:
 
 
 def expect(url: str, table: str | tuple[str, ...], rows: int) -> None:
-    """Exit unless a table has so many rows."""
+    """Exit unless a table has that many rows."""
     with connect(url) as db, db.transaction() as tx:
         found = tx.run("schema/count_rows", table=table).rows[0]["row_count"]
     if found != rows:

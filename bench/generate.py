@@ -1,6 +1,6 @@
 """Make files of any size: `python bench/generate.py usage ROWS OUT.csv`, `… telemetry ROWS FOLDER`. Same options, same bytes.
 
-With the same seed, a usage file with `--changed` is the file without it, but for the amounts of so many bills.
+With the same seed, a usage file with `--changed` is the file without it, but for the amounts of that many bills.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LATEST = datetime.timedelta(hours=1) // _EVERY
 def write_usage(
     path: Path, rows: int, *, seed: int = 1, bad: float = 0, duplicates: float = 0, changed: float = 0
 ) -> Counter[str]:
-    """Write a usage file of ``rows`` records, so many percent of them odd. Returns the count of each kind."""
+    """Write a usage file of ``rows`` records, of which shares in percent are odd. Returns the count of each kind."""
     counts = Counter[str]()
     lines = _records(rows, seed, bad, duplicates, changed, counts)
     _write(path, [HEADER], lines)
@@ -90,7 +90,7 @@ def _records(rows: int, seed: int, bad: float, duplicates: float, changed: float
 
 
 def write_telemetry(folder: Path, rows: int, *, seed: int = 1) -> Counter[str]:
-    """Write plants.csv, inverters.csv, and telemetry.jsonl of so many events. Returns the count of each kind.
+    """Write plants.csv, inverters.csv, and telemetry.jsonl of ``events`` events. Returns the count of each kind.
 
     Events come in the order of their times, but for 1 % that are written up to an hour late; 1 % are written twice. Numbers
     come as numbers or as texts, power in kW or W. Two more files hold what telemetry.jsonl lacks, 1 % each: scattered.jsonl

@@ -65,7 +65,7 @@ def find_others(folder: Path, database: str, file: Path, url: str) -> list[Other
     if database == "sqlite" and (tools := _install(folder, "sqlite-utils")):
         insert = (tools / "sqlite-utils", "insert", url.removeprefix("sqlite:///"), "bills_other", file, "--csv")
         keys = ("--pk", "Date_", "--pk", "Bill_ID")
-        gives_up = "columns of text, no rejects: nothing is judged; a second run fails on the key"
+        gives_up = "columns of text, no rejects: nothing is validated; a second run fails on the key"
         found.append(Other("sqlite-utils insert", database, (*insert, *keys), gives_up, "bills_other"))
     if database == "postgresql" and (tools := _install(folder, "dlt[postgres]")):
         script, state = folder / "load_by_dlt.py", folder / "dlt"

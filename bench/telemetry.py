@@ -34,10 +34,10 @@ _EMPTY = {"sqlite": 'DELETE FROM :"table"', "postgresql": 'TRUNCATE :"table"'}
 
 
 def compare(target: Target, folder: Path, rows: int, repeat: int) -> Iterator[str]:
-    """Load a file both ways in turn; then add late events, and compute everything anew."""
+    """Load a file both ways in turn; then add late events, and compute everything again."""
     folder = folder / f"telemetry-{rows}"
     counts = _make(folder, rows)
-    plain, ours, anew = Measured(), Measured(), Measured()
+    plain, ours, again = Measured(), Measured(), Measured()
     late = {"scattered": Measured(), "outage": Measured()}
     for turn in range(1, repeat + 1):
         url = target.create()
@@ -50,14 +50,14 @@ def compare(target: Target, folder: Path, rows: int, repeat: int) -> Iterator[st
         ours.run(ingest(folder / "telemetry.jsonl"), url)
         for kind, measured in late.items():
             measured.run(ingest(folder / f"{kind}.jsonl"), url)
-        anew.run((sys.executable, __file__, "--anew"), url)
+        again.run((sys.executable, __file__, "--again"), url)
         for table in ("inverter_telemetry_raw", "inverter_telemetry_clean"):
             expect(url, table, rows - counts["resent"] + counts["scattered"] + counts["outage"])
-        seconds = {"plain": plain, "dbsvc": ours, **late, "anew": anew}
+        seconds = {"plain": plain, "dbsvc": ours, **late, "again": again}
         say(f"{target.name} {turn}: " + ", ".join(f"{way} {measured.seconds[-1]:.2f} s" for way, measured in seconds.items()))
     yield line(f"new file, {target.name}", rows, plain, ours)
     for kind, measured in late.items():
-        yield line(f"late events, {kind}, {target.name}", counts[kind], anew, measured)
+        yield line(f"late events, {kind}, {target.name}", counts[kind], again, measured)
 
 
 @cache
@@ -67,7 +67,7 @@ def _make(folder: Path, rows: int) -> Counter[str]:
     return write_telemetry(folder, rows)
 
 
-def compute_anew() -> None:
+def compute_again() -> None:
     """Empty the tables that derive from the events, and run the statements that fill them as if one load brought all events."""
     with connect() as db, db.transaction() as tx:
         for table in ("inverter_telemetry_clean", "inverter_daily_summary"):
@@ -82,7 +82,7 @@ def compute_anew() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--anew"]:
-        compute_anew()
+    if sys.argv[1:] == ["--again"]:
+        compute_again()
     else:
         bench("Compare the load of telemetry with plainer ways.", compare)

@@ -67,8 +67,8 @@ def test_load_mend_and_load_the_rest(cli_on: Cli, db: Database) -> None:
     assert [(row["line_no"], row["reasons"]) for row in shown] == list(enumerate(reasons, 5))
 
     # brings in the rest, and what is still wrong stays in quarantine
-    mended = exported.replace(b"31/02", b"28/02").replace(b"\xff,\0", b"\xc3\xbf,")
-    ran = cli_on("ingest", cli_on.write("corrected.csv", mended))
+    corrected = exported.replace(b"31/02", b"28/02").replace(b"\xff,\0", b"\xc3\xbf,")
+    ran = cli_on("ingest", cli_on.write("corrected.csv", corrected))
     assert summary(ran) == as_dict(files=1, published=1, read=3, inserted=2, rejected=1)
     assert [found[1] for found in bills(db)] == [7, 1, 2, 3, 8]
     assert [line for line, _, _ in rejects(db)] == [5, 6, 7, 4]

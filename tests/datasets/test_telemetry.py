@@ -423,7 +423,7 @@ def at(written: str) -> datetime:
 
 
 def scaled(digits: int, unit: str, most: int) -> st.SearchStrategy[tuple[str, str]]:
-    """A power with so many places."""
+    """A power with that many places."""
     return st.integers(0, most).map(lambda n: (f"{n // 10**digits}.{n % 10**digits:0{digits}}" if digits else str(n), unit))
 
 
@@ -719,7 +719,7 @@ def test_an_event_changes_its_days_alone(world: World, base: list[Event], more: 
         stored[event.event_id] = event
         assert scene.tables() == derive(stored, scene.zones)
         ever.append(event)
-        # the days of its former versions too are summed up anew, to the same
+        # the days of its former versions too are summed up again, to the same
         former = [version for version in ever if version.event_id == event.event_id]
         touched = {(version.inverter, local_day(version, scene.zones)) for version in former}
         check_untouched(before, scene.days(), touched)

@@ -607,7 +607,7 @@ def test_a_day_of_a_time_frame_that_is_not_final_may_still_come(db: Database, ap
 
 def test_what_is_lacking_soon_after_its_day_is_asked_once_more(db: Database) -> None:
     def calls(age: int, said: int) -> int:
-        """How many are planned for a day so long ago, of which the provider had nothing so many days later."""
+        """How many are planned for a day some days ago, of which the provider had nothing some days later."""
         day = TODAY - datetime.timedelta(age)
         recorded_at = NOON.replace(year=day.year, month=day.month, day=day.day) + datetime.timedelta(said)
         with db.transaction() as tx:

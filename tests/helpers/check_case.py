@@ -68,6 +68,6 @@ def execute(db: Database, *statements: str) -> None:
 
 
 def days(first: str, count: int) -> Iterable[str]:
-    """So many days from the first on."""
+    """That many days from the first on."""
     start = datetime.date.fromisoformat(first)
     return [(start + datetime.timedelta(n)).isoformat() for n in range(count)]

@@ -28,7 +28,7 @@ def _same(unchanged: int, changed: int, rejected: int = 0) -> bytes:
 
 
 def _with_repeats(name: str, records: int, duplicate: int, superseded: int) -> bytes:
-    """A file of so many records in all; its total is that of a few, so that no audit holds it."""
+    """A file of ``count`` records in all; its total is that of a few, so that no audit holds it."""
     good = [{"name": name, "bill": n, "one": "0.5", "two": "0.5"} for n in range(records - duplicate - superseded)]
     return bills(
         {**good[0], "one": "5"},
@@ -39,7 +39,7 @@ def _with_repeats(name: str, records: int, duplicate: int, superseded: int) -> b
 
 
 def _deliver_with_repeats(db: Database, usual: Sequence[int], records: int, duplicate: int, superseded: int) -> None:
-    """Loads of 100 records, so many of which repeat others, and then one that is odd."""
+    """Loads of 100 records, some of which repeat others, and then one that is odd."""
     made = f"{records} {duplicate}"
     files = [(f"{n}.csv", _with_repeats(f"{n} of {made}", 100, repeats, 0)) for n, repeats in enumerate(usual)]
     _deliver_on(db, "2021-10-01 00:00:00", *files)
@@ -78,7 +78,7 @@ CASES = {
             lambda db: deliver(db, _with_repeats("B", 20, 0, 2)),
             lambda db: deliver(db, _with_repeats("C", 20, 0, 9)),
             lambda db: execute(db, "UPDATE loads SET released = TRUE WHERE load_id = 3"),
-            # mended since then
+            # corrected since then
             lambda db: deliver(db, bills(*[{"day": "2021-11-01", "bill": n // 2, "one": n} for n in range(6)])),
             lambda db: deliver(db, bills({"day": "2021-11-01", "bill": 0, "one": "9"})),
             # published late: other loads superseded its records

@@ -56,7 +56,7 @@ def _times(first: str, steps: Sequence[timedelta]) -> Iterator[str]:
 
 
 def _summarise(db: Database, inverter: str, points: Sequence[int], *, plant: str = "P", first: str = "2025-04-01") -> None:
-    """An inverter's days, one after the other, with so many readings; none where there are 0."""
+    """An inverter's days, one after the other, with that many readings; none where there are 0."""
     columns = "plant_id, inverter_id, day, avg_ac_power_w, max_ac_power_w, points, first_event_time, last_event_time"
     for day, count in zip(days(first, len(points)), points, strict=True):
         if count:

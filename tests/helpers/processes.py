@@ -74,7 +74,7 @@ class Instance:
         return [event for event in self.events if event["event"] == name]
 
     def await_event(self, name: str, times: int = 1) -> None:
-        """Wait until it has logged that, so many times, or has ended."""
+        """Wait until it has logged that often enough, or has ended."""
         with self._news:
             done = self._news.wait_for(lambda: self._ended or len(self.logged(name)) >= times, PATIENCE)
         assert done, self.events[-5:]
@@ -131,7 +131,7 @@ def holding(url: str, lock: str, **values: object) -> Iterator[psycopg.Connectio
 
 
 def await_blocked(url: str, number: int = 1) -> list[int]:
-    """Wait until so many backends wait for a lock; returns their process ids."""
+    """Wait until that many backends wait for a lock; returns their process ids."""
     deadline = time.monotonic() + PATIENCE
     waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     while len(pids := [pid for (pid,) in query(url, waiting)]) < number:

@@ -107,9 +107,9 @@ def test_odd_bytes_are_what_the_judge_says(
 
 def assert_same_without_plain(fresh_url: Callable[[], str], path: Path, chunk_bytes: int) -> None:
     found = []
-    for judged in (False, True):
+    for validated in (False, True):
         with connect(fresh_url()) as db:
-            if judged:
+            if validated:
                 with validating_all():
                     status = load(db, path, chunk_bytes=chunk_bytes).load.status
             else:
@@ -130,7 +130,7 @@ def test_many_runs_of_any_length(fresh_url: Callable[[], str], tmp_path: Path, o
 
 
 def test_plain_records_are_not_judged(db: Database) -> None:
-    """Else the tests above compare the judge with itself."""
+    """Else the tests above compare validation with itself."""
     good = [
         b"2021-10-31,1,USD,a b,1,0.12345678",
         b"31/10/2021,002,ILS,\xd7\x90,0,5\r",

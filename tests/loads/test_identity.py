@@ -195,8 +195,8 @@ def test_the_first_inverter_owns_an_id(
         for event_id, inverter_id, _ in sent:
             first.setdefault(event_id, inverter_id)
         assert owners(db) == first
-        strangers = [event(*one) for one in sent if first[one[0]] != one[1]]
-        assert sorted(raw for _, _, raw in rejects(db)) == sorted(strangers)
+        conflicts = [event(*one) for one in sent if first[one[0]] != one[1]]
+        assert sorted(raw for _, _, raw in rejects(db)) == sorted(conflicts)
         for check in ("ledger_buckets_wrong", "rows_unaccounted", "history_broken", "readings_wrong"):
             assert find(db, check, *EVER) == [], check
 

@@ -118,7 +118,7 @@ def test_workers_share_a_load(db: Database, deliver: Deliver, jobs: int) -> None
 
 
 def mixed(good: int, bad: int) -> list[tuple[object, ...]]:
-    """Records of which so many are good, so many bad."""
+    """Records: some are good, some bad."""
     return [row(n) for n in range(good)] + [row("x")] * bad
 
 

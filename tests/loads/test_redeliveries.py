@@ -63,13 +63,13 @@ def redeliver(db: Database, path: Path) -> Outcome:
 
 
 class World:
-    """A database, and a plain model of what is in it: loads in their order, and which currencies each was judged by."""
+    """A database, and a plain model of what is in it: loads in their order, and which currencies each was validated with."""
 
     def __init__(self, db: Database, folder: Path, files: list[list[Record]]) -> None:
         self.db = db
         self.files = {str(write(folder / f"{n}.csv", as_file(file, n))): file for n, file in enumerate(files)}
         self.known = {"USD"}
-        self.judged: dict[int, set[str]] = {}
+        self.validated: dict[int, set[str]] = {}
 
     def take(self, step: Step) -> None:
         """Do something, if it can be done now."""
@@ -105,12 +105,12 @@ class World:
             case "retry":
                 for load_id in self.some(number, "held", "published"):
                     retry(self.db, load_id, Settings(max_contradicting_share=1))
-                    self.judged[load_id] |= self.known
+                    self.validated[load_id] |= self.known
         for load_id, status in query(self.db, "SELECT load_id, status FROM loads"):
             if status in ("staging", "discarded"):
-                self.judged.pop(load_id, None)
+                self.validated.pop(load_id, None)
             else:
-                self.judged.setdefault(load_id, set(self.known))
+                self.validated.setdefault(load_id, set(self.known))
 
     def some(self, number: int, *states: str) -> list[int]:
         """One of the loads in these states, or none."""
@@ -125,7 +125,7 @@ class World:
         for load_id, source in query(self.db, published):
             of_bill: dict[int, list[Bill]] = {}
             for line_no, (bill, currency, name) in enumerate(self.files[source], 2):
-                if currency in self.judged[load_id]:
+                if currency in self.validated[load_id]:
                     delivered = (DAY, bill, name, currency, Decimal(1), Decimal(1), load_id, line_no)
                     of_bill.setdefault(bill, []).append(delivered)
             for number, lines in of_bill.items():

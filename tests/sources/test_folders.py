@@ -87,7 +87,15 @@ def test_natural_order(names: list[list[str]]) -> None:
     "ordered",
     [
         ["usage-9.csv", "usage-10.csv", "usage-100.csv"],
-        ["usage.csv", "usage (1).csv", "usage (2).csv", "usage (10).csv", "usage-1.csv", "usage-1-mended.csv", "usage-2.csv"],
+        [
+            "usage.csv",
+            "usage (1).csv",
+            "usage (2).csv",
+            "usage (10).csv",
+            "usage-1.csv",
+            "usage-1-fixed.csv",
+            "usage-2.csv",
+        ],
         ["2021-9-30.csv", "2021-10-1.csv", "2021-10-01.csv.gz"],
         ["v1.9.csv", "v1.10.csv", f"v{'9' * 5000}.csv", f"v1{'0' * 5000}.csv"],
         ["a", "a1", "a01b2", "a1b10", "b"],

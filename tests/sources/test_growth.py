@@ -58,7 +58,7 @@ def cpu(work: Callable[[], object]) -> float:
 def assert_in_proportion(
     work: Callable[[int], object], size: int, *, times: int = 4, clock: Callable[..., float] = cpu
 ) -> None:
-    """For so many times the size it takes about so many times as long. The best of several tries counts."""
+    """For ``times`` the size it takes about ``times`` as long. The best of several tries counts."""
     large = clock(lambda: work(times * size))
     if large <= FAST:
         return
@@ -178,11 +178,11 @@ def test_judging_takes_time_in_proportion(
 ) -> None:
     """The rules of a dataset, whichever field is long."""
 
-    def judge(size: int) -> None:
+    def validate(size: int) -> None:
         with connect(fresh_url()) as db:
             load(db, write(tmp_path / name, b"".join(made(size))))
 
-    assert_in_proportion(judge, 2_000, times=8, clock=seconds)
+    assert_in_proportion(validate, 2_000, times=8, clock=seconds)
 
 
 def test_a_chunk_of_rejects_is_held_in_batches(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def test_a_header_with_other_columns_holds_the_load(db: Database, tmp_path: Path
 
 
 def test_registries_are_joined_too(db: Database, tmp_path: Path) -> None:
-    """Their records are not sifted, but copied as a whole if they are tidy."""
+    """Their records do not take the fast path, but are copied as a whole if they are clean."""
     header, one = b"plant_id,name,location,timezone\n", b"P%d,x,y,UTC\n"
     content = header + one % 1 + header + one % 2 + MARK + one % 3
     assert buckets(load(db, write(tmp_path / "plants.csv", content)).load) == {"inserted": 3, "rejected": 1}

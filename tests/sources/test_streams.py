@@ -1,4 +1,4 @@
-"""Files that grow, what follows them, rejects judged again, what depends on what: nothing is lost, nothing is read twice."""
+"""Files that grow, what follows them, rejects validated again, what depends on what: nothing is lost, nothing is read twice."""
 
 from __future__ import annotations
 
@@ -803,7 +803,7 @@ def test_follow_as_people_type_it(url: str, tmp_path: Path) -> None:
         assert_adds_up(db)
 
 
-# Rejects, judged again -----------------------------------------------------------------------------------------------------
+# Rejects, validated again -------------------------------------------------------------------------------------------------
 
 
 def test_events_of_an_inverter_that_comes_later(solar: Database, calm: Database, tmp_path: Path) -> None:
