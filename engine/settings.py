@@ -20,7 +20,7 @@ from dbsvc.engine.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be configured; the README lists the names in the environment."""
+    """What can be configured; the comments become docs/reference/settings.md."""
 
     #: the database: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user:password@host:port/name`
     database_url: str = field(default="sqlite:///var/data.db", repr=False)
@@ -138,7 +138,7 @@ class _Given:
         for name in odd:
             if name not in known:
                 nearest = get_close_matches(name.upper(), known, n=1, cutoff=0.6)
-                hint = f"did you mean {nearest[0]}?" if nearest else "the README lists all settings."
+                hint = f"did you mean {nearest[0]}?" if nearest else "docs/reference/settings.md lists all settings."
                 where = self._where(name) if name in self._lines else "In the environment: "
                 raise ConfigurationError(f"{where}{name} is no setting of dbsvc: {hint}")
 

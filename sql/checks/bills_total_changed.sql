@@ -4,7 +4,7 @@
 -- do: Nothing of the program does this: find out who changed bills. Then restore the database from a backup
 -- runbook: bills_total_changed
 -- When a file is staged, the sum of its amounts in whole units is kept (control_total, currencies mixed). The bills of these
--- loads come to another sum now, or are more than the load brought: amounts were changed behind our back. Looks at loads
+-- loads come to another sum now, or are more than the load brought: somebody else changed amounts. Looks at loads
 -- published since the first day whose bills are all of that day or later, and all still there. A load that repeated what was
 -- known already is not judged: it has no bills of its own for that.
 WITH judged AS (

@@ -3,7 +3,7 @@
 -- dataset: usage
 -- do: Nothing of the program lets such currencies in: find out who changed bills. Dates of the future: ask the source
 -- runbook: currencies_unknown
--- The contract lets in only currencies that exist, so these bills were changed behind our back; they can never be charged in
+-- The contract lets in only currencies that exist, so these bills were changed by somebody else; they can never be charged in
 -- USD. And a bill of the day after tomorrow, or later, has a wrong date: that day's rates cannot be known. With amounts
 -- of zero nothing is wrong any more: a key is never deleted.
 

@@ -3,7 +3,7 @@
 -- dataset: telemetry
 -- do: Nothing of the program does this: find out who changed telemetry. Then restore the database from a backup
 -- runbook: daily_summaries_wrong
--- Each day since the first one is summed up anew from its readings, and compared with what is stored. A day that is only on one
+-- Each day since the first one is summed up again from its readings, and compared with what is stored. A day that is only on one
 -- side has no numbers on the other.
 
 -- Inverter by inverter, so that their readings are looked up.

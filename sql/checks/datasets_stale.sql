@@ -2,11 +2,11 @@
 -- severity: warning
 -- do: See whether the delivery came and the job that loads it runs; then load what is there: dbsvc ingest FILE
 -- runbook: datasets_stale
--- :factor = 3: a dataset is stale after so many times the usual gap between its loads
--- :min_hours = 24: but not before so many hours
+-- :factor = 3: a dataset is stale after this many times the usual gap between its loads
+-- :min_hours = 24: but not before this many hours
 -- :min_loads = 5: how many published loads, over at least min_hours, a dataset needs before any gap is usual
 -- The newest published load of a dataset is much older than loads usually are when the next one comes. The usual gap: half of
--- the time that the newest 200 loads span was spent in gaps no longer than it. So many files at once do not make it short.
+-- the time that the newest 200 loads span was spent in gaps no longer than it. Many files at once do not make it short.
 WITH recent AS (
     SELECT
         dataset,

@@ -2,9 +2,9 @@
 -- severity: warning
 -- do: Nothing is counted twice. Look: dbsvc loads show N. Then ask the source why its file repeats itself
 -- runbook: duplicates_share_high
--- :factor = 3: a share is high above so many times the usual one
+-- :factor = 3: a share is high above this many times the usual one
 -- :min_share = 0.05: and above this share of the records read
--- :min_repeats = 10: and with at least so many repeated records
+-- :min_repeats = 10: and with at least this many duplicates and superseded records
 -- :min_loads = 5: how many published loads before it a load needs to be compared with
 -- :days = 7: how many days a finding is shown after the load was published
 -- Many more records of a file than usual repeat others of it (duplicate), or lost against others with the same key (superseded).

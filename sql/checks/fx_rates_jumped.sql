@@ -1,7 +1,7 @@
 -- title: Exchange rates that jumped
 -- severity: warning
 -- dataset: fx
--- do: Compare with another source. If the rate is wrong, ask the provider anew: dbsvc fx --date D --refresh --accept
+-- do: Compare with another source. If the rate is wrong, ask the provider again: dbsvc fx --date D --refresh --accept
 -- runbook: fx_rates_jumped
 -- :percent = 10: by how many percent a rate may differ from the one before it
 -- A stored rate differs much from the stored one before it, which is at most a week older. Revenue is counted with it. The

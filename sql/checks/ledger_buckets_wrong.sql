@@ -1,6 +1,6 @@
 -- title: Loads whose records do not add up
 -- severity: critical
--- do: Nothing of the program does this: find out who changed the database. Then restore it from a backup, or load the file anew
+-- do: Nothing of the program does this: find out who changed the database. Then restore it from a backup, or load the file again
 -- runbook: ledger_buckets_wrong
 -- Every record read must be in one bucket. For these published loads the ledger contradicts itself, or the quarantine: records
 -- are lost, or somebody changed the tables by hand.

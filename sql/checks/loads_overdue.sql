@@ -3,7 +3,7 @@
 -- for each: dataset
 -- do: Ask for the file, and load it: dbsvc ingest FILE
 -- runbook: loads_overdue
--- :<dataset>_hours = 0: a file of <dataset> is expected every so many hours; 0 for never
+-- :<dataset>_hours = 0: a file of <dataset> is expected within this many hours of the last; 0 for never
 -- The schedule says that a file should have been published by now. It did not come, was held, or failed.
 WITH latest AS (
     SELECT max(published_at) AS published_at

@@ -4,10 +4,10 @@
 -- do: Look: dbsvc loads show N. Ask the source what tells its records apart; deliver the file again with keys that do
 -- runbook: records_contradict
 -- :share = 0.05: above this share of the records read
--- :min_records = 3: and with at least so many of them
+-- :min_records = 3: and with at least this many of them
 -- A share of a load's records lost against others of its own file with the same key and other values: several lines a bill, say,
 -- of which the last one counts and the others do not. Today such a load is held; these were published before it was, and nobody
--- has released them. Counted while the record that won is current: what was delivered anew since then is mended.
+-- has released them. Counted while the record that won is current: what was delivered again since then is corrected.
 WITH suspects AS (
     SELECT
         loads.load_id,

@@ -1,6 +1,6 @@
 -- title: Loads with more rejects than usual
 -- severity: warning
--- do: Look why: dbsvc rejects show N. Mend and ingest them, or ask the source for a better file
+-- do: Look why: dbsvc rejects show N. Correct and ingest them, or ask the source for a better file
 -- runbook: rejects_rising
 -- :factor = 3: how many times the usual share of rejects is too much
 -- :min_share = 0.02: from which share on rejects are worth a look

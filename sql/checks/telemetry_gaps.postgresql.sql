@@ -3,8 +3,8 @@
 -- dataset: telemetry
 -- do: Look for the events of that time in the plant's gateway, have them sent again, and load them: dbsvc ingest FILE
 -- runbook: telemetry_gaps
--- :factor = 5: a gap is longer than so many times the inverter's usual interval
--- :min_minutes = 15: and takes at least so many minutes
+-- :factor = 5: a gap is longer than this many times the inverter's usual interval
+-- :min_minutes = 15: and takes at least this many minutes
 -- :min_steps = 10: how many intervals within days an inverter needs before any is usual
 -- Between two readings of one day an inverter was silent for much longer than it usually is. What it did in between is unknown,
 -- and the day's average leaves it out. The usual interval is the median of the days' average intervals, in whole seconds.

@@ -132,6 +132,11 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert not anchor or anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("page", NAMES, ids=NAMES.get)
+def test_the_english_is_plain(page: Path) -> None:
+    assert re.findall(r"\b(?:anew|mend|mended|so many|behind our back)\b", page.read_text(), re.IGNORECASE) == []
+
+
 def test_the_site_is_built_and_asks_no_other_host(tmp_path: Path) -> None:
     ran = run(f"mkdocs build --strict --quiet --site-dir {tmp_path}/site", ROOT, NO_MKDOCS_2_WARNING="1")
     assert ran.returncode == 0, ran.stderr
