@@ -52,12 +52,14 @@ class Functions:
                 self._load(file)
         words = "|".join(sorted(name for name in self._known if not name.startswith("/"))) or r"\b\B"
         self._token = re.compile(
-            rf"(?P<skip>{_SKIPPED}) | (?P<clause>/\*:.*?\*/) | (?<![\w.:]) (?P<word>{words}) (?!\w) (?P<call>\()?",
+            rf"(?P<skip>{_SKIPPED}) | (?P<clause>/\*:.*?\*/) | \b(?<![.:]) (?P<word>{words}) (?!\w) (?P<call>\()?",
             re.VERBOSE | re.DOTALL,
         )
 
     def expand(self, text: str, origin: str) -> str:
         """Return a statement as its database is to see it, with each line where it was. Raises StatementError."""
+        if "/*:" not in text and not any(name in text for name in self._known):
+            return text  # as most do, which need not be looked through token by token
         parts, position = [], 0
         while token := self._token.search(text, position):
             parts.append(text[position : token.start()])
