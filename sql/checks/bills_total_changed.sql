@@ -6,8 +6,8 @@
 -- When a file is staged, the sum of its amounts in whole units is kept (control_total, currencies mixed). The bills of these
 -- loads come to another sum now, or are more than the load brought: somebody else changed amounts. Looks at loads
 -- published since the first day whose bills are all of that day or later, and all still there. A load that repeated what was
--- known already is not judged: it has no bills of its own for that.
-WITH judged AS (
+-- known already is left out: it has no bills of its own for that.
+WITH compared AS (
     SELECT
         load_id,
         source,
@@ -29,7 +29,7 @@ deliveries AS (
         load_id,
         whole(product1_revenue) + whole(product2_revenue) AS amount
     FROM bills
-    WHERE bill_date >= :since AND load_id IN (SELECT judged.load_id FROM judged)
+    WHERE bill_date >= :since AND load_id IN (SELECT compared.load_id FROM compared)
     UNION ALL
     SELECT
         load_id,
@@ -38,7 +38,7 @@ deliveries AS (
     WHERE
         bill_date >= :since
         AND replaced_by_load_id IS NOT NULL
-        AND load_id IN (SELECT judged.load_id FROM judged)
+        AND load_id IN (SELECT compared.load_id FROM compared)
 ),
 
 found AS (
@@ -51,16 +51,16 @@ found AS (
 )
 
 SELECT
-    judged.load_id,
-    judged.source,
-    judged.published_at,
-    judged.records,
+    compared.load_id,
+    compared.source,
+    compared.published_at,
+    compared.records,
     found.records AS records_found,
-    judged.control_total,
+    compared.control_total,
     found.total AS total_found
-FROM judged
-INNER JOIN found ON judged.load_id = found.load_id
+FROM compared
+INNER JOIN found ON compared.load_id = found.load_id
 WHERE
-    found.records > judged.records
-    OR (found.records = judged.records AND found.total <> judged.control_total)
-ORDER BY judged.load_id
+    found.records > compared.records
+    OR (found.records = compared.records AND found.total <> compared.control_total)
+ORDER BY compared.load_id

@@ -4,7 +4,7 @@
 -- do: Nothing is counted twice. Ask the source whether the file that should have come is missing
 -- runbook: files_alike
 -- :share = 0.9: from which share of its good records on a load repeats what was there
--- :min_records = 20: how many good records a load needs to be judged
+-- :min_records = 20: how many good records a load needs to be looked at
 -- :days = 7: how many days a finding is shown after the load was published
 -- A file of a name that had not come before held nearly only records that were stored already: an old file with another name,
 -- perhaps in place of a new one. A corrected file under its old name is none of

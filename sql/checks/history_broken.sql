@@ -19,7 +19,7 @@ WITH past AS (
     FROM :"history" AS past
 ),
 
-judged AS (
+suspects AS (
     SELECT
         past.row_key,
         past.load_id,
@@ -60,6 +60,6 @@ SELECT
     line_no,
     replaced_by_load_id,
     what
-FROM judged
+FROM suspects
 WHERE what IS NOT NULL
 ORDER BY row_key, load_id, line_no

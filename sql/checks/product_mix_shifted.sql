@@ -6,7 +6,7 @@
 -- :points = 20: how many percentage points the share of product 1 may be away from its median
 -- :min_days = 10: how many days make a median
 -- The share of product 1 in the revenue of these days is far from its median of the days looked at. Columns may have been
--- swapped, or one was not filled. Days that lack a rate are not judged, nor is today. In whole USD, which is enough for a
+-- swapped, or one was not filled. Days that lack a rate are not compared, nor is today. In whole USD, which is enough for a
 -- comparison.
 WITH sums AS (
     SELECT

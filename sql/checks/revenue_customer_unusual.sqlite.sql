@@ -5,10 +5,10 @@
 -- runbook: revenue_customer_unusual
 -- :factor = 5: how many times the usual deviation a day may be away from the customer's median
 -- :min_share = 0.5: how far away from the median, as a share of it, is worth a look
--- :min_days = 10: how many days with bills a customer must have to be judged
+-- :min_days = 10: how many days with bills a customer must have to be compared
 -- A customer's revenue of a day is far from that of the customer's other days looked at: further than these usually are, and by
 -- much. A bill twice under two ids, amounts in cents; or the business. Measured by medians, which a few odd days do not move.
--- Days that lack a rate are not judged, nor is today. In whole USD, which is enough for a comparison.
+-- Days that lack a rate are not compared, nor is today. In whole USD, which is enough for a comparison.
 
 -- Twin: SQLite multiplies sums with rates, not bills, for its function is called once a row. The same on PostgreSQL takes 32 s
 -- instead of 26 for a million bills: nearly each is a sum of its own.

@@ -8,7 +8,7 @@
 -- :min_days = 10: how many days make a median
 -- The revenue of these days is far from that of the other days looked at: further than days usually are, and by much. Half a
 -- file, amounts in cents, a wrong rate; or the business. Measured by medians, which a few odd days do not move. Days that lack a
--- rate are not judged, nor is today. In whole USD, which is enough for a comparison.
+-- rate are not compared, nor is today. In whole USD, which is enough for a comparison.
 WITH sums AS (
     SELECT
         bill_date,

@@ -6,7 +6,7 @@
 -- :share = 0.5: a day is low with fewer than this share of the inverter's median
 -- :min_days = 7: how many full days with readings an inverter needs before any number is usual
 -- An inverter's day has far fewer readings than its other days. Part of the day was not delivered, or the inverter was off.
--- A plant's newest day and today are still growing, and an inverter's first day here may have begun at noon: they are not judged.
+-- A plant's newest day and today are still growing, and an inverter's first day here may have begun at noon: they are left out.
 WITH newest AS (
     SELECT
         plant_id,

@@ -103,3 +103,30 @@ def test_arrows_point_one_way(path: Path) -> None:
     if path.parent == DIALECTS:
         allowed = r"dbsvc\.engine\.(db\.(batches|dialect)|errors|functions|settings|statements)\b"
         assert [name for name in found if not re.match(allowed, name)] == []
+
+
+#: Words that were ours alone; docs/explanation/glossary.md has those that everybody knows.
+PRIVATE = re.compile(
+    r"\b(judg(e|es|ed|ing)|sift(s|ed|ing)?|anew|mend(s|ed|ing)?|strangers?|so many|behind our back|yields? to|hold_bills"
+    r"|copy_runs)\b",
+    re.IGNORECASE,
+)
+WRITTEN = [
+    path
+    for folder in ("engine", "cli", "sql", "tests", "bench", "docs", "deploy", ".")
+    for path in sorted((ROOT / folder).glob("*" if folder == "." else "**/*"))
+    if path.suffix in (".py", ".sql", ".toml", ".md") or path.name == "Justfile"
+]
+
+
+def test_words_that_everybody_knows() -> None:
+    """Migrations are left as they were applied; the change log and the glossary tell what a word was before."""
+    allowed = {Path(__file__), ROOT / "CHANGELOG.md", ROOT / "docs" / "explanation" / "glossary.md"}
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in WRITTEN
+        if path not in allowed
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if PRIVATE.search(line)
+    ]
+    assert found == []
