@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from dbsvc import Database, connect, migrate
+from tests.helpers import ROOT
 from tests.helpers.cli import Cli
 from tests.helpers.growing import know
 from tests.helpers.server import Server, start_server
@@ -34,6 +35,21 @@ settings.load_profile("dbsvc")
 def pytest_configure() -> None:
     """Told to stop, clean up: the server and its folder go with their fixture."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Coverage is measured by examples: properties and processes run the same lines again, a quarter slower."""
+    for item in items:
+        if item.get_closest_marker("slow") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
+
+
+@pytest.fixture(autouse=True)
+def measured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where coverage is measured, measure the processes of a test as well."""
+    if request.config.pluginmanager.hasplugin("_cov") and not request.node.get_closest_marker("no_cover"):
+        monkeypatch.setenv("COVERAGE_PROCESS_START", str(ROOT / "pyproject.toml"))
+        monkeypatch.setenv("COVERAGE_FILE", str(ROOT / ".coverage"))
 
 
 @pytest.fixture(scope="session")

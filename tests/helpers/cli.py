@@ -18,7 +18,6 @@ from tests.helpers import usage_csv, write
 
 GOOD = usage_csv([("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, 4)])
 DBSVC = [sys.executable, "-m", "dbsvc"]
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_URL", "DBSVC_", "NO_COLOR"))}
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,10 @@ class Cli:
 
     def env(self, more: Mapping[str, str]) -> dict[str, str]:
         url = {} if self.url is None else {"DATABASE_URL": self.url}
-        return {**CLEAN, **url, "COLUMNS": "100", "TERM": "xterm-256color", **more}
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_URL", "DBSVC_", "NO_COLOR"))
+        }
+        return {**clean, **url, "COLUMNS": "100", "TERM": "xterm-256color", **more}
 
     def write(self, name: str, content: bytes) -> str:
         path = self.folder / name
