@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dbsvc.engine.datasets import Dataset, load_datasets
+from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import ROOT
 
 ENGINE, CLI = ROOT / "engine", ROOT / "cli"
@@ -130,3 +132,64 @@ def test_words_that_everybody_knows() -> None:
         if PRIVATE.search(line)
     ]
     assert found == []
+
+
+# --- no dataset is named outside its own folder
+
+STATEMENTS = ROOT / "sql"
+DATASETS = load_datasets(Statements(("sqlite",)))
+#: What may name a dataset or its tables outside its folder, and why.
+MAY_NAME = {
+    "sql/fx/needed_rates.sql": "rates are needed for bills",
+    "sql/reports/revenue/": "revenue is a report on bills",
+    "sql/reports/lineage/": "lineage is of a bill, and of a reading",
+    "sql/reports/newest_summaries.sql": "status shows the newest days of telemetry",
+    "engine/reports/revenue.py": "revenue is a report on bills",
+    "engine/fx/unavailable.py": "it tells people to correct their bills",
+}
+
+
+def names_of(dataset: Dataset) -> set[str]:
+    """Its name, its tables, and those that are derived from them."""
+    derived = (path.read_text() for path in (STATEMENTS / "datasets" / dataset.name / "derive").rglob("*.sql"))
+    tables = {table for text in derived for table in re.findall(r"^INSERT INTO (\w+)", text, re.MULTILINE)}
+    return {dataset.name, dataset.table, f"{dataset.table}_history", *tables}
+
+
+NAMES = {dataset.name: names_of(dataset) for dataset in DATASETS}
+
+
+def named_in(path: Path) -> set[str]:
+    """The datasets that a file names, comments aside."""
+    comment = r"#.*" if path.suffix == ".toml" else r"--.*|/\*[^*]*\*/"
+    text = "\n".join(code(path)) if path.suffix == ".py" else re.sub(comment, "", path.read_text())
+    words = set(re.findall(r"\w+", text))
+    return {dataset for dataset, names in NAMES.items() if words & names}
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*ENGINE.rglob("*.py"), *STATEMENTS.rglob("*.sql"), *STATEMENTS.rglob("*.toml")]), ids=relative
+)
+def test_no_dataset_is_named_outside_its_own_folder(path: Path) -> None:
+    """A dataset may name those it depends on, and they what they depend on."""
+    name = relative(path)
+    allowed: set[str] = set()
+    if STATEMENTS / "datasets" in path.parents:
+        waiting = {path.relative_to(STATEMENTS / "datasets").parts[0]}
+        while waiting - allowed:
+            allowed |= waiting
+            waiting = {other for dataset in DATASETS if dataset.name in allowed for other in dataset.depends_on}
+    elif name.startswith(tuple(MAY_NAME)):
+        allowed = set(NAMES)
+    assert named_in(path) <= allowed
+
+
+def test_what_may_name_a_dataset_does() -> None:
+    paths = [*ENGINE.rglob("*.py"), *STATEMENTS.rglob("*.sql")]
+    for start in MAY_NAME:
+        assert any(named_in(path) for path in paths if relative(path).startswith(start)), start
+
+
+def test_the_tables_of_a_dataset_are_known() -> None:
+    assert NAMES["usage"] == {"usage", "bills", "bills_history"}
+    assert {"inverter_telemetry_raw", "inverter_telemetry_clean", "inverter_daily_summary"} <= NAMES["telemetry"]

@@ -1,6 +1,5 @@
 -- title: Daily summaries that differ from the readings
 -- severity: critical
--- dataset: telemetry
 -- do: Nothing of the program does this: find out who changed telemetry. Then restore the database from a backup
 -- runbook: daily_summaries_wrong
 -- Each day since the first one is summed up again from its readings, and compared with what is stored. A day that is only on one

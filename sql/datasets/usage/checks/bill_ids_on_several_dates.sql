@@ -1,6 +1,5 @@
 -- title: One bill id on several dates
 -- severity: warning
--- dataset: usage
 -- do: Ask the source which date is right. A bill that was delivered under a wrong date counts twice in revenue
 -- runbook: bill_ids_on_several_dates
 -- :restart_share = 0.5: when more than this share of the ids is on several dates, ids restart, and none is odd for that alone

@@ -1,6 +1,5 @@
 -- title: Exchange rates that bills need
 -- severity: critical
--- dataset: usage
 -- do: dbsvc fx --missing. Where the provider has none (column "unavailable"): correct the bill, or dbsvc fx --retry-unavailable
 -- runbook: fx_rates_missing
 -- Bills of these days and currencies have no rate, or a provisional one. Without a rate they are in no sum in USD. The column

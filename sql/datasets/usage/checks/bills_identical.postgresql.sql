@@ -1,6 +1,5 @@
 -- title: Identical bills under different ids
 -- severity: warning
--- dataset: usage
 -- do: Ask the source whether the customer was billed twice. If so, have the second bill delivered again with amounts of 0
 -- runbook: bills_identical
 -- Bills of one day, customer and currency have the very same amounts, but different ids: one bill was probably made twice, and

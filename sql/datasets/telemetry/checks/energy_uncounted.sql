@@ -1,6 +1,5 @@
 -- title: Days whose energy counter could not be followed
 -- severity: warning
--- dataset: telemetry
 -- do: Compare the counter with the device. The capacity is wrong? Load it corrected: dbsvc ingest FILE
 -- runbook: energy_uncounted
 -- On these days the counter of an inverter dipped, read zero, jumped, or came back lower: some of its values were counted over,

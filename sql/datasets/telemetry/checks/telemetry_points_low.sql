@@ -1,6 +1,5 @@
 -- title: Days with far fewer readings than usual
 -- severity: warning
--- dataset: telemetry
 -- do: Have the events of that day sent again by the plant's gateway, and load them: dbsvc ingest FILE
 -- runbook: telemetry_points_low
 -- :share = 0.5: a day is low with fewer than this share of the inverter's median

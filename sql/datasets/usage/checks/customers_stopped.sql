@@ -1,6 +1,5 @@
 -- title: Customers that stopped
 -- severity: warning
--- dataset: usage
 -- do: Ask whether the customer left. If not, part of a delivery is missing: load it with dbsvc ingest FILE
 -- runbook: customers_stopped
 -- :min_days = 5: how many days with bills make a regular customer

@@ -1,6 +1,5 @@
 -- title: Bills changed after they were published
 -- severity: warning
--- dataset: usage
 -- do: Ask the source whether it meant to correct these bills. Look at the load: dbsvc loads show N
 -- runbook: bills_changed
 -- A later load brought other values for bills that were public already, and with them another revenue. Corrections are in order;

@@ -1,6 +1,5 @@
 -- title: More power than the inverter can give
 -- severity: warning
--- dataset: telemetry
 -- do: Compare capacity and unit of the power with the device. The registry is wrong? Load it corrected: dbsvc ingest FILE
 -- runbook: power_above_capacity
 -- :percent = 20: by how many percent the power may exceed the capacity

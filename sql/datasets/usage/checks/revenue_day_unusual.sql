@@ -1,6 +1,5 @@
 -- title: Days with unusual revenue
 -- severity: warning
--- dataset: usage
 -- do: Compare the day with the source: dbsvc revenue --by day. Part of a file missing, or a file twice? Load the right one
 -- runbook: revenue_day_unusual
 -- :factor = 5: how many times the usual deviation a day may be away from the median

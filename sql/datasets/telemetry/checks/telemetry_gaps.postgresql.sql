@@ -1,6 +1,5 @@
 -- title: Gaps inside a day of an inverter's readings
 -- severity: warning
--- dataset: telemetry
 -- do: Look for the events of that time in the plant's gateway, have them sent again, and load them: dbsvc ingest FILE
 -- runbook: telemetry_gaps
 -- :factor = 5: a gap is longer than this many times the inverter's usual interval
@@ -9,14 +8,15 @@
 -- Between two readings of one day an inverter was silent for much longer than it usually is. What it did in between is unknown,
 -- and the day's average leaves it out. The usual interval is the median of the days' average intervals, in whole seconds.
 
--- After each reading the next one is looked up.
+-- Readings are read from their key alone; on which days they were is asked for the few with a long silence before them.
 -- Twin: for 300,000 readings PostgreSQL takes 0.9 s with a window, and 6.7 s if it looks up the reading after each; SQLite takes
 -- 7.4 s and 3.8 s.
 WITH daily AS (
     SELECT
         inverter_id,
         points - 1 AS steps,
-        (unixepoch(last_event_time) - unixepoch(first_event_time)) / (points - 1) AS seconds
+        extract(EPOCH FROM date_trunc('second', last_event_time) - date_trunc('second', first_event_time))::bigint
+        / (points - 1) AS seconds
     FROM inverter_daily_summary
     WHERE day >= :since AND points > 1
 ),
@@ -42,23 +42,18 @@ usual AS (
 
 steps AS (
     SELECT
-        clean.inverter_id,
-        clean.event_time AS time_before,
-        (
-            SELECT min(later.event_time)
-            FROM inverter_telemetry_clean AS later
-            WHERE later.inverter_id = clean.inverter_id AND later.event_time > clean.event_time
-        ) AS event_time
-    FROM inverters -- whose readings since then are looked up
-    CROSS JOIN inverter_telemetry_clean AS clean
-    WHERE inverters.inverter_id = clean.inverter_id AND clean.event_time >= date(:since, '-1 day')
+        inverter_id,
+        event_time,
+        lag(event_time) OVER (PARTITION BY inverter_id ORDER BY event_time) AS time_before
+    FROM inverter_telemetry_clean
+    WHERE event_time >= :since - interval '1 day'
 ),
 
 -- a second of grace, for the fractions that are cut off
 long_steps AS (
     SELECT *
     FROM steps
-    WHERE event_time > datetime(time_before, '+' || (:min_minutes * 60 - 1) || ' seconds')
+    WHERE event_time - time_before > :min_minutes * interval '1 minute' - interval '1 second'
 ),
 
 silences AS (
@@ -68,7 +63,7 @@ silences AS (
         later.day,
         long_steps.time_before AS silent_from,
         long_steps.event_time AS silent_until,
-        unixepoch(long_steps.event_time) - unixepoch(long_steps.time_before) AS seconds
+        extract(EPOCH FROM date_trunc('second', later.event_time) - date_trunc('second', earlier.event_time))::bigint AS seconds
     FROM long_steps
     INNER JOIN inverter_telemetry_clean AS earlier
         ON long_steps.inverter_id = earlier.inverter_id AND long_steps.time_before = earlier.event_time

@@ -1,6 +1,5 @@
 -- title: Inverters without readings for whole days
 -- severity: warning
--- dataset: telemetry
 -- do: Ask the plant whether the inverter is off. If not, have its events sent again, and load them: dbsvc ingest FILE
 -- runbook: telemetry_days_missing
 -- :silent_days = 2: how many days behind the newest of all an inverter's last day is missed after

@@ -1,6 +1,5 @@
 -- title: Event ids that came from two inverters
 -- severity: warning
--- dataset: telemetry
 -- do: Have each inverter send ids of its own, such as the inverter's id before its count; then deliver these days again
 -- runbook: event_ids_shared
 -- An event was replaced by one of another inverter: both count their events by themselves. Today the second one is a reject;

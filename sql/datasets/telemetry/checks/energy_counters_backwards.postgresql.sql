@@ -1,6 +1,5 @@
 -- title: Energy counters that run backwards
 -- severity: warning
--- dataset: telemetry
 -- do: Ask the plant whether the inverter was reset or replaced. If not, its readings of that day cannot be trusted
 -- runbook: energy_counters_backwards
 -- An inverter's energy counter is lower than in the reading before: a reset, a replaced device, or a wrong value. If the counter

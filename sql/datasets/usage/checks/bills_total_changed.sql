@@ -1,6 +1,5 @@
 -- title: Loads whose bills no longer add up to what was delivered
 -- severity: critical
--- dataset: usage
 -- do: Nothing of the program does this: find out who changed bills. Then restore the database from a backup
 -- runbook: bills_total_changed
 -- When a file is staged, the sum of its amounts in whole units is kept (control_total, currencies mixed). The bills of these

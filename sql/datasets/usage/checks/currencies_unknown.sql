@@ -1,6 +1,5 @@
 -- title: Bills in no currency, or of the future
 -- severity: critical
--- dataset: usage
 -- do: Nothing of the program lets such currencies in: find out who changed bills. Dates of the future: ask the source
 -- runbook: currencies_unknown
 -- The contract lets in only currencies that exist, so these bills were changed by somebody else; they can never be charged in

@@ -1,6 +1,5 @@
 -- title: Days with an unusual product mix
 -- severity: warning
--- dataset: usage
 -- do: Compare with the source: dbsvc revenue --by product. Were columns swapped, or one left empty? Load the corrected file
 -- runbook: product_mix_shifted
 -- :points = 20: how many percentage points the share of product 1 may be away from its median

@@ -1,6 +1,5 @@
 -- title: Customers with unusual revenue
 -- severity: warning
--- dataset: usage
 -- do: Ask the source whether the customer's bills of that day are right. If not, load the corrected file: dbsvc ingest FILE
 -- runbook: revenue_customer_unusual
 -- :factor = 5: how many times the usual deviation a day may be away from the customer's median

@@ -1,6 +1,5 @@
 -- title: Readings that differ from the events
 -- severity: critical
--- dataset: telemetry
 -- do: Nothing of the program does this: find out who changed telemetry. Then restore the database from a backup
 -- runbook: readings_wrong
 -- A reading is what an inverter measured at a moment: the event with the greatest id (as people count), in watts. Here events

@@ -1,6 +1,5 @@
 -- title: Days without bills
 -- severity: warning
--- dataset: usage
 -- do: Ask for the file of that day, and load it: dbsvc ingest FILE
 -- runbook: bill_days_missing
 -- Between the first and the last bill there are days without any. A delivery may be missing. A bill of the

@@ -1,6 +1,5 @@
 -- title: One reading under several event ids
 -- severity: warning
--- dataset: telemetry
 -- do: Nothing is counted twice. Tell the plant that its gateway makes new event ids when it sends again
 -- runbook: readings_repeated
 -- Several events carry the same moment of the same inverter. Only the one with the greatest event id (as people count) counts;
