@@ -19,7 +19,6 @@ from common import Measured, Target, bench, expect, ingest, line, say
 from generate import write_telemetry
 
 from dbsvc import connect
-from dbsvc.engine.datasets import find_dataset
 
 _PLAIN_TABLE = {
     "sqlite": "CREATE TABLE lines_plain (line text NOT NULL CHECK (json_valid(line)))",
@@ -72,7 +71,7 @@ def compute_again() -> None:
     with connect() as db, db.transaction() as tx:
         for table in ("inverter_telemetry_clean", "inverter_daily_summary"):
             tx.execute(_EMPTY[db.dialect.family[0]], table=table)
-        telemetry = find_dataset(tx.statements, "telemetry")
+        telemetry = tx.statements.datasets["telemetry"]
         # all events are the load, and none of them repeats or replaces another
         parameters = {**telemetry.merge_parameters(), "staged": telemetry.table, "load_id": 0}
         tx.execute("CREATE TEMP TABLE changes AS SELECT *, 'inserted' AS bucket FROM :\"table\"", table=telemetry.table)

@@ -113,7 +113,6 @@ def _tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None
 
 
 def _ingest_one(db: Database, planned: PlannedFile, settings: Settings, jobs: int, again: bool) -> list[dict[str, Any]]:
-    from dbsvc.engine.datasets import load_datasets
     from dbsvc.engine.errors import InputError, InputMissingError, SpoolError
     from dbsvc.engine.loads.lifecycle import ingest_all
     from dbsvc.engine.sources.file import SourceFile
@@ -123,7 +122,7 @@ def _ingest_one(db: Database, planned: PlannedFile, settings: Settings, jobs: in
     reports: list[dict[str, Any]] = []
     try:
         with planned.file or SourceFile(source) as file, output.progress(source) as progress:
-            header = read_header(file, load_datasets(db.statements))
+            header = read_header(file, db.statements.datasets.values())
             for outcome in ingest_all(db, file, header, settings, jobs=jobs, progress=progress, again=again):
                 _measure(db, outcome)
                 reports.append({**_report(source, outcome), **_waiting(db, outcome), "named": planned.named})

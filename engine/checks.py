@@ -22,7 +22,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
-from dbsvc.engine.datasets import Dataset, load_datasets
+from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Result as Sample
 from dbsvc.engine.db.dialect import Row
@@ -156,7 +156,7 @@ def threshold_settings() -> set[str]:
 
 def load_checks(statements: Statements) -> list[Check]:
     """Return all checks, in the order of their names."""
-    datasets = load_datasets(statements)
+    datasets = list(statements.datasets.values())
     own = [(check, dataset) for dataset in datasets for check in statements.phase(f"datasets/{dataset.name}/checks")]
     found = []
     for check in statements.phase("checks"):
@@ -248,7 +248,7 @@ def _run(db: Database, check: Check, since: date, today: date, thresholds: Mappi
 
 def _newest_days(tx: Transaction) -> Iterator[tuple[str, Any]]:
     """Yield whose data has days, and the newest one of them."""
-    for dataset in load_datasets(tx.statements):
+    for dataset in tx.statements.datasets.values():
         for _, result in tx.run_phase(f"datasets/{dataset.name}/newest_day"):
             yield dataset.name, result.rows[0]["newest"]
     yield "fx", tx.run("fx/newest_day").rows[0]["newest"]

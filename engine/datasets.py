@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dbsvc.engine.sources.formats import Format
 from dbsvc.engine.statements.statement import quote
-
-if TYPE_CHECKING:
-    from dbsvc.engine.statements.catalog import Statements
 
 
 @dataclass(frozen=True)
@@ -76,13 +73,3 @@ class Dataset:
             "has_precedence": self.precedence is not None,
             "is_registry": self.awaited_by is not None,
         }
-
-
-def load_datasets(statements: Statements) -> list[Dataset]:
-    """Return the datasets, each after those it depends on."""
-    return list(statements.datasets.values())
-
-
-def find_dataset(statements: Statements, name: str) -> Dataset:
-    """Return the dataset of that name."""
-    return statements.datasets[name]

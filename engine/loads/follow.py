@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import InputError, InputMissingError
 from dbsvc.engine.loads.lifecycle import ingest_all
@@ -41,7 +40,7 @@ class _Followed:
         if self.seen:
             self.news = time.monotonic()
         try:
-            header = read_header(self.file, load_datasets(db.statements))
+            header = read_header(self.file, db.statements.datasets.values())
         except InputError as problem:  # nothing is there yet by which to know it
             if found[0] and str(problem) != str(self.unread):
                 event("unreadable", level=logging.WARNING, because=str(problem), bytes=found[0])

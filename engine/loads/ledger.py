@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from dbsvc.engine.datasets import find_dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
@@ -47,7 +46,7 @@ def find_checkpoints(tx: Transaction, file: SourceFile, header: Header) -> list[
 
 def find_past(tx: Transaction, load: Load, most: int) -> list[Row]:
     """Return the first records of a load that are not current: ``line_no``, their key, ``replaced_by_load_id``."""
-    names = find_dataset(tx.statements, load.dataset).merge_parameters()
+    names = tx.statements.datasets[load.dataset].merge_parameters()
     return tx.run("ledger/past_records", key=names["key"], history=names["history"], load_id=load.load_id, most=most).rows
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dbsvc.engine.datasets import find_dataset, load_datasets
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
@@ -38,7 +37,7 @@ def find_retryable(db: Database, only: int | None = None) -> list[int]:
 
     ``only`` this load is looked at. Raises InputError if there is none.
     """
-    ranks = {dataset.name: rank for rank, dataset in enumerate(load_datasets(db.statements))}
+    ranks = {dataset.name: rank for rank, dataset in enumerate(db.statements.datasets.values())}
     with db.snapshot() as tx:
         if only is not None:
             find_load(tx, only)
@@ -137,7 +136,7 @@ def _retry_held(tx: Transaction, load: Load, settings: Settings) -> Retried:
 
 def _stage_rejects(tx: Transaction, load: Load) -> tuple[int, int]:
     """Validate a load's rejects again, and stage those that pass; returns how many there were, and passed."""
-    header = header_of(find_dataset(tx.statements, load.dataset), load.header)
+    header = header_of(tx.statements.datasets[load.dataset], load.header)
     tried = passed = 0
     run_own_phase(tx, load, "session")
     with quarantine_of(tx, load) as find_records:

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from typing import Any
 
-from dbsvc.engine.datasets import find_dataset
 from dbsvc.engine.db.dialect import Result
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load
@@ -54,5 +53,5 @@ def own(load: Load, phase: str) -> str:
 def parameters(tx: Transaction, load: Load, statement: str | None = None, **more: Any) -> dict[str, Any]:
     """Return what the phases of a load are given, and ``more``; with a ``statement`` only what that one uses."""
     tables = {"staged": load.staging_table, "landed": load.landing_table}
-    given = {"load_id": load.load_id, **tables, **find_dataset(tx.statements, load.dataset).merge_parameters(), **more}
+    given = {"load_id": load.load_id, **tables, **tx.statements.datasets[load.dataset].merge_parameters(), **more}
     return given if statement is None else {name: given[name] for name in tx.statements[statement].parameters}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from dbsvc.engine.datasets import Dataset, load_datasets
+from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import DbsvcError, InputError, InputMissingError, SpoolError, UnrecognisedError
 from dbsvc.engine.sources.file import SourceFile, shown_name
@@ -29,7 +29,7 @@ class PlannedFile:
 
 def plan(db: Database, sources: Iterable[Source]) -> list[PlannedFile]:
     """Put files in the order their datasets depend on each other; of each no more is read than tells whose it is."""
-    datasets = load_datasets(db.statements)
+    datasets = list(db.statements.datasets.values())
     ranked = [_look_at(source, datasets) for source in sources]
     return [planned for _, planned in sorted(ranked, key=lambda pair: pair[0])]
 

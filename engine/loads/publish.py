@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from dbsvc.engine.datasets import find_dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import IntegrityError
@@ -116,7 +115,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
 
 def _exchange(tx: Transaction, load: Load) -> Counter[str] | None:
     """Exchange what can be, if the dataset's table can be at all. Returns None if a key stands twice in the file."""
-    if not find_dataset(tx.statements, load.dataset).partition_by:
+    if not tx.statements.datasets[load.dataset].partition_by:
         return Counter()
     try:
         with tx.transaction():

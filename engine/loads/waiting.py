@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dbsvc.engine.datasets import find_dataset, load_datasets
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
@@ -20,7 +19,7 @@ def find_waiting(db: Database, load: Load) -> Counter[int]:
     Rejects wait for a dataset when one that depends on it gave them the reason that it is awaited by. Only the newest 10,000
     are looked at.
     """
-    brought = find_dataset(db.statements, load.dataset)
+    brought = db.statements.datasets[load.dataset]
     waiting = Counter[int]()
     if brought.awaited_by is None or not load.inserted + load.updated:
         return waiting
@@ -29,7 +28,7 @@ def find_waiting(db: Database, load: Load) -> Counter[int]:
             tuple(map(str, row.values()))
             for row in tx.run("ledger/brought_keys", table=brought.table, key=list(brought.key), load_id=load.load_id).rows
         }
-        for dataset in load_datasets(db.statements):
+        for dataset in db.statements.datasets.values():
             if brought.name in dataset.depends_on and set(brought.key) <= dataset.columns.keys():
                 found = tx.stream("ledger/waiting_rejects", dataset=dataset.name, reason=brought.awaited_by, most=MOST)
                 for reject in found:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 
@@ -14,7 +13,7 @@ from dbsvc.engine.db.transaction import Transaction
 def read_snapshot(db: Database) -> Iterator[Transaction]:
     """Open a snapshot in which no partition is exchanged into a table."""
     with db.snapshot() as tx:
-        for dataset in load_datasets(db.statements):
+        for dataset in db.statements.datasets.values():
             if dataset.partition_by:
                 tx.run("reports/lock_table", table=dataset.table)
         yield tx

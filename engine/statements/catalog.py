@@ -73,7 +73,7 @@ class Statements:
         later.
         """
         own = [f"datasets/{dataset}/derive/{phase}" for phase in self.datasets[dataset].derive]
-        others = self.datasets.values()
+        others = list(self.datasets.values())
         return own, [f"datasets/{of.name}/derive/{phase}" for of in others for phase in of.derive_after.get(dataset, ())]
 
     def fingerprint(self, dataset: str) -> str:

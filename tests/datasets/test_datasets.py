@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from dbsvc import StatementError
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.statements.catalog import Statements
 
 SQL = Path(str(files("dbsvc"))) / "sql"
@@ -29,7 +28,7 @@ def error(root: Path) -> str:
 
 def test_a_dataset_comes_after_those_it_depends_on() -> None:
     seen: set[str] = set()
-    for dataset in load_datasets(Statements(("sqlite",))):
+    for dataset in Statements(("sqlite",)).datasets.values():
         assert seen.issuperset(dataset.depends_on)
         seen.add(dataset.name)
     assert len(seen) > 3

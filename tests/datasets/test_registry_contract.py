@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from dbsvc.engine import Database, InputError
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
 from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import buckets, load, query, rejects, write
 
-DATASETS = load_datasets(Statements(("sqlite",)))
+DATASETS = list(Statements(("sqlite",)).datasets.values())
 PLANT = ("plant_id", "name", "location", "timezone")
 INVERTER = ("inverter_id", "plant_id", "vendor", "model", "capacity_kw", "commissioned_at")
 EMPTY = ("", " ", '""', "\t", "\u00a0", '" "')

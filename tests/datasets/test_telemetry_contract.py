@@ -13,14 +13,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dbsvc.engine import Database, InputError
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
 from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import buckets, load, query, rejects, write
 from tests.helpers.order import natural
 
-DATASETS = load_datasets(Statements(("sqlite",)))
+DATASETS = list(Statements(("sqlite",)).datasets.values())
 ZONES = {"P1": "Asia/Kolkata", "P2": "America/New_York"}
 UNITS = {"W": 1, "kW": 1000, "MW": 1_000_000}
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from dbsvc.engine import Database
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.loads import audit as auditing
 from dbsvc.engine.loads import register as registering
@@ -66,14 +65,14 @@ def load(
     """What ``dbsvc ingest`` does with one file; but a file that contradicts itself is held only if the settings say so."""
     chosen = replace(Settings(), **{"max_contradicting_share": 1.0, **settings})
     with SourceFile(str(source)) as file:
-        header = read_header(file, load_datasets(db.statements))
+        header = read_header(file, db.statements.datasets.values())
         return ingest(db, file, header, chosen, jobs=jobs, progress=progress)
 
 
 def register(db: Database, source: Path, *, chunk_bytes: int = Settings.chunk_bytes) -> Load:
     """The first step of ``load`` alone; returns the load."""
     with SourceFile(str(source)) as file:
-        header = read_header(file, load_datasets(db.statements))
+        header = read_header(file, db.statements.datasets.values())
         scanned = scan(file, header, chunk_bytes)
         load = db.run_transaction(lambda tx: registering.register(tx, file, header, scanned, []))
         assert load is not None
@@ -83,7 +82,7 @@ def register(db: Database, source: Path, *, chunk_bytes: int = Settings.chunk_by
 def stage(db: Database, source: Path, registered: Load) -> Load:
     """The next steps, staging and audits; returns the load."""
     with SourceFile(str(source)) as file:
-        header = read_header(file, load_datasets(db.statements))
+        header = read_header(file, db.statements.datasets.values())
         staging.stage(db, registered, file, header, 1, lambda done: None)
     return db.run_transaction(lambda tx: auditing.audit(tx, registered, Settings(max_contradicting_share=1.0)))
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from dbsvc import Database
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.loads.follow import follow
 from dbsvc.engine.loads.lifecycle import ingest_all
 from dbsvc.engine.loads.model import Outcome
@@ -56,7 +55,7 @@ def append(path: Path, content: bytes) -> None:
 
 def reading(db: Database, delivery: SourceFile, **settings: Any) -> list[Outcome]:
     """What `dbsvc ingest` does with a file it has opened."""
-    header = read_header(delivery, load_datasets(db.statements))
+    header = read_header(delivery, db.statements.datasets.values())
     return list(ingest_all(db, delivery, header, replace(Settings(), **{"max_contradicting_share": 1.0, **settings})))
 
 

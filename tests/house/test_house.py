@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dbsvc.engine.datasets import Dataset, load_datasets
+from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import ROOT
 
@@ -137,7 +137,7 @@ def test_words_that_everybody_knows() -> None:
 # --- no dataset is named outside its own folder
 
 STATEMENTS = ROOT / "sql"
-DATASETS = load_datasets(Statements(("sqlite",)))
+DATASETS = list(Statements(("sqlite",)).datasets.values())
 #: What may name a dataset or its tables outside its folder, and why.
 MAY_NAME = {
     "sql/fx/needed_rates.sql": "rates are needed for bills",

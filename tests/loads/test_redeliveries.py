@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from dbsvc import Database, InputError, connect, migrate
 from dbsvc.engine import migrations
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.loads import lifecycle
 from dbsvc.engine.loads.model import Outcome, Replaced
 from dbsvc.engine.loads.operations import discard, release, retry
@@ -58,7 +57,7 @@ def as_file(records: list[Record], number: int) -> bytes:
 def redeliver(db: Database, path: Path) -> Outcome:
     """What `dbsvc ingest --again` does with one file."""
     with SourceFile(str(path)) as delivery:
-        header = read_header(delivery, load_datasets(db.statements))
+        header = read_header(delivery, db.statements.datasets.values())
         return lifecycle.ingest(db, delivery, header, Settings(), again=True)
 
 

@@ -20,7 +20,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsvc import Database
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.errors import InputError, InputMissingError, NoRoomError, SpoolError
 from dbsvc.engine.loads.plan import plan
 from dbsvc.engine.sources.file import SourceFile
@@ -163,7 +162,7 @@ def test_what_looks_like_a_delivery_is_one(tmp_path: Path, sqlite_template: Path
     folder.mkdir()
     write(folder / name, content)
     with SourceFile(str(folder / name)) as delivery, pytest.raises(InputError, match=says) as raised:
-        read_header(delivery, load_datasets(Statements(("sqlite",))))
+        read_header(delivery, Statements(("sqlite",)).datasets.values())
     assert "\n" not in str(raised.value)
     assert looks_like_delivery(name)
 
@@ -324,7 +323,7 @@ def test_a_packed_file_is_unpacked_only_as_far_as_it_is_read(tmp_path: Path) -> 
     """A header and then a line that goes on for ever: it is not unpacked to its end to know that."""
     path = write(tmp_path / "usage.csv.gz", gzip.compress(GOOD + b"x" * (300 * 2**20), 1))
     with SourceFile(str(path)) as delivery:
-        header = read_header(delivery, load_datasets(Statements(("sqlite",))))
+        header = read_header(delivery, Statements(("sqlite",)).datasets.values())
         assert os.fstat(delivery.fileno()).st_size <= 2 * 2**20
         with pytest.raises(InputError, match="goes on for more than 16 MiB"):
             scan(delivery, header, 8 * 2**20)

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from dbsvc.engine import Database, InputError, connect
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.loads.fast_path import split_chunk
 from dbsvc.engine.loads.operations import retry
 from dbsvc.engine.settings import Settings
@@ -115,7 +114,7 @@ def test_sifting_takes_time_in_proportion(patterns: list[dict[str, str]]) -> Non
 @pytest.mark.parametrize("known", [b"", HEADER.encode() + b","])
 def test_recognising_takes_time_in_proportion(tmp_path: Path, sqlite_template: Path, known: bytes) -> None:
     with connect(f"sqlite:///{sqlite_template}") as db:
-        datasets = load_datasets(db.statements)
+        datasets = list(db.statements.datasets.values())
 
     def recognise(content: bytes) -> None:
         with SourceFile(str(write(tmp_path / "odd.csv", content))) as delivery, pytest.raises(InputError):

@@ -13,7 +13,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dbsvc import Database, InputError
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.loads import follow as following_module
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import jsonlines
@@ -26,7 +25,7 @@ from tests.helpers.processes import Instance
 
 CASES = ROOT.parent / "shared" / "cases"
 PAGE = bytes(4096)
-DATASETS = load_datasets(Statements(("sqlite",)))
+DATASETS = list(Statements(("sqlite",)).datasets.values())
 
 
 def scanned(path: Path, chunk_bytes: int = 8 * 2**20, known: list[Known] | None = None, size: int | None = None) -> Scan:

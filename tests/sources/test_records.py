@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsvc.engine import InputError
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import delimited, rows
 from dbsvc.engine.sources.formats.record import Record
@@ -21,7 +20,7 @@ from dbsvc.engine.sources.scan import Scan, scan
 from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import HEADER, write
 
-DATASETS = load_datasets(Statements(("sqlite",)))
+DATASETS = list(Statements(("sqlite",)).datasets.values())
 
 PIECES = [b'"', b'""', b',"', b'",', b",", b"\r", b"\n", b"\r\n", b"\r\r\n", b" ", b"\t", b"\xc2\xa0", b"\xc2", b"\xa0"]
 PIECES += [b"\xff", b"\0", b"a", b"b7", "€".encode(), b"\\.", b'"x"', b'"x\ny"']

@@ -22,7 +22,6 @@ import pytest
 
 from dbsvc import Database, InputError, connect
 from dbsvc.engine import InputMissingError
-from dbsvc.engine.datasets import load_datasets
 from dbsvc.engine.loads import ledger as loads_ledger
 from dbsvc.engine.loads import lifecycle, operations
 from dbsvc.engine.loads import register as registering
@@ -91,7 +90,7 @@ with open(sys.argv[2], "ab", buffering=0) as file:
 def begin(db: Database, source: Path, chunk_bytes: int = SMALL) -> Load:
     """Register what was appended to a file, and stage none of it; returns the load."""
     with SourceFile(str(source)) as delivery:
-        header = read_header(delivery, load_datasets(db.statements))
+        header = read_header(delivery, db.statements.datasets.values())
         known = db.run_transaction(lambda tx: loads_ledger.find_checkpoints(tx, delivery, header))
         scanned = scan(delivery, header, chunk_bytes, known)
         registered = db.run_transaction(lambda tx: registering.register(tx, delivery, header, scanned, known))
@@ -102,7 +101,7 @@ def begin(db: Database, source: Path, chunk_bytes: int = SMALL) -> Load:
 def stage_one(db: Database, source: Path, registered: Load) -> None:
     """Stage one chunk of a load."""
     with SourceFile(str(source)) as delivery:
-        header = read_header(delivery, load_datasets(db.statements))
+        header = read_header(delivery, db.statements.datasets.values())
         db.run_transaction(lambda tx: staging.stage_chunk(tx, registered, delivery, header))
 
 
@@ -302,7 +301,7 @@ def test_cut_in_two_at_every_byte(tmp_path: Path, mark: bytes, chunk_bytes: int)
     content = mark + content + b"\n\n" + event(4)
     whole = [(n, raw.rstrip(b"\r")) for n, raw in enumerate(content.removeprefix(mark).split(b"\n"), 1) if raw.strip()]
     with SourceFile(str(write(tmp_path / "t.jsonl", content))) as delivery:
-        header = read_header(delivery, load_datasets(Statements(("sqlite",))))
+        header = read_header(delivery, Statements(("sqlite",)).datasets.values())
         scanned = scan(delivery, header, chunk_bytes)
         assert lines_of(content, scanned) == whole
         for cut in range(len(mark), len(content)):
@@ -453,7 +452,7 @@ def test_files_that_begin_alike_do_not_replace_each_other(solar: Database, tmp_p
 def test_a_file_replaced_while_it_is_read_stops_the_load(solar: Database, tmp_path: Path) -> None:
     file = write(tmp_path / "t.jsonl", events(range(20)))
     with SourceFile(str(file)) as delivery:
-        header = read_header(delivery, load_datasets(solar.statements))
+        header = read_header(delivery, solar.statements.datasets.values())
         with pytest.MonkeyPatch.context() as patch:
             register_load = registering.register
 
