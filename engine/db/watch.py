@@ -11,9 +11,9 @@ from typing import Any
 
 from dbsvc.engine.log import event
 
-_PATIENCE = 3.0  # seconds before we look for the first time; then the pauses double
+PATIENCE = 3.0  # seconds before we look for the first time; then the pauses double
 _LONGEST_PAUSE = 60.0  # seconds
-_TICK = 1.0  # seconds
+TICK = 1.0  # seconds
 
 
 class Watch:
@@ -32,7 +32,7 @@ class Watch:
         now = time.monotonic()
         with self._lock:
             outermost = connection not in self._calls
-            self._calls.setdefault(connection, (now, now + _PATIENCE))
+            self._calls.setdefault(connection, (now, now + PATIENCE))
             if not self._running:
                 threading.Thread(target=self._run, daemon=True, name="watch").start()
                 self._running = True
@@ -45,7 +45,7 @@ class Watch:
 
     def _run(self) -> None:
         while True:
-            time.sleep(_TICK)
+            time.sleep(TICK)
             now = time.monotonic()
             with self._lock:
                 if not self._calls:

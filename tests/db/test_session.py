@@ -341,8 +341,8 @@ class Warnings:
         self.seen: list[tuple[str, dict[str, Any]]] = []
         self.came = threading.Event()
         monkeypatch.setattr("dbsvc.engine.db.watch.event", self._keep)
-        monkeypatch.setattr("dbsvc.engine.db.watch._PATIENCE", 0.1)
-        monkeypatch.setattr("dbsvc.engine.db.watch._TICK", 0.05)
+        monkeypatch.setattr("dbsvc.engine.db.watch.PATIENCE", 0.1)
+        monkeypatch.setattr("dbsvc.engine.db.watch.TICK", 0.05)
 
     def _keep(self, name: str, _level: int, /, **fields: Any) -> None:
         self.seen.append((name, fields))

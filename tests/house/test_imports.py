@@ -25,10 +25,10 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def patched(path: Path) -> Iterator[str]:
-    """The names that a module sets on others: monkeypatch.setattr(module, "name", ...)."""
+    """The names that a module sets on others: monkeypatch.setattr(module, "name", ...), or ("module.name", ...)."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setattr":
-            for argument in node.args[1:2]:
+            for argument in node.args[:2]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     yield argument.value
 

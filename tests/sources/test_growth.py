@@ -186,7 +186,8 @@ def test_judging_takes_time_in_proportion(
 
 def test_a_chunk_of_rejects_is_held_in_batches(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many records are rejected: in batches, and the same ones, with their lines and bytes; retried alike."""
-    monkeypatch.setattr("dbsvc.engine.loads.lifecycle._BATCH", 7)
+    for module in ("stage", "operations"):
+        monkeypatch.setattr(f"dbsvc.engine.loads.{module}.BATCH", 7)
     lines = [b'x,"a\nb"', b"x", b"", b'"', b"2021-10-31,1,USD,a,1,-1"] * 20 + [b"2021-10-31,2,USD,a,1,1", b"y"]
     path = write(tmp_path / "usage.csv", HEADER.encode() + b"\n" + b"\n".join(lines))
     held = load(db, path).load
