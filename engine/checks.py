@@ -19,7 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from importlib.resources import files
 from typing import Any
 
 from dbsvc.engine.datasets import Dataset
@@ -31,12 +30,12 @@ from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, Unus
 from dbsvc.engine.log import event
 from dbsvc.engine.reports.snapshot import read_snapshot
 from dbsvc.engine.settings import read_number
-from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.statements.catalog import Statements, find_folder
 from dbsvc.engine.statements.rules import THRESHOLD, runs_for_each
 from dbsvc.engine.statements.statement import Statement
 
 _WORKERS = 2  # checks run at the same time
-_SQL = files("dbsvc").joinpath("sql")
+_SQL = find_folder("sql")
 _HEADING = re.compile(r"(title|severity|dataset|for each|instead of|do|runbook): ")
 SAMPLE = 10  # rows of a finding that are kept to be shown
 

@@ -123,11 +123,13 @@ class Statements:
             if not self.phase(folder) and not folder.endswith(rules.OPTIONAL):
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
         phases |= dict.fromkeys(["load/audit", *(f"datasets/{dataset}/audit" for dataset in self.datasets)], rules.AUDIT)
-        general = {check.name.rpartition("/")[2]: check for check in self.phase("checks")}
-        checks = {"checks", *(f"datasets/{dataset}/checks" for dataset in self.datasets)}
+        checks = ["checks", *(f"datasets/{dataset}/checks" for dataset in self.datasets)]
+        named: dict[str, Statement] = {}
+        for check in chain(*map(self.phase, checks)):
+            named.setdefault(check.name.rpartition("/")[2], check)
         for name, statement in sorted(self._by_name.items()):
             folder = name.rpartition("/")[0]
-            allowed = rules.allowed_in_check(statement, general) if folder in checks else phases.get(folder)
+            allowed = rules.allowed_in_check(statement, named) if folder in checks else phases.get(folder)
             if allowed is None:
                 if name.startswith("datasets/"):
                     raise StatementError(f"{statement.origin}:1: nothing uses this statement")

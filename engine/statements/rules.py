@@ -75,14 +75,14 @@ def runs_for_each(check: Statement) -> bool:
     return each is not None
 
 
-def allowed_in_check(check: Statement, general: Mapping[str, Statement]) -> frozenset[str]:
-    """Return the parameters a check may use, given those of all datasets, by their names.
+def allowed_in_check(check: Statement, named: Mapping[str, Statement]) -> frozenset[str]:
+    """Return the parameters a check may use. ``named``: the checks by their names, those of all datasets before others.
 
-    Raises StatementError when its leading comment lacks something.
+    Raises StatementError when its leading comment lacks something, or its name is taken.
     """
-    same = general.get(check.name.rpartition("/")[2], check)
+    same = named[check.name.rpartition("/")[2]]
     replaced = check.header.get("instead of")
-    if replaced is not None and not (replaced in general and runs_for_each(general[replaced])):
+    if replaced is not None and not (replaced in named and runs_for_each(named[replaced])):
         raise StatementError(f"{check.origin}:1: no check {replaced} runs for each dataset")
     if same is not check and not runs_for_each(same):
         raise StatementError(

@@ -204,6 +204,31 @@ def test_an_unknown_parameter(write: Callable[..., Path], root: Path) -> None:
     assert error(root) == f"{path}:5: no parameter :colour here, only :load_id, :staged"
 
 
+CHECK = "-- title: T\n-- severity: warning\n-- do: D\n-- runbook: R\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("checks/x.sql", "-- severity: warning\nSELECT 1", "1: a check must say its title, do, runbook"),
+        ("checks/x.sql", CHECK.replace("warning", "bad") + "SELECT 1", "1: the severity of a check is warning or critical"),
+        ("checks/x.sql", CHECK + "-- for each: table\nSELECT 1", "1: a check runs for each dataset, not for each table"),
+        ("checks/x.sql", CHECK + 'SELECT 1 FROM :"table"', "5: no parameter :table here, only :since, :today"),
+        ("datasets/usage/checks/x.sql", CHECK + "-- instead of: y\nSELECT 1", "1: no check y runs for each dataset"),
+        ("datasets/usage/checks/x.sql", CHECK + "-- instead of: loads_held\nSELECT 1", "1: no check loads_held runs for each"),
+        ("datasets/usage/checks/loads_held.sql", CHECK + "SELECT 1", "1: there is a check of that name, "),
+        (
+            "datasets/telemetry/checks/bills_changed.sql",
+            CHECK + "SELECT 1",
+            "1: there is a check of that name, ",
+        ),
+    ],
+)
+def test_a_check_that_is_wrong(write: Callable[..., Path], root: Path, name: str, text: str, says: str) -> None:
+    path = write(name, text)
+    assert error(root).startswith(f"{path}:{says.format(root=root)}")
+
+
 @pytest.mark.parametrize("opened", ["'", '"', "/*"])
 def test_a_quote_that_is_never_closed(write: Callable[..., Path], root: Path, opened: str) -> None:
     path = write("load/audit/90_more.sql", f"-- it's a rule\nSELECT 'a''b', \"c\"\nFROM {opened}d\n")
