@@ -13,6 +13,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,21 @@ def _check(check: checks.Check) -> str:
     return "\n".join(parts)
 
 
+def sql_functions() -> str:
+    """Every small function of ``sql/functions``: its comment, and its text on each database."""
+    parts = []
+    for path in sorted((SQL / "functions").glob("*.toml")):
+        parts.append(f"## {path.stem}\n")
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines):
+            if name := re.match(r'\["(.+)"\]', line):
+                said = [text[2:] for text in takewhile(lambda text: text.startswith("# "), reversed(lines[:number]))][::-1]
+                texts = tomllib.loads(path.read_text())[name[1]]
+                written = "".join(f"-- {dialect}\n{text}\n" for dialect, text in texts.items())
+                parts.append(f"`{name[1]}` {' '.join(said)}".strip() + f"\n\n```sql\n{written}```\n")
+    return "\n".join(parts)
+
+
 def python() -> str:
     """Name what is public in the package, with signatures and docstrings."""
     public = [(name, getattr(dbsvc, name)) for name in dbsvc.__all__]
@@ -190,6 +206,7 @@ def pages() -> dict[Path, str]:
         "exit-codes.md": exit_codes,
         "checks.md": check_sections,
         "python.md": python,
+        "sql-functions.md": sql_functions,
     }
     for path in sorted(SQL.rglob("dataset.toml")):
         parts[f"datasets/{path.parent.name}.md"] = partial(dataset, path)
