@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,11 +84,16 @@ def release(load_id: LoadId) -> None:
 
 
 @app.command()
-def discard(load_id: LoadId) -> None:
-    """Give up a load that is not published."""
+def discard(
+    load_id: LoadId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; off a terminal nobody is asked.")] = False,
+) -> None:
+    """Give up a load that is not published: what is staged of it is deleted."""
     from dbsvc.engine.loads import operations
 
     with open_database() as db:
+        if not yes and sys.stdin and sys.stdin.isatty():
+            typer.confirm(f"Delete what is staged of load {load_id} in {db.dialect.label}?", abort=True, err=True)
         show_loads("", [operations.discard(db, load_id)])
 
 

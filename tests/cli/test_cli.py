@@ -440,6 +440,14 @@ def test_nothing_but_json_where_nobody_looks(cli: Cli) -> None:
     assert b"\x1b" not in ran.out + ran.err
 
 
+def test_a_person_is_asked_before_a_load_is_discarded(cli: Cli) -> None:
+    cli("ingest", cli.write("usage.csv", GOOD.replace(b"USD", b"???")))
+    with pytest.raises(AssertionError, match="Aborted"):
+        cli.on_a_terminal("loads", "discard", "1", types=b"n\n")
+    assert cli("loads", "show", "1").objects[0]["status"] == "held"
+    assert "discarded" in cli.on_a_terminal("loads", "discard", "1", types=b"y\n")
+
+
 def test_json_on_a_terminal(cli: Cli) -> None:
     seen = cli.on_a_terminal("ingest", cli.write("usage.csv", GOOD), "--output=json", "--log-format", "json")
     assert all(json.loads(line) for line in seen.splitlines())

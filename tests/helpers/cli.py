@@ -82,9 +82,10 @@ class Cli:
         write(path, content)
         return name
 
-    def on_a_terminal(self, *arguments: str, **env: str) -> str:
-        """What a person sees."""
+    def on_a_terminal(self, *arguments: str, types: bytes = b"", **env: str) -> str:
+        """What a person sees, who types that."""
         terminal, theirs = pty.openpty()
+        os.write(terminal, types)
         with subprocess.Popen(
             [*DBSVC, *arguments], cwd=self.folder, env=self.env(env), stdin=theirs, stdout=theirs, stderr=theirs
         ) as process:
