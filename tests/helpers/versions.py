@@ -1,6 +1,6 @@
 """Test on the oldest and the newest versions we support: `just test-versions` of the databases, `just test-pythons` of Python.
 
-What is not here is skipped, and said, with how to get it. Arguments are pytest's, instead of all tests that are not slow.
+What is not here is skipped, and said, with how to get it. Arguments are pytest's, instead of our choice of tests.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "var" / "versions"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 FAST = ["-m", "not slow and not long"]
+#: The tests that depend on the database's version.
+SQL = [f"tests/{folder}" for folder in ("checks", "datasets", "db", "functions", "fx", "loads", "reports")]
 
 #: A version of SQLite, and the npm package's that brings its source.
 SQLITE = {"3.39": "better-sqlite3@7.6.2", "3.54": "better-sqlite3@13.2.0"}
@@ -109,6 +111,7 @@ VERSIONS: Mapping[str, Sequence[tuple[str, Callable[[], Chosen], Sequence[str]]]
 def main() -> None:
     """Test all versions of a kind, one after the other."""
     kind, *arguments = sys.argv[1:]
+    chosen = arguments or [*FAST, *(SQL if kind == "databases" else [])]
     results = []
     for name, choose, part in VERSIONS[kind]:
         print(f"\n=== {name}", flush=True)
@@ -117,7 +120,7 @@ def main() -> None:
         except NotHereError as reason:
             results.append(f"skipped  {name}: {reason}")
             continue
-        command = [interpreter, "-m", "pytest", "-n", "auto", *(arguments or FAST), *part]
+        command = [interpreter, "-m", "pytest", "-n", "auto", *chosen, *part]
         code = subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=False).returncode
         results.append(f"{'FAILED' if code else 'passed'}   {name}")
     print("", *results, sep="\n")
