@@ -24,7 +24,7 @@ from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import Format, delimited, jsonlines, part, rows
 from dbsvc.engine.sources.header import read_header
-from tests.helpers import HEADER, load, query, write
+from tests.helpers import HEADER, load, query, usage_csv, write
 
 COLUMNS = ("bill_date", "bill_id", "currency", "customer_name", "product1_revenue", "product2_revenue")
 EVENT = (
@@ -182,6 +182,22 @@ def test_judging_takes_time_in_proportion(
             load(db, write(tmp_path / name, b"".join(made(size))))
 
     assert_in_proportion(validate, 2_000, times=8, clock=seconds)
+
+
+def test_rejects_do_not_slow_down_comparing(fresh_url: Callable[[], str], tmp_path: Path) -> None:
+    """A file that is delivered again, with one bill changed, while bills of the first delivery lie in the quarantine."""
+
+    def publish(other: str) -> float:
+        bills = [("2021-10-31", n, "USD" if n % 4 else other, "A", n, 1) for n in range(20_000)]
+        with connect(fresh_url()) as db:
+            for number in range(2):
+                path = write(tmp_path / f"{number}.csv", usage_csv([("2021-10-01", 1, "USD", "A", 1, number), *bills]))
+                outcome = load(db, path, max_rejected_share=1.0)
+        assert outcome.load.status == "published"
+        return outcome.seconds["publish"]
+
+    usual = max(publish("EUR"), FAST)
+    assert min(publish("???") for _ in range(2)) <= 10 * usual
 
 
 def test_a_chunk_of_rejects_is_held_in_batches(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,11 +42,16 @@ WHERE
         WHERE loads.dataset = :dataset AND loads.status IN ('staging', 'staged', 'held') AND loads.load_id < :load_id
     )
     OR (
-        -- asked once: is there any reject that could pass?
-        EXISTS (
-            SELECT 1
-            FROM loads
-            WHERE loads.dataset = :dataset AND loads.rejected > 0 AND loads.status <> 'discarded' AND loads.load_id <= :load_id
+        -- asked once for all rows, where asking for each would read the rejects as often
+        concat_ws(' ', :"staged_key") IN (
+            SELECT rejects.record_key
+            FROM rejects
+            INNER JOIN loads ON rejects.load_id = loads.load_id
+            WHERE
+                loads.dataset = :dataset
+                AND loads.status <> 'discarded'
+                AND rejects.load_id <= :load_id
+                AND rejects.record_key IS NOT NULL
         )
         AND EXISTS (
             SELECT 1
