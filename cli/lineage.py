@@ -28,8 +28,7 @@ def bill(
 
     with open_database() as db:
         found = trace_bill(db, date.date(), bill_id)
-    columns = ["customer_name", "currency", "product1_revenue", "product2_revenue"]
-    _show(f"bill {bill_id} of {date:%Y-%m-%d}", found, columns)
+    _show(f"bill {bill_id} of {date:%Y-%m-%d}", found)
 
 
 @app.command()
@@ -48,16 +47,15 @@ def reading(
         raise typer.BadParameter("The moment must be a time such as 2025-04-01T06:00:00Z.") from error
     with open_database() as db:
         found = trace_reading(db, inverter_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    columns = ["event_id", "ac_power", "ac_power_unit", "energy_wh_total"]
-    _show(f"reading of {inverter_id} at {time}", found, columns)
+    _show(f"reading of {inverter_id} at {time}", found)
 
 
-def _show(what: str, found: Lineage, columns: list[str]) -> None:
+def _show(what: str, found: Lineage) -> None:
     if output.results_are_json():
         output.objects({"kind": "version", **row} for row in found.versions)
         output.objects({"kind": "result", **row} for row in found.results)
         return
-    output.table(what, found.versions, [*_ORIGIN, *columns], right=["product1_revenue", "product2_revenue"])
+    output.table(what, found.versions, [*_ORIGIN, *found.values], right=["product1_revenue", "product2_revenue"])
     origin = {name: found.current[name] for name in ("published_at", "rules", "sha256")}
     facts = {**(found.results[0] if found.results else {}), **origin}
     fields = [{"field": name, "value": output.plain(value)} for name, value in facts.items() if value is not None]

@@ -50,6 +50,7 @@ class Dataset:
             "key_text": quote(list(self.key)),
             "key_names": " and ".join(self.key),
             "columns": columns,
+            "columns_as_text": dict.fromkeys(columns, "text"),
             # within one key all values of a key column are equal, so it has no say
             "precedence": self.precedence or self.key[0],
             "partition_by": self.partition_by or self.key[0],

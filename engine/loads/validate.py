@@ -8,7 +8,7 @@ from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import MalformedCsvError
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.loads.phases import own, run_own_phase
+from dbsvc.engine.loads.phases import own, run_own_phase, run_phase
 from dbsvc.engine.sources.formats import raw_records, rows
 from dbsvc.engine.sources.formats.record import UNREADABLE
 from dbsvc.engine.sources.header import Header
@@ -24,7 +24,8 @@ def stage_valid(tx: Transaction, load: Load, header: Header, batches: list[Batch
     """Quarantine what breaks the contract, with all reasons, and stage the others. Returns how many there are, and pass."""
     (first_line, _), (last_line, last) = batches[0], batches[-1]
     reasons: dict[int, str] = {}
-    run_own_phase(tx, load, "land")
+    land = own(load, "land")
+    run_phase(tx, load, land if tx.statements.phase(land) else "load/land")
     landed = _land(tx, load, header, batches, reasons)
     records = landed + len(reasons)
     for _, result in tx.run_phase(own(load, "validate"), landed=load.landing_table):

@@ -19,6 +19,8 @@ class Lineage:
     versions: list[Row]
     #: what is made of it: at most one row
     results: list[Row]
+    #: the columns of a version that are values of the file
+    values: list[str]
 
     @property
     def current(self) -> Row:
@@ -30,8 +32,11 @@ def trace_bill(db: Database, bill_date: date, bill_id: int) -> Lineage:
     """Return every version of a bill, and what it is in USD at which rate. Raises InputError if there never was one."""
     key = {"bill_date": bill_date, "bill_id": bill_id}
     with read_snapshot(db) as tx:
-        versions = tx.run("reports/lineage/bill", **key).rows
-        return _lineage(f"bill {bill_id} of {bill_date}", versions, tx.run("reports/lineage/bill_in_usd", **key).rows)
+        merged = db.statements.datasets["usage"].merge_parameters()
+        names = {name: merged[name] for name in ("columns", "stored_values")}
+        versions = tx.run("reports/lineage/bill", **key, **names).rows
+        results = tx.run("reports/lineage/bill_in_usd", **key).rows
+    return _lineage(f"bill {bill_id} of {bill_date}", versions, results, [column for _, column in names["stored_values"]])
 
 
 def trace_reading(db: Database, inverter_id: str, event_time: datetime) -> Lineage:
@@ -43,10 +48,11 @@ def trace_reading(db: Database, inverter_id: str, event_time: datetime) -> Linea
     with db.snapshot() as tx:
         versions = tx.run("reports/lineage/reading_events", **key).rows
         readings = tx.run("reports/lineage/reading", **key).rows
-    return _lineage(f"reading of {inverter_id} at {event_time.isoformat()}", versions, readings)
+    values = ["event_id", "ac_power", "ac_power_unit", "energy_wh_total"]
+    return _lineage(f"reading of {inverter_id} at {event_time.isoformat()}", versions, readings, values)
 
 
-def _lineage(what: str, versions: list[Row], results: list[Row]) -> Lineage:
+def _lineage(what: str, versions: list[Row], results: list[Row], values: list[str]) -> Lineage:
     if not versions:
         raise InputError(f"There is no {what}, and never was; `dbsvc rejects` shows what was not accepted.")
-    return Lineage(versions, results)
+    return Lineage(versions, results, values)

@@ -114,6 +114,7 @@ class Statements:
     def _check(self) -> None:
         """See that each phase has statements, and that each of these uses only what it is given."""
         phases = {f"load/{folder}": rules.MERGED for folder in rules.LOAD_FOLDERS}
+        phases["load/land"] = rules.DATASET_PHASES["land"]
         phases["fx/store"] = rules.STORE_RATES
         for dataset in self.datasets:
             self._check_derivations(self.datasets[dataset])

@@ -11,7 +11,7 @@ from dbsvc.engine.statements.statement import Statement
 #: The phases of a load that each dataset has of its own, and the parameters of their statements.
 DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "session": frozenset(),
-    "land": frozenset({"landed"}),
+    "land": frozenset({"landed", "columns_as_text"}),
     "validate": frozenset({"landed"}),
     "stage": frozenset({"landed", "staged", "load_id", "first_line", "last_line"}),
     "control_total": frozenset({"staged", "load_id"}),
@@ -20,8 +20,8 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "identity": frozenset({"staged"}),
     "newest_day": frozenset(),
 }
-#: Those that a dataset may do without.
-OPTIONAL = ("session", "control_total", "partition", "fast_path", "identity", "newest_day")
+#: Those that a dataset may do without; records land as all others do, in ``load/land``.
+OPTIONAL = ("session", "land", "control_total", "partition", "fast_path", "identity", "newest_day")
 
 #: The folders of statements that all loads share: ``exchange`` is the short way to publish what has no row to compare with;
 #: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and

@@ -19,8 +19,6 @@ _TOKEN = re.compile(
 )
 _HEADER = re.compile(r"^-- (for each|instead of|\w+): (.+)$")
 
-Identifier = str | tuple[str, ...] | list[str] | dict[str, tuple[str, ...]]
-
 
 @dataclass(frozen=True)
 class Statement:
@@ -83,7 +81,10 @@ class Statement:
 
 
 def quote(identifier: object) -> str:
-    """Quote a name ``"a"``, a path ``"a"."b"`` (tuple), several names (list) or assignments ``"a" = "x"."a"`` (dict)."""
+    """Quote a name ``"a"``, a path ``"a"."b"`` (tuple), several names (list), assignments ``"a" = "x"."a"`` (dict of paths).
+
+    Columns of types are ``"a" "text"`` (dict of names).
+    """
     match identifier:
         case str():
             return '"' + identifier.replace('"', '""') + '"'
@@ -92,5 +93,7 @@ def quote(identifier: object) -> str:
         case list():
             return ", ".join(quote(part) for part in identifier)
         case dict():
-            return ", ".join(f"{quote(left)} = {quote(right)}" for left, right in identifier.items())
+            return ", ".join(
+                f"{quote(left)} {'' if isinstance(right, str) else '= '}{quote(right)}" for left, right in identifier.items()
+            )
     raise TypeError(f"not an identifier: {identifier!r}")

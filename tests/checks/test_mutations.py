@@ -21,6 +21,7 @@ FIELD = ROOT.parent / "shared" / "data"
 NAMES = [check.name for check in load_checks(Statements(("sqlite",)))]
 TODAY = datetime.date(2025, 5, 1)
 DAYS = list(days("2025-03-01", 30))
+COLUMNS = "bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue, load_id, line_no"
 CURRENCIES = {"ILS": "3.6", "EUR": "0.92"}
 
 
@@ -104,7 +105,7 @@ MUTATIONS: dict[str, tuple[list[str], set[str]]] = {
     ),
     "a bill is invented": (
         [
-            "INSERT INTO bills SELECT bill_date, 99999, 'Ghost', currency, product1_revenue, product2_revenue, "
+            f"INSERT INTO bills ({COLUMNS}) SELECT bill_date, 99999, 'Ghost', currency, product1_revenue, product2_revenue, "
             "load_id, line_no "
             "FROM bills WHERE bill_id = 77"
         ],
@@ -112,8 +113,8 @@ MUTATIONS: dict[str, tuple[list[str], set[str]]] = {
     ),
     "a bill is copied under another id": (
         [
-            "INSERT INTO bills SELECT bill_date, 99999, customer_name, currency, product1_revenue, product2_revenue, "
-            "load_id, line_no "
+            f"INSERT INTO bills ({COLUMNS}) SELECT bill_date, 99999, customer_name, currency, "
+            "product1_revenue, product2_revenue, load_id, line_no "
             "FROM bills WHERE bill_id = 77"
         ],
         {"bills_identical", "rows_unaccounted"},
@@ -178,11 +179,7 @@ MUTATIONS: dict[str, tuple[list[str], set[str]]] = {
         {"ledger_buckets_wrong"},
     ),
     "history is invented": (
-        [
-            "INSERT INTO bills_history SELECT bill_date, bill_id, customer_name, currency, product1_revenue, "
-            "product2_revenue, load_id, "
-            "line_no, 777 FROM bills WHERE bill_id = 77"
-        ],
+        [f"INSERT INTO bills_history ({COLUMNS}, replaced_by_load_id) SELECT {COLUMNS}, 777 FROM bills WHERE bill_id = 77"],
         {"history_broken"},
     ),
     "a rate is deleted": ([f"DELETE FROM fx_rates WHERE rate_date = '{SOME_DAY}' AND currency = 'EUR'"], {"fx_rates_missing"}),

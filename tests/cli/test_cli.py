@@ -24,7 +24,7 @@ from syrupy.assertion import SnapshotAssertion
 from dbsvc import connect, migrate
 from dbsvc.engine import Database
 from dbsvc.engine.loads.model import BUCKETS
-from tests.helpers import HEADER, ROOT, bills, query, rejects, usage_csv
+from tests.helpers import HEADER, ROOT, bills, query, rejects, usage_csv, whole
 from tests.helpers.cli import COLOUR, DBSVC, GOOD, Cli, normal, obey_file_modes, summary
 
 SAMPLE = ROOT / "samples" / "usage.csv"
@@ -42,6 +42,7 @@ def as_dict(**counters: int) -> dict[str, int]:
 @pytest.mark.slow  # it starts many processes
 def test_load_mend_and_load_the_rest(cli_on: Cli, db: Database) -> None:
     bad = [b"31/02/2021,7,USD,no such day,1,1", b'"2021-10-02",8,USD,"\xff,\0",1,1', b'2021-10-02,9,USD,"open,1,1']
+    bad = [*map(whole, bad)]
     content = b"\r\r\n".join([GOOD.rstrip().replace(b"\n", b"\r\r\n"), *bad, b""])
     name = cli_on.write("usage.csv", content)
 
@@ -225,7 +226,7 @@ def test_a_schema_of_another_version(cli_on: Cli, db: Database, migration: str, 
             tx.execute("INSERT INTO _yoyo_migration (migration_hash, migration_id) VALUES ('x', :id)", id=migration)
         else:
             tx.execute("DELETE FROM _yoyo_migration WHERE migration_id = :id", id=migration)
-    for arguments in (["ingest", cli_on.write("more.csv", GOOD + b"2021-10-02,1,USD,a,1,1\n")], ["status"]):
+    for arguments in (["ingest", cli_on.write("more.csv", GOOD + whole(b"2021-10-02,1,USD,a,1,1") + b"\n")], ["status"]):
         ran = cli_on(*arguments)
         assert ran.code == 78
         assert re.search(says, ran.error)
@@ -267,7 +268,7 @@ def test_a_read_only_database(cli: Cli, folder_mode: int) -> None:
         probe = [sys.executable, "-c", f"open({str(database)!r}, 'ab')"]
         if subprocess.run(probe, preexec_fn=obey_file_modes, capture_output=True, check=False).returncode == 0:
             pytest.skip("this user may write whatever the modes say")
-        ran = cli("ingest", cli.write("more.csv", GOOD + b"2021-10-02,1,USD,a,1,1\n"), preexec_fn=obey_file_modes)
+        ran = cli("ingest", cli.write("more.csv", GOOD + whole(b"2021-10-02,1,USD,a,1,1") + b"\n"), preexec_fn=obey_file_modes)
     finally:
         database.parent.chmod(0o755)
     assert ran.code == 78
@@ -308,7 +309,7 @@ def test_a_locked_database(cli: Cli) -> None:
     assert cli("ingest", cli.write("usage.csv", GOOD)).code == 0
     holder = sqlite3.connect(cli.folder / "var" / "data.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    cli.write("more.csv", GOOD + b"2021-10-02,1,USD,a,1,1\n")
+    cli.write("more.csv", GOOD + whole(b"2021-10-02,1,USD,a,1,1") + b"\n")
     ran = cli("ingest", "more.csv", env={"DBSVC_LOCK_SECONDS": "1"})
     assert ran.code == 75
     assert ran.error == "sqlite:///var/data.db is locked by another process: try again later."
@@ -373,7 +374,7 @@ def test_no_secret_from_a_settings_file(cli: Cli, command: str) -> None:
 @pytest.mark.slow  # it starts many processes
 def test_tables(cli: Cli, snapshot: SnapshotAssertion) -> None:
     cli.write("usage.csv", SAMPLE.read_bytes())
-    cli.write("bad.csv", f"{HEADER}\nyesterday,x,USD,\0\U0001f98a,-1,\n".encode())
+    cli.write("bad.csv", usage_csv([("yesterday", "x", "USD", "\0\U0001f98a", -1, "")]))
     commands = ["status", "loads", "rejects", "db status", "ingest usage.csv", "ingest usage.csv", "ingest bad.csv", "status"]
     commands += ["loads", "loads show 1", "loads show 2", "loads discard 2", "loads release 2", "rejects", "rejects show 1"]
     for command in commands:

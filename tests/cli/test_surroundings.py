@@ -19,7 +19,7 @@ import pytest
 
 from dbsvc import connect
 from dbsvc.cli.files import written_whole
-from tests.helpers import HEADER, bills, load, usage_csv, write
+from tests.helpers import bills, load, usage_csv, whole, write
 
 pytestmark = pytest.mark.slow  # it starts many processes
 
@@ -78,7 +78,10 @@ def cli(tmp_path: Path, sqlite_template: Path) -> Cli:
 @pytest.fixture
 def loaded(cli: Cli) -> Cli:
     """... with three bills, rejects, and a file of a name that is made to deceive."""
-    write(cli.folder / DECEIT, f"{HEADER}\n2021-10-02,9,USD,\x1b[2J\u202e,1,1\n2021-10-02,x,QQQ,Zoë…\x9b,1,1\n".encode())
+    write(
+        cli.folder / DECEIT,
+        usage_csv([("2021-10-02", 9, "USD", "\x1b[2J\u202e", 1, 1), ("2021-10-02", "x", "QQQ", "Zoë…\x9b", 1, 1)]),
+    )
     with connect(cli.url) as db:
         load(db, cli.folder / "usage.csv")
         load(db, cli.folder / DECEIT)
@@ -246,7 +249,7 @@ def test_what_programs_read_is_exact_on_every_terminal(loaded: Cli, env: dict[st
     ran = loaded("rejects --output json", **env)
     (row,) = [json.loads(line) for line in ran.out.splitlines()]
     assert row["source"].endswith(DECEIT)
-    assert row["raw_record"] == "2021-10-02,x,QQQ,Zoë…\x9b,1,1"
+    assert row["raw_record"] == whole("2021-10-02,x,QQQ,Zoë…\x9b,1,1".encode()).decode()
     assert ran.out.decode("utf-8" if not env else "ascii").rstrip("\n").isprintable()
     ran = loaded("revenue --by customer --output csv", **env)
     assert "Müller משה 1" in ran.out.decode("utf-8")

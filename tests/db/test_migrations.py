@@ -17,40 +17,19 @@ import pytest
 from dbsvc import ConfigurationError, Database, Transaction, connect, migrate
 from dbsvc.engine import migrations
 from dbsvc.engine.migrations import ensure_schema, read_schema, reset, rollback
+from dbsvc.engine.statements.catalog import load_statements
+from tests.helpers import ROOT
 
-MIGRATIONS = [
-    "0001_ledger",
-    "0002_usage",
-    "0003_streams",
-    "0004_registries",
-    "0005_telemetry",
-    "0006_fx",
-    "0007_revenue",
-    "0008_checks",
-    "0009_bills_by_month",
-    "0010_telemetry_doubts",
-    "0011_redeliveries",
-    "0012_samples",
-    "0013_fx_unavailable",
-    "0014_cut_off_files",
-]
+FILES = {folder.name: sorted(path.stem for path in folder.glob("*.sql")) for folder in (ROOT / "migrations").iterdir()}
+MIGRATIONS = [name for name in FILES["sqlite"] if not name.endswith(".rollback")]
+#: those of no dataset
 TABLES = {
-    "bills",
-    "bills_history",
-    "currencies",
-    "datasets",
-    "load_chunks",
-    "load_endings",
-    "load_samples",
-    "load_sequence",
-    "load_streams",
-    "loads",
-    "rejects",
-    "replacements",
+    *("currencies", "datasets", "load_chunks", "load_endings", "load_samples", "load_sequence", "load_streams", "loads"),
+    *("rejects", "replacements", "power_units", "inverter_daily_summary", "inverter_telemetry_clean"),
+    *("fx_rates", "fx_rates_history", "fx_unavailable", "check_results"),
 }
-TABLES |= {"plants", "plants_history", "inverters", "inverters_history", "power_units", "inverter_daily_summary"}
-TABLES |= {"fx_rates", "fx_rates_history", "fx_unavailable", "check_results"}
-TABLES |= {"inverter_telemetry_raw", "inverter_telemetry_raw_history", "inverter_telemetry_clean"}
+DATASETS = load_statements(("sqlite",)).datasets.values()
+TABLES |= {table for dataset in DATASETS for table in (dataset.table, f"{dataset.table}_history")}
 
 SCHEMA = {
     "sqlite": ["SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"],
@@ -82,6 +61,10 @@ def dump(db: Database, dialect: str) -> list[Any]:
     with db.transaction() as tx:
         found = [tx.execute(query).rows for query in SCHEMA[dialect]]
         return [*found, tx.execute("SELECT code FROM currencies ORDER BY code").rows]
+
+
+def test_each_database_has_the_same_migrations() -> None:
+    assert FILES["postgresql"] == FILES["sqlite"]
 
 
 def test_migrate(empty: Database) -> None:

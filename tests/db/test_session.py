@@ -30,19 +30,13 @@ from dbsvc import (
     migrate,
 )
 from dbsvc.engine import checks
-from tests.helpers import HEADER, load, write
+from tests.helpers import load, usage_csv, whole, write
 from tests.helpers.cli import GOOD, Cli, obey_file_modes
 from tests.helpers.server import Server
 
 NAMES = ("Müller", "Café", "משה", "O'Neill \\ Söhne", "Zoë 漢字 🏷️")
-USAGE = "\n".join(
-    [
-        HEADER,
-        *(f"{n + 27}/10/2021,{n},EUR,{name},{n}.12345678,0.1" for n, name in enumerate(NAMES)),
-        "31/11/2021,9,EUR,é\\,1,",
-        "",
-    ]
-)
+BILLS = [(f"{n + 27}/10/2021", n, "EUR", name, f"{n}.12345678", "0.1") for n, name in enumerate(NAMES)]
+USAGE = usage_csv([*BILLS, ("31/11/2021", 9, "EUR", "é\\", 1, "")]).decode()
 PLANTS = "plant_id,name,location,timezone\nP1,Süd,,Asia/Kolkata\n"
 INVERTERS = "inverter_id,plant_id,vendor,model,capacity_kw,commissioned_at\nI1,P1,,,5.5,2020-01-02\n"
 EVENTS = "".join(
@@ -506,7 +500,7 @@ def test_a_role_that_can_only_read_reads(server: Server, reader: Callable[[str],
         assert cli(*command.split()).code == 0, command
     ran = cli("check", "--only", "loads_held")
     assert (ran.code, ran.out[:3], b"results_not_kept" in ran.err) == (0, b"OK:", True)
-    ran = cli("ingest", write(tmp_path / "more.csv", GOOD + b"2021-10-02,1,USD,a,1,1\n").name)
+    ran = cli("ingest", write(tmp_path / "more.csv", GOOD + whole(b"2021-10-02,1,USD,a,1,1") + b"\n").name)
     assert (ran.code, "permission denied" in ran.error) == (78, True)
 
 

@@ -25,7 +25,10 @@ from dbsvc.engine.sources.scan import scan
 #: the repository
 ROOT = Path(__file__).parents[2]
 
-HEADER = "Date_,Bill_ID,Currency,Name,Product1 revenue,Product2 revenue"
+_SAMPLE = (ROOT / "samples" / "usage.csv").read_text().splitlines()
+HEADER = _SAMPLE[0]
+#: Tests write the first six fields of a record; what the others hold is what they hold in the samples' first record.
+OTHERS = _SAMPLE[1].split(",")[6:]
 
 #: what a row of bills_history has more than one of bills
 Bill = tuple[datetime.date, int, str, str, Decimal, Decimal, int, int]
@@ -43,9 +46,15 @@ class Known:
     is_unfinished: bool = False
 
 
+def whole(record: bytes) -> bytes:
+    """A record that is written as its first six fields, with the others."""
+    return b",".join([record, *(other.encode() for other in OTHERS)])
+
+
 def usage_csv(rows: Iterable[Sequence[object]], *, header: str = HEADER, end: str = "\n") -> bytes:
-    """A usage file of these records; fields are not quoted."""
-    return "".join(f"{line}{end}" for line in [header, *(",".join(map(str, row)) for row in rows)]).encode()
+    """A usage file of these records, each of six fields or whole; fields are not quoted."""
+    records = (",".join(map(str, [*row, *(OTHERS if len(row) == 6 else ())])) for row in rows)
+    return "".join(f"{line}{end}" for line in [header, *records]).encode()
 
 
 def write(path: Path, content: bytes) -> Path:

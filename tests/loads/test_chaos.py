@@ -29,7 +29,7 @@ import pytest
 
 from dbsvc import connect, migrate
 from dbsvc.engine.loads.operations import release
-from tests.helpers import HEADER, load
+from tests.helpers import HEADER, load, whole
 from tests.helpers.processes import (
     CHUNK_BYTES,
     ROWS,
@@ -83,7 +83,7 @@ def write_delivery(path: Path, number: int, rows: int, *, bad: float = 0.01, nam
             customer = f"{name} {bill % 503}"
             day = date(2021, 1, 1) + timedelta(bill * 100 // rows)
             amounts = f"{bill % 9973}.{bill * 7919 % 10**8:08}", f"{bill % 997}.{version:07}"
-            line = f"{day},{bill},{('usd', 'EUR')[bill % 2]},{customer},{','.join(amounts)}\n".encode()
+            line = whole(f"{day},{bill},{('usd', 'EUR')[bill % 2]},{customer},{','.join(amounts)}".encode()) + b"\n"
             chance = draw.random()
             if chance < bad:
                 line = draw.choice((line.replace(b",", b",-", 1), line.replace(b"20", b"31/02/20", 1), b"," + line[11:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,19 @@ import pytest
 from dbsvc import Database
 from dbsvc.engine.loads.operations import discard, release, retry
 from dbsvc.engine.settings import Settings
-from tests.helpers import bills, load, usage_csv, write
+from tests.helpers import HEADER, OTHERS, bills, load, usage_csv, write
 
-GOOD = usage_csv([("2021-10-01", n, "USD", f"name {n}", "5.00", f"{n}.25") for n in range(1, 9)])
-WHOLE = GOOD + b"2021-10-02,9,USD,name 9,5.00,12.34"
+NAMES = HEADER.split(",")
+#: what is before the six fields, so that a record ends in an amount
+BEFORE = b"".join(other.encode() + b"," for other in OTHERS)
+
+
+def ending_in_amounts(rows: Iterable[Sequence[object]]) -> bytes:
+    return usage_csv([[*OTHERS, *row] for row in rows], header=",".join([*NAMES[6:], *NAMES[:6]]))
+
+
+GOOD = ending_in_amounts([("2021-10-01", n, "USD", f"name {n}", "5.00", f"{n}.25") for n in range(1, 9)])
+WHOLE = GOOD + BEFORE + b"2021-10-02,9,USD,name 9,5.00,12.34"
 
 
 @pytest.mark.parametrize("end", range(len(GOOD), len(WHOLE) + 1))
@@ -32,21 +42,27 @@ def test_cut_off_anywhere(db: Database, dialect: str, tmp_path: Path, end: int) 
 @pytest.mark.parametrize(
     ("content", "held"),
     [
-        (usage_csv([("2021-10-01", n, "USD", "a", 1, n) for n in (100, 25, 3)]).rstrip(), False),
-        (usage_csv([("2021-10-01", n, "USD", "a", 1, f"{n}.{n}") for n in (100, 25, 3)]).rstrip(), True),
-        (usage_csv([("2021-10-01", n, "USD", "a", 1, f"{n}.{n}") for n in (3, 25, 100)]).rstrip(), False),
-        (usage_csv([("2021-10-01", 1, "USD", "a", 1, "12.34"), ("2021-10-01", 2, "USD", "a", 1, "3.5")]).rstrip(), True),
-        (usage_csv([("2021-10-01", n, "USD", "a", 1, "7" if n == 9 else "1.25") for n in range(30)]).rstrip()[:-1], True),
+        (ending_in_amounts([("2021-10-01", n, "USD", "a", 1, n) for n in (100, 25, 3)]).rstrip(), False),
+        (ending_in_amounts([("2021-10-01", n, "USD", "a", 1, f"{n}.{n}") for n in (100, 25, 3)]).rstrip(), True),
+        (ending_in_amounts([("2021-10-01", n, "USD", "a", 1, f"{n}.{n}") for n in (3, 25, 100)]).rstrip(), False),
+        (
+            ending_in_amounts([("2021-10-01", 1, "USD", "a", 1, "12.34"), ("2021-10-01", 2, "USD", "a", 1, "3.5")]).rstrip(),
+            True,
+        ),
+        (
+            ending_in_amounts([("2021-10-01", n, "USD", "a", 1, "7" if n == 9 else "1.25") for n in range(30)]).rstrip()[:-1],
+            True,
+        ),
         # blanks and line ends after the last record
-        (GOOD + b"2021-10-02,9,USD,name 9,5.00,12.3\n  ", False),
-        (GOOD + b"2021-10-02,9,USD,name 9,5.00,12.3  ", True),
-        (GOOD + b"2021-10-02,9,USD,name 9,5.00,12.3\r", True),
+        (GOOD + BEFORE + b"2021-10-02,9,USD,name 9,5.00,12.3\n  ", False),
+        (GOOD + BEFORE + b"2021-10-02,9,USD,name 9,5.00,12.3  ", True),
+        (GOOD + BEFORE + b"2021-10-02,9,USD,name 9,5.00,12.3\r", True),
         # with its line end it is a reject like any other
-        (GOOD + b"2021-10-02,9,USD\n", False),
+        (GOOD + BEFORE + b"2021-10-02,9,USD\n", False),
         # a quoted field that is cut off, and one that is whole
-        (GOOD + b'2021-10-02,9,USD,"name\nof two lines",5.00,"12.34"', False),
-        (GOOD + b'2021-10-02,9,USD,"name\nof two lines",5.00,"12.3', True),
-        (GOOD + b'2021-10-02,9,USD,"name\nof two', True),
+        (GOOD + BEFORE + b'2021-10-02,9,USD,"name\nof two lines",5.00,"12.34"', False),
+        (GOOD + BEFORE + b'2021-10-02,9,USD,"name\nof two lines",5.00,"12.3', True),
+        (GOOD + BEFORE + b'2021-10-02,9,USD,"name\nof two', True),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])

@@ -24,14 +24,15 @@ from dbsvc.engine.loads.fast_path import split_chunk
 from dbsvc.engine.loads.model import LoadStatus
 from dbsvc.engine.loads.operations import discard, release
 from dbsvc.engine.loads.publish import publish
-from tests.helpers import bills, buckets, find_one, history, load, query, rejects, tables, usage_csv, write
+from dbsvc.engine.statements.catalog import load_statements
+from tests.helpers import bills, buckets, find_one, history, load, query, rejects, tables, usage_csv, whole, write
 from tests.helpers.dirty import DIRTY_FILE
 
 #: every load is staged by months, and none is
 BY_MONTH: dict[str, Any] = {"month_records": 1}
 AS_ONE: dict[str, Any] = {"month_records": 10**9}
 
-COLUMNS = ("bill_date", "bill_id", "currency", "customer_name", "product1_revenue", "product2_revenue")
+COLUMNS = tuple(load_statements(("sqlite",)).datasets["usage"].columns)
 
 
 @contextmanager
@@ -83,13 +84,21 @@ FIELD = {
     | st.from_regex(r"\A\d{0,16}\.?\d{0,10}\Z")
     | st.sampled_from(["NaN", "Infinity", "1e3", "+1", "1_0", "0x1", ".5", "5.", "00.1", "0.1", "1,5", "-0"]),
 }
-LINE = st.tuples(*(FIELD[name] for name in (*COLUMNS[:4], "amount", "amount"))).map(lambda fields: ",".join(fields).encode())
+LINE = st.tuples(*(FIELD[name] for name in (*COLUMNS[:4], "amount", "amount"))).map(
+    lambda fields: whole(",".join(fields).encode())
+)
 END = st.sampled_from([b"\n", b"\r\n", b"\r\r\n"])
 
 
 @given(st.lists(LINE, max_size=8), END, st.integers(1, 400))
 @example(
-    [b"2021-10-01,1,USD,a,1,1", b'2021-10-01,2,USD,"b\n2021-10-01,3,USD,c,1,1\n",2,x', b"2021-10-01,4,USD,d,1,1"], b"\r\n", 4000
+    [
+        *map(
+            whole, (b"2021-10-01,1,USD,a,1,1", b'2021-10-01,2,USD,"b\n2021-10-01,3,USD,c,1,1\n",2,x', b"2021-10-01,4,USD,d,1,1")
+        )
+    ],
+    b"\r\n",
+    4000,
 )
 def test_plain_records_are_what_the_judge_says(
     fresh_url: Callable[[], str], tmp_path: Path, lines: list[bytes], end: bytes, chunk_bytes: int
@@ -132,11 +141,12 @@ def test_many_runs_of_any_length(fresh_url: Callable[[], str], tmp_path: Path, o
 def test_plain_records_are_not_judged(db: Database) -> None:
     """Else the tests above compare validation with itself."""
     good = [
-        b"2021-10-31,1,USD,a b,1,0.12345678",
-        b"31/10/2021,002,ILS,\xd7\x90,0,5\r",
-        b"2024-02-28,3,ZWL,x,10000000000000,1.5\r\r",
+        whole(b"2021-10-31,1,USD,a b,1,0.12345678"),
+        whole(b"31/10/2021,002,ILS,\xd7\x90,0,5") + b"\r",
+        whole(b"2024-02-28,3,ZWL,x,10000000000000,1.5") + b"\r\r",
     ]
     odd = [b'2021-10-31,1,USD,"a",1,1', b"2021-10-31,1,usd,a,1,1", b"2021-10-31,1,USD, a,1,1", b"2021-10-31,1,USD,a,.5,1"]
+    odd = [*map(whole, odd)]
     with db.transaction() as tx:
         patterns = tx.run("datasets/usage/fast_path/patterns").rows
     found = split_chunk(b"\n".join([*good, *odd, *good]), COLUMNS, patterns)

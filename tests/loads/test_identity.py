@@ -203,11 +203,10 @@ def test_the_first_inverter_owns_an_id(
 
 def test_what_a_retry_brings_is_asked_as_well(db: Database, tmp_path: Path) -> None:
     """Records that contradict each other, or what their load has published."""
-    bill = "2021-10-01,{},{},A,{},0\n"
-    published = [bill.format(n, "USD", 1) for n in range(30)]
-    others = [bill.format(n, "XXQ", 2) for n in range(30)] + [bill.format(n, "XXQ", a) for n in range(30, 50) for a in (1, 2)]
-    content = usage_csv([]).decode() + "".join(published + others)
-    row = load(db, write(tmp_path / "usage.csv", content.encode()), max_rejected_share=1).load
+    wanted = [(n, "USD", 1) for n in range(30)] + [(n, "XXQ", 2) for n in range(30)]
+    wanted += [(n, "XXQ", amount) for n in range(30, 50) for amount in (1, 2)]
+    content = usage_csv([("2021-10-01", n, currency, "A", amount, 0) for n, currency, amount in wanted])
+    row = load(db, write(tmp_path / "usage.csv", content), max_rejected_share=1).load
     assert buckets(row) == {"inserted": 30, "rejected": 70}
     before = tables(db), rejects(db)
     with db.transaction() as tx:

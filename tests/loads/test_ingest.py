@@ -22,6 +22,7 @@ from dbsvc.engine.loads.model import BUCKETS, Outcome
 from dbsvc.engine.loads.operations import discard, release
 from dbsvc.engine.loads.publish import publish
 from tests.helpers import (
+    HEADER,
     ROOT,
     Bill,
     Past,
@@ -37,6 +38,7 @@ from tests.helpers import (
     statuses,
     tables,
     usage_csv,
+    whole,
     write,
 )
 from tests.helpers.dirty import DIRTY_FILE
@@ -301,8 +303,9 @@ def test_a_file_that_changes_underneath(db: Database, tmp_path: Path, change: Ca
 
 def test_rejects_are_exported_in_the_columns_of_their_file(db: Database, tmp_path: Path) -> None:
     bad = [b"2,x,1,USD,\xff\0,31/10/2021", b'2,"two\r\nlines",1,USD,-1,31/10/2021', b'2,"open,1,USD,1,31/10/2021']
-    header = b"Product2 revenue,NAME, Product1 revenue,Currency,Bill_ID,Date_"
-    good = [b"2,good,1,USD,%d,31/10/2021" % n for n in range(5)]
+    bad = [*map(whole, bad)]
+    header = ",".join(["Product2 revenue,NAME, Product1 revenue,Currency,Bill_ID,Date_", *HEADER.split(",")[6:]]).encode()
+    good = [whole(b"2,good,1,USD,%d,31/10/2021" % n) for n in range(5)]
     path = write(tmp_path / "usage.csv", b"\r\r\n".join([header, *bad, *good, b""]))
     assert buckets(load(db, path, chunk_bytes=1).load) == {"inserted": 5, "rejected": 3}
     assert ledger(db, 1)["header"] == header

@@ -24,9 +24,10 @@ from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import Format, delimited, jsonlines, part, rows
 from dbsvc.engine.sources.header import read_header
-from tests.helpers import HEADER, load, query, usage_csv, write
+from dbsvc.engine.statements.catalog import load_statements
+from tests.helpers import HEADER, load, query, usage_csv, whole, write
 
-COLUMNS = ("bill_date", "bill_id", "currency", "customer_name", "product1_revenue", "product2_revenue")
+COLUMNS = tuple(load_statements(("sqlite",)).datasets["usage"].columns)
 EVENT = (
     b'{"event_id": "x", "plant_id": "P1", "inverter_id": "I1", "event_time": "2025-04-01T06:00:00Z", "ac_power": 1, '
     b'"ac_power_unit": "W"}\n'
@@ -103,10 +104,11 @@ def patterns(sqlite_template: Path) -> list[dict[str, str]]:
 
 
 def test_sifting_takes_time_in_proportion(patterns: list[dict[str, str]]) -> None:
+    after = whole(b",1,1") + b"\n"
     for repeated in REPEATS:
         for before in (b"2021-10-31,1,USD,", b"2021-10-31,", b""):
             assert_in_proportion(
-                lambda size: split_chunk(before + repeated * (size // len(repeated)) + b",1,1\n", COLUMNS, patterns),  # noqa: B023
+                lambda size: split_chunk(before + repeated * (size // len(repeated)) + after, COLUMNS, patterns),  # noqa: B023
                 SIZE,
             )
 
@@ -141,7 +143,7 @@ def bills_of_long_fields(size: int) -> Iterator[bytes]:
         for n in range(6):
             fields = [b"2021-10-31", b"1", b"USD", b"a", b"1", b"1"]
             fields[n] = repeated * (size // len(repeated))
-            yield b",".join(fields) + b"\n"
+            yield whole(b",".join(fields)) + b"\n"
 
 
 def events_of_long_fields(size: int) -> Iterator[bytes]:
@@ -204,7 +206,7 @@ def test_a_chunk_of_rejects_is_held_in_batches(db: Database, tmp_path: Path, mon
     """However many records are rejected: in batches, and the same ones, with their lines and bytes; retried alike."""
     for module in ("stage", "operations"):
         monkeypatch.setattr(f"dbsvc.engine.loads.{module}.BATCH", 7)
-    lines = [b'x,"a\nb"', b"x", b"", b'"', b"2021-10-31,1,USD,a,1,-1"] * 20 + [b"2021-10-31,2,USD,a,1,1", b"y"]
+    lines = [b'x,"a\nb"', b"x", b"", b'"', whole(b"2021-10-31,1,USD,a,1,-1")] * 20 + [whole(b"2021-10-31,2,USD,a,1,1"), b"y"]
     path = write(tmp_path / "usage.csv", HEADER.encode() + b"\n" + b"\n".join(lines))
     held = load(db, path).load
     expected, line = [], 2
@@ -222,8 +224,12 @@ def test_a_chunk_of_rejects_is_held_in_batches(db: Database, tmp_path: Path, mon
 #: what makes many objects of few bytes, or one of many
 DEAR = {
     "usage.csv of short lines": HEADER.encode() + b"\n" + b"x\n" * 2**19,
-    "usage.csv of odd and plain lines": HEADER.encode() + b"\n" + b"x\n2021-01-01,1,USD,a,0,0\n" * 2**17,
-    "usage.csv of a wide field": HEADER.encode() + b"\n2021-01-01,1,USD,\xf0\x9f\x98\x80" + b"a" * (15 * 2**20) + b",1,1\n",
+    "usage.csv of odd and plain lines": HEADER.encode() + b"\n" + (b"x\n" + whole(b"2021-01-01,1,USD,a,0,0") + b"\n") * 2**17,
+    "usage.csv of a wide field": HEADER.encode()
+    + b"\n2021-01-01,1,USD,\xf0\x9f\x98\x80"
+    + b"a" * (15 * 2**20)
+    + whole(b",1,1")
+    + b"\n",
     "usage.csv of commas": HEADER.encode() + b"\n" + b"," * (15 * 2**20) + b"\n",
     "usage.csv of large records": HEADER.encode() + b"\n" + (b"x" * (5 * 2**20) + b"\n") * 12,
     "events.jsonl of nested lists": EVENT + b'{"a": [' + b"[]," * (5 * 2**20) + b"1]}\n",

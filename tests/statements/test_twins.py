@@ -16,7 +16,7 @@ from dbsvc.engine.statements.portable import Functions
 
 SQL = Path(str(files("dbsvc"))) / "sql"
 #: More of them need a reason to change this number.
-MOST = 30
+MOST = 28
 #: The more of two bodies is the same, the less there is that keeps them apart.
 ALIKE = 0.88
 #: What a dataset's declaration will replace, and the SQL that writes SQL, which goes with publishing by the ledger.
