@@ -84,13 +84,24 @@ def retry_rejects(
     load_id: Annotated[int, typer.Argument(help="A load's number; by default all loads.", show_default=False)] = 0,
 ) -> None:
     """Validate rejected records again, by today's rules and registries; publish those that pass."""
+    from dbsvc.engine.errors import InputError
     from dbsvc.engine.loads import operations
     from dbsvc.engine.settings import read_settings
 
     settings = read_settings()
+    failures: list[InputError] = []
+
+    def work() -> list[Retried]:
+        retried = []
+        for one in operations.find_retryable(db, load_id or None):
+            try:
+                retried.append(operations.retry(db, one, settings))
+            except InputError as failure:  # of one load, which keeps no other from being retried
+                failures.append(failure)
+        return retried
+
     with open_database() as db:
-        chosen = operations.find_retryable(db, load_id or None)
-        retried = output.interruptible(db, lambda: [operations.retry(db, one, settings) for one in chosen])
+        retried = output.interruptible(db, work)
     if output.results_are_json():
         output.objects(
             {"tried": one.tried, "passed": one.passed, "findings": one.findings, **output.load_row(one.load)} for one in retried
@@ -98,11 +109,13 @@ def retry_rejects(
     elif retried:
         rows = [{**output.load_row(one.load), "retried": f"{one.passed:,} of {one.tried:,} pass"} for one in retried]
         output.table("", rows, ["load_id", "status", "retried", "source"])
-    else:
+    elif not failures:
         output.say("There is nothing to retry.")
     for one in retried:
         _tell_findings(one)
-    if any(one.findings for one in retried):
+    for failure in failures:
+        output.error(str(failure), failure.exit_code)
+    if failures or any(one.findings for one in retried):
         raise typer.Exit(_HELD)
 
 

@@ -136,7 +136,11 @@ def _retry_held(tx: Transaction, load: Load, settings: Settings) -> Retried:
 
 def _stage_rejects(tx: Transaction, load: Load) -> tuple[int, int]:
     """Validate a load's rejects again, and stage those that pass; returns how many there were, and passed."""
-    header = header_of(tx.statements.datasets[load.dataset], load.header)
+    try:
+        header = header_of(tx.statements.datasets[load.dataset], load.header, f"Load {load.load_id}")
+    except InputError as error:  # the dataset has got other columns since
+        way_out = f"`dbsvc rejects export {load.load_id}`, correct the columns, and ingest that"
+        raise InputError(f"{error} Its rejects stay in quarantine: {way_out}.") from error
     tried = passed = 0
     run_own_phase(tx, load, "session")
     with quarantine_of(tx, load) as find_records:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from dbsvc.engine.db.database import Database
+from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
 from dbsvc.engine.sources.header import header_of
@@ -32,7 +33,10 @@ def find_waiting(db: Database, load: Load) -> Counter[int]:
             if brought.name in dataset.depends_on and set(brought.key) <= dataset.columns.keys():
                 found = tx.stream("ledger/waiting_rejects", dataset=dataset.name, reason=brought.awaited_by, most=MOST)
                 for reject in found:
-                    header = header_of(dataset, reject["header"])
+                    try:
+                        header = header_of(dataset, reject["header"], "the header")
+                    except InputError:  # the dataset has got other columns since, and cannot be retried
+                        continue
                     places = [FIELDS_BEGIN + header.columns.index(column) for column in brought.key]
                     records = rows(dataset.format, reject["raw_record"], header.names)
                     waiting[reject["load_id"]] += any(tuple(record[at] for at in places) in known for record in records)

@@ -64,11 +64,11 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset]) -> Header:
         raise
 
 
-def header_of(dataset: Dataset, raw: bytes) -> Header:
-    """Return the header of a load from its ledger's row."""
+def header_of(dataset: Dataset, raw: bytes, source: str) -> Header:
+    """Return the header of a load from its ledger's row. Raises InputError if it is not one of the dataset any more."""
     if not raw:
         return Header(dataset, tuple(dataset.columns), raw, 0, 1)
-    _, columns = _recognise("the header", delimited.read_fields(raw), [dataset])
+    _, columns = _recognise(source, delimited.read_fields(raw), [dataset])
     return Header(dataset, columns, raw, len(raw), 1)
 
 

@@ -441,6 +441,21 @@ def test_nothing_but_json_where_nobody_looks(cli: Cli) -> None:
     assert b"\x1b" not in ran.out + ran.err
 
 
+def test_a_load_whose_columns_are_not_known_any_more_keeps_no_other_from_being_retried(cli_on: Cli, url: str) -> None:
+    for name, line in (("a.csv", b"2021-10-01,1,XXX,A,1,1\n"), ("b.csv", b"2021-10-01,2,XXX,A,1,1\n")):
+        cli_on("ingest", cli_on.write(name, GOOD + line))
+    with connect(url) as db, db.transaction() as tx:
+        tx.execute(
+            "UPDATE loads SET header = :header WHERE load_id = 1", header=b"Date_,Bill_ID,Currency,Name,Product1 revenue"
+        )
+        tx.execute("INSERT INTO currencies (code) VALUES ('XXX')")
+    ran = cli_on("rejects", "retry")
+    assert ran.code == 65
+    assert [(row["load_id"], row["passed"]) for row in ran.objects] == [(2, 1)]
+    assert "Load 1: a file of bills that lacks column(s): 'Product2 revenue'." in ran.err.decode()
+    assert "`dbsvc rejects export 1`" in ran.err.decode()
+
+
 def test_a_person_is_asked_before_a_load_is_discarded(cli: Cli) -> None:
     cli("ingest", cli.write("usage.csv", GOOD.replace(b"USD", b"???")))
     with pytest.raises(AssertionError, match="Aborted"):
