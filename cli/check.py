@@ -82,7 +82,7 @@ def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on
     if output.options.results == "json":
         _show_json(results, worst, tally)
     elif output.options.results == "junit":
-        _show_junit(results, worst)
+        _show_junit(results)
     else:
         output.headline(_first_line(results, problems, worst))
         _show(problems)
@@ -159,7 +159,7 @@ def _facts(check: Check) -> dict[str, Any]:
     return {**facts, "meaning": check.meaning, "do": check.todo, "runbook": check.runbook, "query": check.statement.text}
 
 
-def _show_junit(results: list[Result], worst: str) -> None:
+def _show_junit(results: list[Result]) -> None:
     from xml.etree import ElementTree
 
     failures = sum(result.state in ("warning", "critical") for result in results)

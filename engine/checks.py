@@ -226,7 +226,7 @@ def find(
         rows += found.rows
         count += found.row_count
     if len(check.parts) > 1:
-        rows.sort(key=lambda row: [(value is None, value) for value in row.values()])
+        rows.sort(key=lambda row: [(value is None, type(value).__name__, value) for value in row.values()])
     return Sample(rows[:most], count)
 
 

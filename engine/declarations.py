@@ -94,6 +94,8 @@ def _read(name: str, origin: str, text: str) -> Dataset:
         for column in [columns] if isinstance(columns, str) else columns:
             if column not in declared["columns"]:
                 raise refuse(f"{key} names no column: {_named(column, declared['columns'])}", key)
+    if "partition_by" in declared and declared.get("derive"):  # what is exchanged is not looked at row by row
+        raise refuse("a dataset with partition_by cannot derive", "derive")
     return Dataset(
         name=name,
         title=declared["title"],

@@ -73,8 +73,6 @@ def count_chunks(tx: Transaction, load_id: int) -> Row:
 def reset_lost_chunks(tx: Transaction, load: Load) -> bool:
     """Mark chunks whose staged rows a crash of the server took for staging again; returns whether there are any."""
     lost = tx.run("ledger/reset_lost_chunks", load_id=load.load_id, staged=load.staging_table).rows
-    for chunk in lost:
-        tx.run("ledger/clear_chunk_rejects", load_id=load.load_id, **chunk)
     if lost:
         event("staging rows lost in a crash", load_id=load.load_id, chunks=len(lost))
     return bool(lost)

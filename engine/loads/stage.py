@@ -78,6 +78,8 @@ def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, file: SourceFi
     data = _read_chunk(chunk, file)
     run_own_phase(tx, load, "session")
     place = {"load_id": load.load_id, "chunk_no": chunk.chunk_no}
+    # not before the file is at hand again: until then they are kept
+    tx.run("ledger/clear_chunk_rejects", **place, first_line=chunk.first_line)
     read, others = passed, others = stage_fast(tx, load, chunk, header, data)
     for batches in _parts(header, others):
         landed, good = stage_valid(tx, load, header, batches)

@@ -115,13 +115,15 @@ class Statements:
         """See that each phase has statements, and that each of these uses only what it is given."""
         phases = {f"load/{folder}": rules.MERGED for folder in rules.LOAD_FOLDERS}
         phases["load/land"] = rules.DATASET_PHASES["land"]
+        phases["load/merge"] = rules.MERGED | {"max_contradicting_share"}
         phases["fx/store"] = rules.STORE_RATES
         for dataset in self.datasets:
             self._check_derivations(self.datasets[dataset])
             phases |= {f"datasets/{dataset}/{phase}": allowed for phase, allowed in rules.DATASET_PHASES.items()}
             phases |= dict.fromkeys(chain(*self.derivations(dataset)), rules.MERGED)
         for folder in phases:
-            if not self.phase(folder) and not folder.endswith(rules.OPTIONAL):
+            optional = folder.startswith("datasets/") and folder.rpartition("/")[2] in rules.OPTIONAL
+            if not self.phase(folder) and not optional:
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
         phases |= dict.fromkeys(["load/audit", *(f"datasets/{dataset}/audit" for dataset in self.datasets)], rules.AUDIT)
         checks = ["checks", *(f"datasets/{dataset}/checks" for dataset in self.datasets)]

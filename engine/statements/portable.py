@@ -96,7 +96,7 @@ class Functions:
             elif token["mark"] == ")" and depth == 0:
                 cuts.append(token.end())
                 written = [text[here : there - 1].strip() for here, there in pairwise(cuts)]
-                return [self.expand(part, origin).replace("\n", " ") for part in written if part], token.end()
+                return [self.expand(part, origin).replace("\n", " ") for part in written if written != [""]], token.end()
             depth += {"(": 1, ")": -1}.get(token["mark"] or "", 0)
         raise StatementError(f"{place}( is opened and never closed")
 
@@ -111,6 +111,8 @@ class Functions:
             if name is None or not isinstance(text, str):
                 raise StatementError(f"{file}:1: {heading} is not named as a function is, or has no text for {self._family[0]}")
             parameters = None if name["parameters"] is None else tuple(re.findall(r"\w+", name["parameters"]))
+            if parameters is None and name["word"] and not heading.endswith("_type"):  # it would take the place of any column
+                raise StatementError(f"{file}:1: {heading} must end in _type, or have parentheses")
             if unknown := set(_PLACE.findall(text)) - set(parameters or ()):
                 raise StatementError(f"{file}:1: {heading} has no parameter {', '.join(sorted(unknown))}")
             self._known[name["word"] or heading] = _Function(parameters, " ".join(text.split()))

@@ -35,7 +35,6 @@ MERGED: frozenset[str] = frozenset(
         "key_names",
         *("staged_columns", "staged_values", "stored_values", "assignments"),
         *("staged_key", "stored_key", "past_key", "newest_key"),
-        "max_contradicting_share",
     }
 )
 

@@ -1,8 +1,8 @@
--- title: Staging areas without an open load
+-- title: Staging tables without an open load
 -- severity: warning
 -- do: Is no instance of another version at work? Then drop the table
 -- runbook: staging_left_behind
--- A load that is published or discarded takes its staging area with it. These tables belong to no open load: they only take
+-- A load that is published or discarded takes its staging table with it. These tables belong to no open load: they only take
 -- room. Left by a restored backup, or made by hand.
 SELECT
     tables.table_name,
@@ -11,7 +11,7 @@ SELECT
 FROM our_tables() AS tables
 INNER JOIN datasets
     ON
-        tables.table_name = 'raw_' || datasets.dataset
+        tables.table_name = 'raw_' || datasets.dataset -- of an early version
         OR (
             is_digits(substr(tables.table_name, length('staged__' || datasets.dataset) + 1))
             AND tables.table_name

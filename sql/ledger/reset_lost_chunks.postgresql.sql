@@ -21,4 +21,4 @@ WHERE
                 WHERE later.load_id = :load_id AND later.chunk_no > expected.chunk_no
             ), 9223372036854775807)
     )
-RETURNING expected.chunk_no, expected.first_line
+RETURNING expected.chunk_no

@@ -7,4 +7,4 @@ WHERE
     load_id = :load_id
     AND staged > 0
     AND NOT EXISTS (SELECT 1 FROM :"staged")
-RETURNING chunk_no, first_line
+RETURNING chunk_no

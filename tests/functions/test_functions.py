@@ -24,23 +24,23 @@ ANSWERS: dict[str, tuple[str, Any]] = {
     "no day": ("add_days(NULL, 1)", None),
     "seconds": ("epoch_seconds(:time)", 86401),
     "hours ago": ("epoch_seconds(current_timestamp) - epoch_seconds(hours_ago(1.5))", 5400),
-    "whole": ("whole(:money)", 12),
+    "whole": ("whole(:money_type)", 12),
     "whole of a float": ("whole(12.99)", 12),
     "whole quotient": ("whole_div(7, 2)", 3),
     "whole quotient below zero": ("whole_div(-7, 2)", -3),
     "whole quotient of nothing": ("whole_div(7, NULL)", None),
-    "sum": ("decimal_add(:money, :rate)", Decimal("13.11111111111111111111")),
-    "difference": ("decimal_sub(:rate, :money)", Decimal("-12.87888888888888888889")),
-    "product": ("decimal_mul(:money, :rate)", Decimal("1.50886388888888888887445")),
-    "product with nothing": ("decimal_mul(:money, NULL)", None),
+    "sum": ("decimal_add(:money_type, :rate)", Decimal("13.11111111111111111111")),
+    "difference": ("decimal_sub(:rate, :money_type)", Decimal("-12.87888888888888888889")),
+    "product": ("decimal_mul(:money_type, :rate)", Decimal("1.50886388888888888887445")),
+    "product with nothing": ("decimal_mul(:money_type, NULL)", None),
     "quotient": ("decimal_div(1, 3, 20)", Decimal("0.33333333333333333333")),
-    "quotient, half away from zero": ("decimal_div(:money, 1, 1)", Decimal("13")),
+    "quotient, half away from zero": ("decimal_div(:money_type, 1, 1)", Decimal("13")),
     "half of one": ("decimal_div(1, 2, 0)", Decimal("1")),
     "sum of many": (
-        "(SELECT decimal_sum(x) FROM (SELECT :money AS x UNION ALL SELECT :rate) AS t)",
+        "(SELECT decimal_sum(x) FROM (SELECT :money_type AS x UNION ALL SELECT :rate) AS t)",
         Decimal("13.11111111111111111111"),
     ),
-    "plain": ("decimal_plain(:money)", Decimal("12.995")),
+    "plain": ("decimal_plain(:money_type)", Decimal("12.995")),
     "digits": ("CASE WHEN is_digits('0123') THEN 1 ELSE 0 END", 1),
     "not only digits": ("CASE WHEN is_digits('12a') THEN 1 ELSE 0 END", 0),
     "no digits": ("CASE WHEN is_digits('') THEN 1 ELSE 0 END", 0),
@@ -49,7 +49,7 @@ VALUES = {
     "day": datetime(2021, 10, 1).date(),
     "seven": 7,
     "time": datetime(1970, 1, 2, 0, 0, 1, 900_000, tzinfo=UTC),
-    "money": Decimal("12.99500000"),
+    "money_type": Decimal("12.99500000"),
     "rate": Decimal("0.11611111111111111111"),
 }
 
@@ -79,7 +79,7 @@ def functions(tmp_path: Path) -> Functions:
         sqlite = '''(
             SELECT 1
         )'''
-        [money]
+        [money_type]
         sqlite = "decimal_text"
         ["/*:locked*/"]
         sqlite = ""
@@ -94,7 +94,7 @@ def functions(tmp_path: Path) -> Functions:
         ("later(a, 1) > later(b.day, -:days)", "date(a, 1 || ' days') > date(b.day, (-:days) || ' days')"),
         ("later(later(a, 1), f(b, ','))", "date(date(a, 1 || ' days'), f(b, ',') || ' days')"),
         ("SELECT * FROM things() AS t", "SELECT * FROM ( SELECT 1 ) AS t"),
-        ("a money, b money_back, t.money", "a decimal_text, b money_back, t.money"),
+        ("a money_type, b money_type_back, t.money_type", "a decimal_text, b money_type_back, t.money_type"),
         ("SELECT 1 /*:locked*/", "SELECT 1 "),
         ("SELECT later, t.later(1) -- later(1\n, 'later(x)', \"later(\", /* later( */ :later", None),
     ],

@@ -19,8 +19,9 @@ from dbsvc import connect
 from dbsvc.engine import ConfigurationError, Database, InputError
 from dbsvc.engine.loads import stage as staging
 from dbsvc.engine.loads.model import BUCKETS, Outcome
-from dbsvc.engine.loads.operations import discard, release
+from dbsvc.engine.loads.operations import discard, release, retry
 from dbsvc.engine.loads.publish import publish
+from dbsvc.engine.settings import Settings
 from tests.helpers import (
     HEADER,
     ROOT,
@@ -480,3 +481,18 @@ def test_databases_agree_on_any_bytes(
             counted = {name: getattr(row, name) for name in names}
             found.append((counted, tables(db), rejects(db)))
     assert found[0] == found[1]
+
+
+def test_rejects_are_kept_until_the_file_is_at_hand_again(db: Database, tmp_path: Path) -> None:
+    """Staged rows are lost in a crash of the server, and the file may be gone when somebody notices."""
+    records = [("2021-10-01", 1, "USD", "A", 1, 1), ("2021-10-01", 2, "???", "A", 1, 1), ("x", 3, "USD", "A", 1, 1)]
+    path = write(tmp_path / "usage.csv", usage_csv(records))
+    assert load(db, path).load.status == "held"
+    before = rejects(db)
+    assert len(before) == 2
+    with db.transaction() as tx:
+        tx.execute("DELETE FROM staged_usage_1")
+    assert retry(db, 1, Settings()).passed == 0
+    assert rejects(db) == before
+    assert load(db, path).load.rejected == 2
+    assert rejects(db) == before

@@ -3,8 +3,8 @@
 A record ends at LF, CR LF or the CR CR LF of some exporters. A quoted field may hold line ends. A record whose quotes make no
 sense is the one physical line it begins on, and reading goes on with the next: one bad quote never swallows a file.
 
-Every pattern here takes time in proportion to the bytes, whatever they are: what was matched is not given back, and what a
-pattern may begin with again at every byte (blanks, CRs) begins only where a run of them does.
+Every pattern here takes time in proportion to the bytes, whatever they are: what was matched is not given back, and what may
+begin a pattern at every byte (blanks, CRs) begins one only where a row of them begins.
 """
 
 from __future__ import annotations

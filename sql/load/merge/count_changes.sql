@@ -28,4 +28,4 @@ WHERE bucket = 'unchanged' AND NOT replay
 UNION ALL
 SELECT
     'unchanged',
-    (SELECT count(*) FROM :"staged") - (SELECT coalesce(sum(counted.records), 0) FROM counted)
+    (SELECT count(*) FROM :"staged") - (SELECT cast(coalesce(sum(counted.records), 0) AS bigint) FROM counted)

@@ -5,7 +5,7 @@
 -- so its deliveries are put in order again.
 -- Records that leave their row unchanged are most of a file that is delivered again. They are written down only while something
 -- older may still come, which has to know of them; else they are what remains. Two things may come: an older load that is open;
--- and a reject of this key that was delivered after what is stored, unless a repeat after it is written down already.
+-- and a reject of this key that was delivered after what is stored, unless a reconfirmation after it is written down already.
 -- noqa: disable=RF01,RF03
 CREATE TEMP TABLE changes AS
 SELECT

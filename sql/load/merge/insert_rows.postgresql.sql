@@ -1,8 +1,5 @@
 -- Rows not seen before.
 -- count: inserted
--- Counts what it inserted itself: the command's own count is not reliable on every member of PostgreSQL's family. Unsorted:
--- a heap has no order to keep, and files come nearly sorted.
--- returns. A heap has no order to keep, where SQLite's table grows at its end if it is sorted.
 -- Twin: the command's own count is not reliable on every member of PostgreSQL's family, and SQLite cannot count what RETURNING
 -- returns. A heap has no order to keep, where SQLite's table grows at its end if it is sorted.
 WITH inserted AS (

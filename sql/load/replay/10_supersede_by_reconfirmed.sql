@@ -1,4 +1,4 @@
--- A later load may have delivered a key by repeating the values it found: these repeats are in the history while this load is
+-- A later load may have delivered a key by repeating the values it found: such reconfirmations are in the history while this load is
 -- open, and what comes before them updates nothing.
 UPDATE changes
 SET bucket = 'superseded'

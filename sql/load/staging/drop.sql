@@ -1,2 +1,2 @@
--- The load is published or discarded: its staging area goes.
+-- The load is published or discarded: its staging table goes.
 DROP TABLE IF EXISTS :"staged"

@@ -1,6 +1,5 @@
 -- Which bill a reject is, where that can be told: should it pass one day, what was delivered of this bill since then must be
--- known. Nothing can be told while the date or the id is broken; a
--- date too far away is none the less one.
+-- known. Nothing can be told while the date or the id is broken; a date too far away is none the less one.
 -- Twin: SQLite has no dates to cast to: it puts the parts of a day in order.
 UPDATE rejects
 SET record_key = concat_ws(' ', landed.bill_date::date, landed.bill_id::bigint)

@@ -1,4 +1,4 @@
--- An inverter got another capacity: what its counter says on its days is validated by that.
+-- An inverter got another capacity: what its counter says on its days is counted by that.
 CREATE TEMP TABLE touched_days AS
 SELECT
     inverter_id,
