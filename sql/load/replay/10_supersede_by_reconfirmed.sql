@@ -1,5 +1,5 @@
--- A later load may have delivered a key by repeating the values it found: such reconfirmations are in the history while this load is
--- open, and what comes before them updates nothing.
+-- A later load may have delivered a key by repeating the values it found: such reconfirmations are in the history while this load
+-- is open, and what comes before them updates nothing.
 UPDATE changes
 SET bucket = 'superseded'
 WHERE
