@@ -16,14 +16,14 @@ def multiply(left: str | None, right: str | None) -> str | None:
     """Return the exact product; None if a factor is."""
     if left is None or right is None:
         return None
-    return format(_EXACT.multiply(Decimal(left), Decimal(right)), "f")
+    return _written(_EXACT.multiply(Decimal(left), Decimal(right)))
 
 
 def add(left: str | None, right: str | None) -> str | None:
     """Return the exact sum; None if a summand is."""
     if left is None or right is None:
         return None
-    return format(_EXACT.add(Decimal(left), Decimal(right)), "f")
+    return _written(_EXACT.add(Decimal(left), Decimal(right)))
 
 
 def divide(dividend: str, divisor: str, places: int) -> str:
@@ -34,7 +34,7 @@ def divide(dividend: str, divisor: str, places: int) -> str:
 
 def plain(number: Decimal) -> str:
     """Return a number's digits without an exponent and without zeros at the end: equal numbers give equal texts."""
-    return format(_EXACT.normalize(number), "f")
+    return _written(_EXACT.normalize(number))
 
 
 class Sum:
@@ -50,4 +50,9 @@ class Sum:
 
     def finalize(self) -> str | None:
         """Return the sum."""
-        return None if self._sum is None else format(self._sum, "f")
+        return None if self._sum is None else _written(self._sum)
+
+
+def _written(number: Decimal) -> str:
+    """Return a number's digits without an exponent; zero has no sign."""
+    return format(number if number else abs(number), "f")
