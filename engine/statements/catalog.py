@@ -46,6 +46,9 @@ class Statements:
         for folder in self.root.iterdir():
             if folder.is_dir():
                 self._load(folder, folder.name)
+        self._phases: dict[str, list[Statement]] = {}
+        for name in self.names:
+            self._phases.setdefault(name.rpartition("/")[0], []).append(self._by_name[name])
         #: each after those it depends on
         self.datasets: dict[str, Dataset] = read_declarations(self._declarations())
         self._check()
@@ -64,7 +67,7 @@ class Statements:
 
     def phase(self, folder: str) -> list[Statement]:
         """Return the statements of a phase, in the order of their names."""
-        return [self._by_name[name] for name in self.names if name.rpartition("/")[0] == folder]
+        return self._phases.get(folder, [])
 
     def derivations(self, dataset: str) -> tuple[list[str], list[str]]:
         """Return the phases that bring up to date what is derived from the dataset's table: its own, and those of others.
