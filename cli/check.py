@@ -51,20 +51,23 @@ def check(
         ),
     ] = None,
     fail_on: Annotated[FailOn, typer.Option(help="From which state on the exit code is not 0.")] = FailOn.warning,
+    no_record: Annotated[
+        bool, typer.Option("--no-record", help="Write nothing to the database: for a role that may only read.")
+    ] = False,
     explain: Annotated[
         str | None, typer.Option(help="Say what one check means, its thresholds, its query, what to do.", show_default=False)
     ] = None,
 ) -> None:
     """Find what is missing, duplicate, changed or damaged. A Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
     try:
-        code = _explain(explain) if explain else _check(only or [], dataset or [], since, fail_on)
+        code = _explain(explain) if explain else _check(only or [], dataset or [], since, fail_on, record=not no_record)
     except Exception as error:
         output.headline(f"UNKNOWN: {output.explain(error)}")
         code = UNKNOWN
     raise typer.Exit(code)
 
 
-def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on: FailOn) -> int:
+def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on: FailOn, *, record: bool) -> int:
     from dbsvc.engine import checks
     from dbsvc.engine.settings import read_settings
 
@@ -72,7 +75,7 @@ def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on
     with open_database() as db:
         chosen = checks.choose(checks.load_checks(db.statements), _split(only), _split(datasets))
         first = since.date() if since else None
-        results = output.interruptible(db, lambda: checks.run(db, chosen, days, first))
+        results = output.interruptible(db, lambda: checks.run(db, chosen, days, first, record=record))
     for result in results:
         metrics.families["check_state"][result.check.name] = _CODES[result.state]
         if result.findings is not None:

@@ -185,11 +185,12 @@ def choose(checks: list[Check], only: Collection[str], datasets: Collection[str]
     return [check for check in checks if (not only or check.name in only) and (not datasets or check.dataset in datasets)]
 
 
-def run(db: Database, checks: list[Check], days: int, since: date | None = None) -> list[Result]:
+def run(db: Database, checks: list[Check], days: int, since: date | None = None, *, record: bool = True) -> list[Result]:
     """Run checks, each in a snapshot of its own, and keep their results. ``since`` is the first day they look at.
 
-    By default they look ``days`` back from the newest day of their data. Raises ConfigurationError for a threshold that
-    cannot be, and if nothing was ever loaded: all would be fine with a database of a wrong name.
+    By default they look ``days`` back from the newest day of their data. Without ``record`` nothing is written. Raises
+    ConfigurationError for a threshold that cannot be, and if nothing was ever loaded: all would be fine with a database of a
+    wrong name.
     """
     thresholds = {check.name: check.read_thresholds() for check in checks}
     checked_at = datetime.now(UTC)
@@ -208,7 +209,11 @@ def run(db: Database, checks: list[Check], days: int, since: date | None = None)
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="check") as pool:
         results = list(pool.map(run_one, checks))
-    return _keep(db, results, checked_at)
+    kept = _keep(db, results, checked_at) if record else None
+    failing = _read_since(db) if kept is None else kept
+    return [
+        replace(result, since=failing.get(result.check.name, checked_at)) if result.findings else result for result in results
+    ]
 
 
 def find(
@@ -253,21 +258,30 @@ def _newest_days(tx: Transaction) -> Iterator[tuple[str, Any]]:
     yield "fx", tx.run("fx/newest_day").rows[0]["newest"]
 
 
-def _keep(db: Database, results: list[Result], checked_at: datetime) -> list[Result]:
-    """Store the results, and add since when each check finds something; who may not write goes without."""
+def _keep(db: Database, results: list[Result], checked_at: datetime) -> dict[str, datetime] | None:
+    """Store the results; return since when each check finds something, or None if we may not write."""
     columns = ("check_name", "checked_at", "state", "findings", "seconds")
     rows = [(result.check.name, checked_at, result.state, result.findings, result.seconds) for result in results]
 
     def keep(tx: Transaction) -> dict[str, datetime]:
         tx.insert_rows("check_results", columns, rows)
-        return {row["check_name"]: row["checked_at"] for row in tx.run("reports/failing_since").rows}
+        return _find_since(tx)
 
     try:
-        since = db.run_transaction(keep)
+        return db.run_transaction(keep)
     except UnusableError as error:
         event("results_not_kept", logging.WARNING, because=str(error))
-        since = {}
-    return [replace(result, since=since.get(result.check.name)) if result.findings else result for result in results]
+        return None
+
+
+def _read_since(db: Database) -> dict[str, datetime]:
+    """Return since when each check finds something, as far as results were kept."""
+    with db.snapshot() as tx:
+        return _find_since(tx)
+
+
+def _find_since(tx: Transaction) -> dict[str, datetime]:
+    return {row["check_name"]: row["checked_at"] for row in tx.run("reports/failing_since").rows}
 
 
 def _look_back(newest: Any, today: date, days: int) -> date:

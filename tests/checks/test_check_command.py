@@ -177,6 +177,17 @@ def test_since_when(cli: Cli, db: Database) -> None:
     ]
 
 
+def test_without_a_record(cli: Cli, db: Database) -> None:
+    gap(cli)
+    only = ["check", "--only", "bill_days_missing", "--output", "json"]
+    ran = cli(*only, "--no-record")
+    assert (ran.code, ran.objects[0]["since"] is None) == (1, False)
+    assert query(db, "SELECT * FROM check_results") == []
+    since = cli(*only).objects[0]["since"]
+    assert cli(*only, "--no-record").objects[0]["since"] == since
+    assert len(query(db, "SELECT * FROM check_results")) == 1
+
+
 # --- programs
 
 

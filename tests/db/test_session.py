@@ -31,7 +31,7 @@ from dbsvc import (
 )
 from dbsvc.engine import checks
 from tests.helpers import load, usage_csv, whole, write
-from tests.helpers.cli import GOOD, Cli, obey_file_modes
+from tests.helpers.cli import GOOD, Cli, Ran, obey_file_modes
 from tests.helpers.server import Server
 
 NAMES = ("Müller", "Café", "משה", "O'Neill \\ Söhne", "Zoë 漢字 🏷️")
@@ -500,8 +500,28 @@ def test_a_role_that_can_only_read_reads(server: Server, reader: Callable[[str],
         assert cli(*command.split()).code == 0, command
     ran = cli("check", "--only", "loads_held")
     assert (ran.code, ran.out[:3], b"results_not_kept" in ran.err) == (0, b"OK:", True)
+    assert_checks_without_a_record(Cli(tmp_path, url), cli)
     ran = cli("ingest", write(tmp_path / "more.csv", GOOD + whole(b"2021-10-02,1,USD,a,1,1") + b"\n").name)
     assert (ran.code, "permission denied" in ran.error) == (78, True)
+
+
+def assert_checks_without_a_record(owner: Cli, reader: Cli) -> None:
+    """Who may only read is told what who may write is, since when included, and leaves nothing, not even a warning."""
+
+    def told(ran: Ran) -> list[dict[str, Any]]:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in ran.objects]
+
+    gap = usage_csv([("2021-10-04", 1, "EUR", "a", 1, 1)])
+    assert owner("ingest", owner.write("gap.csv", gap)).code == 0
+    every = ("check", "--output", "json")
+    before = told(owner(*every, "--no-record"))
+    kept = owner(*every)
+    ran = reader(*every, "--no-record")
+    assert (ran.code, told(ran)) == (kept.code, told(kept))
+    assert [row["check"] for row in told(kept) if row.get("findings")] == [
+        row["check"] for row in before if row.get("findings")
+    ]
+    assert b"results_not_kept" not in ran.err
 
 
 @pytest.mark.parametrize("journal", ["wal", "delete"])
@@ -516,6 +536,8 @@ def test_a_file_that_can_only_be_read_is_read(tmp_path: Path, journal: str) -> N
         for command in READING:
             assert cli(*command.split(), preexec_fn=obey_file_modes).code == 0, command
         assert cli("check", "--only", "loads_held", preexec_fn=obey_file_modes).code == 0
+        ran = cli("check", "--only", "loads_held", "--no-record", preexec_fn=obey_file_modes)
+        assert (ran.code, b"results_not_kept" in ran.err) == (0, False)
     finally:
         (tmp_path / "var").chmod(0o755)
     assert [path.name for path in (tmp_path / "var").iterdir()] == ["data.db"]
