@@ -1,4 +1,4 @@
-"""``dbsvc db``: the schema."""
+"""``dbsvc db``: the schema, and housekeeping."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import housekeeping, output
 
-app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app = typer.Typer(help="The database's schema, and housekeeping.", no_args_is_help=True)
+app.command()(housekeeping.backup)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -139,6 +140,17 @@ class Database:
         self.raise_if_stopping()
         with self.translating(), self.watch.over(connection):
             yield
+
+    def copy_to(self, target: Path, progress: Callable[[int, int], None]) -> None:
+        """Copy the database, as it is now, into an empty file. Raises CancelledError after interrupt()."""
+
+        def go_on(done: int, total: int) -> None:
+            self.raise_if_stopping()
+            progress(done, total)
+
+        with self.snapshot() as transaction:
+            transaction.run("schema/tables")  # from here on it sees one state
+            transaction.copy_to(target, go_on)
 
     def interrupt(self) -> bool:
         """Cancel every running statement and start no more; returns whether a transaction was open. For signal handlers."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from dbsvc.engine.db.batches import Batch
@@ -93,6 +94,15 @@ class Dialect(Protocol[C]):
 
     def translate(self, error: Exception) -> DatabaseError | None:
         """Return the engine's error for a driver's, or None when it is not the driver's."""
+
+    def copy_to(self, connection: C, target: Path, progress: Callable[[int, int], None]) -> None:
+        """Copy the database, as the open transaction sees it, into an empty file. ``progress`` may raise, and ends it.
+
+        Raises UnusableError for a database that is not copied so, and OSError for a file that cannot be written.
+        """
+
+    def is_stored_in(self, file: Path) -> bool:
+        """Whether that file is the database."""
 
     def migrations(self) -> list[str]:
         """Folders with migrations, below ``migrations``, in the order they apply."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from dbsvc.engine.db.batches import Batch
@@ -116,6 +117,11 @@ class Transaction:
         """
         with self._driver():
             return self._dialect.copy_batches(self._connection, self.statements[name], table, columns, batches, constants)
+
+    def copy_to(self, target: Path, progress: Callable[[int, int], None]) -> None:
+        """Copy the database, as this transaction sees it, into an empty file."""
+        with self._driver():
+            self._dialect.copy_to(self._connection, target, progress)
 
     def begin(self, name: str) -> None:
         """Open the transaction by a named statement."""

@@ -64,6 +64,12 @@ class Server:
         for name in [*self._databases, *([self._template] if self._template else [])]:
             self._drop(name)
 
+    def program(self, name: str) -> Path:
+        """One of the programs that come with it, as pg_dump."""
+        if not (found := shutil.which(name)):
+            pytest.skip(f"no {name}: put it on the PATH")
+        return Path(found)
+
     def restart_immediate(self) -> None:
         """Crash and recover: every connection is lost, unlogged tables are emptied."""
         pytest.skip("DBSVC_TEST_POSTGRES_URL names a server that is not ours to restart")
@@ -96,6 +102,9 @@ class OwnServer(Server):
 
     def close(self) -> None:
         self._stop()
+
+    def program(self, name: str) -> Path:
+        return self._bin / name if (self._bin / name).exists() else super().program(name)
 
     def restart_immediate(self) -> None:
         self._stop()

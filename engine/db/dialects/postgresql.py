@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -370,6 +370,17 @@ class Driver:
         if isinstance(error, psycopg.IntegrityError):
             return IntegrityError(f"The database refused a row: {message}.")
         return DatabaseError(f"The database refused: {message}.")
+
+    def copy_to(self, _connection: Connection, _target: Path, _progress: Callable[[int, int], None]) -> None:
+        """Refuse: a server has tools of its own for that."""
+        raise UnusableError(
+            f"{self.label} lies on a server, whose own tool makes its backup: pg_dump. How to, and how to restore it: "
+            "docs/how-to/back-up-and-restore.md."
+        )
+
+    def is_stored_in(self, _file: Path) -> bool:
+        """Whether that file is the database: it lies on a server."""
+        return False
 
     def migrations(self) -> list[str]:
         """Folders with migrations."""

@@ -10,7 +10,7 @@ import io
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from functools import lru_cache
@@ -48,6 +48,7 @@ _WRITE_LOCK = 120  # the byte of the file beside the database that stands for th
 _ROWS_PER_INSERT = 200  # a multi-row insert costs a third of single ones; more rows gain nothing
 _MOST_PARAMETERS = 32_000  # SQLite allows 32766
 _PART = 256 * 1024  # bytes of CSV split at once
+_PAGES_PER_STEP = 4096  # copied at once, between looks at whether to go on
 _OTHER_WIDTH = "Not every record has {width} fields."
 
 
@@ -312,6 +313,22 @@ class Driver:
                 return IntegrityError(f"The database refused a row: {error}.")
             case _:
                 return DatabaseError(f"The database refused: {error}.")
+
+    def copy_to(self, connection: sqlite3.Connection, target: Path, progress: Callable[[int, int], None]) -> None:
+        """Copy page by page. The transaction keeps the pages as they were when it began, whoever writes meanwhile."""
+        try:
+            with closing(sqlite3.connect(f"file:{quote(str(target))}?mode=rw", uri=True, isolation_level=None)) as copy:
+                connection.backup(
+                    copy, pages=_PAGES_PER_STEP, progress=lambda _status, left, total: progress(total - left, total)
+                )
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+                raise
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
+
+    def is_stored_in(self, file: Path) -> bool:
+        """Whether that file is the database."""
+        return file.exists() and self.path.exists() and file.samefile(self.path)
 
     def migrations(self) -> list[str]:
         """Folders with migrations."""
