@@ -17,7 +17,9 @@
         ├── MalformedCsvError  bytes for the bulk copy have other fields than announced
         ├── UnusableError      not set up for us: rights, names, encodings; a ConfigurationError, too     exit 78
         ├── UnavailableError   unreachable, shutting down or full                       retryable*   exit 69
-        └── ContentionError    locked, deadlock, serialization failure                  retryable    exit 75
+        ├── GoneError          what we worked on was deleted by somebody                              exit 75
+        └── ContentionError    deadlock, serialization failure                          retryable    exit 75
+            └── LockedError    somebody's lock was not free in time
 
 ``retryable`` says whether the same transaction, run again, can succeed. (*) A full database is not retried.
 """
@@ -152,8 +154,18 @@ class UnavailableError(DatabaseError):
         self.retryable = retryable
 
 
+class GoneError(DatabaseError):
+    """What we worked on is there no more: somebody deleted it."""
+
+    exit_code = 75
+
+
 class ContentionError(DatabaseError):
     """Somebody else was in the way: a lock, a deadlock, a serialization failure."""
 
     exit_code = 75
     retryable = True
+
+
+class LockedError(ContentionError):
+    """Somebody else's lock was not free in time."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib.resources import as_file
 from typing import Any, NamedTuple
 
 from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError
-from dbsvc.engine.loads.operations import discard
+from dbsvc.engine.loads.staging import drop_tables, find_staging
 from dbsvc.engine.log import event
 from dbsvc.engine.statements.catalog import find_folder
 
@@ -41,8 +42,7 @@ def ensure_schema(db: Database) -> None:
     """Give an empty database its schema. Raises ConfigurationError if there is one and it is not the program's."""
     schema = read_schema(db)
     if schema.pending:
-        with _alone(db):  # wait for a migrator who may be at work
-            schema = read_schema(db)
+        schema = db.run_transaction(lambda _: read_schema(db))  # waits for a migrator who may be at work
     if schema.pending and _is_new(db):
         migrate(db)
     else:
@@ -75,25 +75,36 @@ def _is_new(db: Database) -> bool:
 
 
 def migrate(db: Database) -> list[str]:
-    """Apply what is pending, in order. Returns the names of what was applied, by us or by a migrator just before us."""
+    """Apply what is pending, all of it or nothing. Returns the names of what was, by us or by a migrator just before us."""
     pending = read_schema(db).pending
     if pending:
-        with yoyo_migrations(db) as (backend, migrations):
-            backend.apply_migrations(backend.to_apply(migrations))
+        db.retry(lambda: _migrate(db))
         event("migrated", applied=pending)
     return pending
 
 
+def _migrate(db: Database) -> None:
+    with yoyo_migrations(db) as (backend, migrations):
+        backend.apply_migrations(backend.to_apply(migrations))
+
+
 def reset(db: Database) -> None:
-    """Take back every migration, and with them all data, then apply them again."""
-    if read_schema(db).applied:
-        migrate(db)  # what gives up open loads is written for the schema of today
-        with db.snapshot() as tx:
-            open_loads = tx.run("ledger/open_loads").rows
-        for load in open_loads:
-            discard(db, load["load_id"])
-        rollback(db)
-    migrate(db)
+    """Take back every migration, and with them all data, then apply them again: all of it, or nothing.
+
+    It waits for transactions that write. Instances at work find their load gone, and end.
+    """
+    read_schema(db)
+    db.retry(lambda: _reset(db))
+    event("reset")
+
+
+def _reset(db: Database) -> None:
+    with yoyo_migrations(db) as (backend, migrations):
+        tx = Transaction(db.dialect, db.statements, backend.connection, db)
+        for dataset in db.statements.datasets:
+            drop_tables(tx, find_staging(tx, dataset))
+        backend.rollback_migrations(backend.to_rollback(migrations))
+        backend.apply_migrations(backend.to_apply(migrations))
 
 
 def rollback(db: Database) -> None:
@@ -113,26 +124,20 @@ def _known(db: Database) -> list[str]:
 
 
 @contextmanager
-def _alone(db: Database) -> Iterator[None]:
-    """Be the only migrator."""
-    with db.connection() as connection, db.translating(), ExitStack() as stack:
-        with db.watch.over(connection):
-            stack.enter_context(db.dialect.migration_lock(connection, db.statements))
-        yield
-
-
-@contextmanager
 def yoyo_migrations(db: Database) -> Iterator[tuple[Any, Any]]:
-    """Yield yoyo's backend and migrations, alone: its own lock is a row that outlives a crash, so it is broken first."""
-    from yoyo import read_migrations
+    """Yield yoyo's backend and migrations in one transaction, alone with the schema: who writes waits, and we for them.
+
+    Yoyo's own lock is a row that outlives a crash. Ours is the transaction's, and so is all that is done.
+    """
+    from yoyo import internalmigrations, read_migrations
 
     with (
-        _alone(db),
         as_file(find_folder("migrations")) as root,
+        db.translating(),
         db.dialect.migrator(db.statements) as backend,
+        db.watch.over(backend.connection),
+        backend.transaction(),
     ):
-        backend.init_database()
-        backend.break_lock()
-        migrations = read_migrations(*(str(root / folder) for folder in db.dialect.migrations()))
-        with backend.lock():
-            yield backend, migrations
+        if internalmigrations.needs_upgrading(backend):
+            internalmigrations.upgrade(backend)
+        yield backend, read_migrations(*(str(root / folder) for folder in db.dialect.migrations()))

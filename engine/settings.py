@@ -36,8 +36,10 @@ class Settings:
     chunk_bytes: int = 8 * 2**20
     #: PostgreSQL: how many bills a month a load must bring to be staged by months, which are then exchanged in, not merged
     month_records: int = 10_000
-    #: SQLite: how many seconds each of 8 tries waits for another process's transaction
+    #: how many seconds each of 8 tries waits for somebody else's transaction; on PostgreSQL more tries behind one of ours
     lock_seconds: int = 30
+    #: PostgreSQL: after how many seconds a transaction is taken away from an instance that froze
+    freeze_seconds: int = 60
     #: the access key of CurrencyLayer, for `dbsvc fx`
     currencylayer_access_key: str = field(default="", repr=False)
     #: the path of a file that holds the key, instead of the key itself
@@ -258,6 +260,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "chunk_bytes": ("DBSVC_CHUNK_BYTES", _positive),
     "month_records": ("DBSVC_MONTH_RECORDS", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
+    "freeze_seconds": ("DBSVC_FREEZE_SECONDS", _positive),
     "check_days": ("DBSVC_CHECK_DAYS", _positive),
     "currencylayer_access_key": (_KEY, str),
     "currencylayer_access_key_file": (f"{_KEY}_FILE", str),

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from dbsvc.engine.db.dialect import Dialect
+from dbsvc.engine.db.dialect import Blocker, Dialect
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.db.watch import Watch
-from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError, UnavailableError
+from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError, LockedError, UnavailableError
 from dbsvc.engine.log import event
 from dbsvc.engine.statements.catalog import load_statements
 
@@ -36,7 +36,7 @@ class Database:
         self._current = threading.local()
         self._stopping = threading.Event()
         #: looks into calls that take long
-        self.watch = Watch(lambda connection: dialect.blockers(connection, self.statements))
+        self.watch = Watch(lambda connection: dialect.blockers(connection, self.statements), dialect.patience)
         #: how many transactions were run again after an error that a retry can help
         self.retries = 0
 
@@ -78,24 +78,40 @@ class Database:
                 self._current.transaction = None
 
     def run_transaction(self, work: Callable[[Transaction], T], attempts: int = _ATTEMPTS) -> T:
-        """Run ``work`` in a transaction; on an error that a retry can help, run the whole of it again.
+        """Run ``work`` in a transaction; on an error that a retry can help, run the whole of it again, as ``retry`` does.
 
-        Pauses grow from 50 ms to 5 s, with jitter. ``work`` must have no effect outside the transaction.
+        ``work`` must have no effect outside the transaction.
         """
-        for attempt in range(1, attempts + 1):
+
+        def run() -> T:
+            with self.transaction() as transaction:
+                return work(transaction)
+
+        return self.retry(run, attempts)
+
+    def retry(self, work: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
+        """Run what opens a transaction; on an error that a retry can help, again, with pauses from 50 ms to 5 s, with jitter.
+
+        Waiting behind one of ours costs no attempt: that one is at work, or its transaction is taken away from it.
+        """
+        attempt = 1
+        while True:
             try:
-                with self.transaction() as transaction:
-                    return work(transaction)
+                return work()
             except DatabaseError as error:
                 nested = getattr(self._current, "transaction", None) is not None
-                if not error.retryable or attempt == attempts or nested or self._stopping.is_set():
+                if not error.retryable or nested or self._stopping.is_set():
                     raise
+                behind, self.watch.behind = self.watch.behind, []
+                if attempt >= attempts:
+                    raise _name_them(error, behind) from error
                 self.retries += 1
                 pause = min(_LONGEST_PAUSE, 0.05 * 3 ** (attempt - 1)) * random.uniform(0.5, 1.0)
                 level = logging.WARNING if isinstance(error, UnavailableError) else logging.INFO
                 event("retry", level, attempt=attempt, because=str(error), pause=round(pause, 3))
                 self.pause(pause)
-        raise AssertionError("attempts must be at least 1")
+                if not (isinstance(error, LockedError) and any(blocker.is_ours for blocker in behind)):
+                    attempt += 1
 
     @contextmanager
     def connection(self) -> Iterator[Any]:
@@ -179,3 +195,10 @@ class Database:
         """Raise CancelledError after interrupt()."""
         if self._stopping.is_set():
             raise CancelledError("Stopped before it was done.")
+
+
+def _name_them(error: DatabaseError, behind: list[Blocker]) -> DatabaseError:
+    """Return the error with who was in the way, if it was somebody's lock."""
+    if not (isinstance(error, LockedError) and behind):
+        return error
+    return LockedError(f"{error} In the way: {', '.join(map(str, behind))}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -33,6 +32,18 @@ class Result:
         return self.row_count
 
 
+@dataclass(frozen=True)
+class Blocker:
+    """Who is in the way of somebody who waits."""
+
+    described: str
+    #: it is a process like ours, so its transaction ends: it is at work, or is taken away from it
+    is_ours: bool = False
+
+    def __str__(self) -> str:
+        return self.described
+
+
 class Dialect(Protocol[C]):
     """One kind of database: knows its driver, and nothing of what is stored."""
 
@@ -42,6 +53,8 @@ class Dialect(Protocol[C]):
     label: str
     #: how many connections can usefully write at once
     jobs: int
+    #: how many seconds a wait may last before it is looked into, and how many may lie between later looks
+    patience: tuple[float, float]
 
     def absent(self) -> str | None:
         """Return why there is no database to look at, or None if there may be one. Makes none."""
@@ -49,11 +62,11 @@ class Dialect(Protocol[C]):
     def connect(self, statements: Statements) -> C:
         """Open a connection, outside any transaction. Raises UnusableError for a database that is not as it must be."""
 
-    def begin(self, connection: C, begin: Statement, configure: Statement) -> None:
-        """Open a transaction by the one statement, with the settings that the other one sets."""
+    def begin(self, connection: C, statements: Statements, begin: str) -> None:
+        """Open a transaction by the statement of that name, with all that a transaction of its kind is to have."""
 
-    def blockers(self, connection: C, statements: Statements) -> list[str]:
-        """Return whom a connection waits for, while it waits, from another thread."""
+    def blockers(self, connection: C, statements: Statements) -> list[Blocker]:
+        """Return whom a connection waits for, while it waits, from another thread. Who is frozen may be ended."""
 
     def close(self, connection: C) -> None:
         """Close a connection."""
@@ -108,7 +121,4 @@ class Dialect(Protocol[C]):
         """Folders with migrations, below ``migrations``, in the order they apply."""
 
     def migrator(self, statements: Statements) -> Any:
-        """Return yoyo's backend, whose sessions are as all others."""
-
-    def migration_lock(self, connection: C, statements: Statements) -> AbstractContextManager[None]:
-        """Hold a lock, one holder at a time among all processes, that dies with the process."""
+        """Return yoyo's backend, whose sessions are as all others, and whose transactions have the schema to themselves."""

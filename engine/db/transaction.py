@@ -126,7 +126,7 @@ class Transaction:
     def begin(self, name: str) -> None:
         """Open the transaction by a named statement."""
         with self._driver():
-            self._dialect.begin(self._connection, self.statements[name], self.statements["session/configure"])
+            self._dialect.begin(self._connection, self.statements, name)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -9,18 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from dbsvc.engine.db.dialect import Blocker
 from dbsvc.engine.log import event
 
-PATIENCE = 3.0  # seconds before we look for the first time; then the pauses double
-_LONGEST_PAUSE = 60.0  # seconds
 TICK = 1.0  # seconds
 
 
 class Watch:
     """Watches calls; its thread lives for as long as there are any."""
 
-    def __init__(self, find_blockers: Callable[[Any], list[str]]) -> None:
+    def __init__(self, find_blockers: Callable[[Any], list[Blocker]], patience: tuple[float, float]) -> None:
         self._find_blockers = find_blockers
+        #: seconds before we look for the first time; then the pauses double, up to the longest
+        self.patience, self._longest_pause = patience
+        #: whom we found at the last look
+        self.behind: list[Blocker] = []
         #: connection -> since when it is in a call, and when to look next
         self._calls: dict[Any, tuple[float, float]] = {}
         self._lock = threading.Lock()
@@ -32,7 +35,7 @@ class Watch:
         now = time.monotonic()
         with self._lock:
             outermost = connection not in self._calls
-            self._calls.setdefault(connection, (now, now + PATIENCE))
+            self._calls.setdefault(connection, (now, now + self.patience))
             if not self._running:
                 threading.Thread(target=self._run, daemon=True, name="watch").start()
                 self._running = True
@@ -45,7 +48,7 @@ class Watch:
 
     def _run(self) -> None:
         while True:
-            time.sleep(TICK)
+            time.sleep(min(TICK, self.patience / 2))
             now = time.monotonic()
             with self._lock:
                 if not self._calls:
@@ -53,11 +56,12 @@ class Watch:
                     return
                 late = [(connection, since) for connection, (since, due) in self._calls.items() if due <= now]
                 for connection, since in late:
-                    self._calls[connection] = (since, now + min(now - since, _LONGEST_PAUSE))
+                    self._calls[connection] = (since, now + min(now - since, self._longest_pause))
             for connection, since in late:
                 self._look(connection, round(now - since))
 
     def _look(self, connection: Any, seconds: int) -> None:
         with suppress(Exception):  # whoever cannot be asked may be the one we wait for
             if blockers := self._find_blockers(connection):
-                event("waiting", logging.WARNING, seconds=seconds, behind=blockers)
+                self.behind = blockers
+                event("waiting", logging.WARNING, seconds=seconds, behind=[str(blocker) for blocker in blockers])

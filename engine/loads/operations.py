@@ -9,9 +9,10 @@ from dbsvc.engine.loads.audit import add_control_total, audit, find_faults
 from dbsvc.engine.loads.identity import quarantine_of, reject_conflicts
 from dbsvc.engine.loads.ledger import count_chunks, find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import FindingsError, Load, LoadChunk, LoadStatus, Retried
-from dbsvc.engine.loads.phases import run_own_phase, run_statement
+from dbsvc.engine.loads.phases import run_own_phase
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
+from dbsvc.engine.loads.staging import create_staging
 from dbsvc.engine.loads.validate import BATCH, stage_valid
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import Settings
@@ -104,7 +105,7 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
 
 def _retry_published(tx: Transaction, load: Load, settings: Settings) -> Retried:
     """Publish rejects that pass now, beside what is published already. Raises FindingsError, and then they stay."""
-    run_statement(tx, load, "load/staging/create")
+    create_staging(tx, load)
     known = {name for name, _ in find_faults(tx, load, settings)}
     tried, passed = _stage_rejects(tx, load)
     if passed:

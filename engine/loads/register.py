@@ -7,7 +7,7 @@ from dataclasses import asdict
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.ledger import find_checkpoints, find_load, find_replaced, lock_load, restage
 from dbsvc.engine.loads.model import Load, LoadStatus
-from dbsvc.engine.loads.phases import run_statement
+from dbsvc.engine.loads.staging import create_staging
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
 from dbsvc.engine.sources.header import Header
@@ -66,7 +66,7 @@ def register(
         [(load_id, c.chunk_no, c.byte_start, c.byte_end, c.first_line, c.sha256) for c in scanned.chunks],
     )
     load = find_load(tx, load_id)
-    run_statement(tx, load, "load/staging/create")
+    create_staging(tx, load)
     return load
 
 
@@ -75,8 +75,7 @@ def restart(tx: Transaction, load: Load, rules: str, *, released: bool) -> Load:
     tx.run("ledger/reset_chunks", load_id=load.load_id)
     tx.run("ledger/delete_rejects", load_id=load.load_id)
     restarted = restage(tx, load, rules=rules, released=released)
-    run_statement(tx, restarted, "load/staging/drop")
-    run_statement(tx, restarted, "load/staging/create")
+    create_staging(tx, restarted)
     return restarted
 
 

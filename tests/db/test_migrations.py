@@ -191,14 +191,6 @@ def test_a_newer_schema(db: Database) -> None:
     assert tables(db) == TABLES
 
 
-def test_the_lock_of_a_killed_migrator(db: Database) -> None:
-    rollback(db)
-    with db.transaction() as tx:
-        tx.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, '2021-01-01 00:00:00', 4711)")
-    migrate(db)
-    assert tables(db) == TABLES
-
-
 def add_load(tx: Transaction) -> int:
     load_id = int(tx.run("ledger/draw_load_id").rows[0]["load_id"])
     tx.run(

@@ -335,7 +335,6 @@ class Warnings:
         self.seen: list[tuple[str, dict[str, Any]]] = []
         self.came = threading.Event()
         monkeypatch.setattr("dbsvc.engine.db.watch.event", self._keep)
-        monkeypatch.setattr("dbsvc.engine.db.watch.PATIENCE", 0.1)
         monkeypatch.setattr("dbsvc.engine.db.watch.TICK", 0.05)
 
     def _keep(self, name: str, _level: int, /, **fields: Any) -> None:
@@ -353,6 +352,7 @@ def test_who_waits_says_for_whom(url: str, dialect: str, monkeypatch: pytest.Mon
     with connect(url, name="dbsvc first") as first, connect(url, name="dbsvc second") as second:
         with first.transaction() as tx:
             tx.execute("UPDATE currencies SET code = code WHERE code = 'EUR'")
+            second.watch.patience = 0.1
             waiting = threading.Thread(target=write_one, args=(second,))
             waiting.start()
             assert warnings.came.wait(10)
@@ -369,6 +369,7 @@ def test_a_statement_that_takes_long_waits_for_nobody(db: Database, dialect: str
     if dialect == "sqlite":
         pytest.skip("SQLite cannot sleep")
     warnings = Warnings(monkeypatch)
+    db.watch.patience = 0.1
     with db.transaction() as tx:
         tx.execute("SELECT pg_sleep(0.5)")
     assert warnings.seen == []

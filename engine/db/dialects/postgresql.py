@@ -6,8 +6,9 @@ import itertools
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from psycopg import errors, pq
 from psycopg.rows import dict_row, tuple_row
 
 from dbsvc.engine.db.batches import Batch, slices
-from dbsvc.engine.db.dialect import Result, Row
+from dbsvc.engine.db.dialect import Blocker, Result, Row
 from dbsvc.engine.errors import (
     ConfigurationError,
     ContentionError,
     DatabaseError,
     IntegrityError,
+    LockedError,
     MalformedCsvError,
     UnavailableError,
     UnusableError,
@@ -59,7 +61,7 @@ _CONNECTING = {
 #: What a transaction sets for itself, so that no default of the server, the role, the database or the environment changes what
 #: we store, what we read, or how we fail; and so that a pooler may lend each transaction another session.
 _SETTINGS = {
-    # first, before it strikes: a statement takes as long as it takes; we wait for locks, and say for whom
+    # first, before it strikes: a statement takes as long as it takes; who reads waits for locks, and says for whom
     "statement_timeout": "0",
     "lock_timeout": "0",
     # how values are written and read
@@ -90,7 +92,7 @@ _SETTINGS = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25s",
-    # ... or when the client froze, and its machine lives
+    # ... or when the client froze, and its machine lives; who reads holds no claim, and may be read slowly
     "idle_in_transaction_session_timeout": "15min",
     # how plans are made
     "jit": "off",  # compiling costs more than it saves at chunk size
@@ -98,6 +100,8 @@ _SETTINGS = {
     "default_statistics_target": "10",  # a coarse look at what was just staged or exchanged; autovacuum takes a closer one
     "maintenance_work_mem": "128MB",  # sorting the key of a staged month
 }
+#: What opens a transaction last, by what opens it.
+_DOORS = {"session/begin": "session/enter", "session/begin_alone": "session/enter_alone"}
 #: Settings that not all servers know, and the first that does.
 _YOUNGER_SETTINGS = {"transaction_timeout": ("0", 170000)}
 
@@ -162,7 +166,7 @@ class Driver:
     family: tuple[str, ...] = ("postgresql",)
     jobs = 2
 
-    def __init__(self, url: str, _settings: Settings, *, name: str, create: bool) -> None:
+    def __init__(self, url: str, settings: Settings, *, name: str, create: bool) -> None:
         known = None if _UNENCODED.match(url) else _parse(url)
         if known is None:
             raise ConfigurationError(
@@ -170,6 +174,15 @@ class Driver:
                 "characters of the password percent-encoded."
             )
         self._url = url
+        self._freeze_seconds = settings.freeze_seconds
+        #: who writes waits for a lock in slices, and must not freeze while it holds any
+        self._when_writing = {
+            "lock_timeout": f"{settings.lock_seconds}s",
+            "idle_in_transaction_session_timeout": f"{settings.freeze_seconds}s",
+        }
+        self.patience = (min(3.0, settings.lock_seconds / 2), max(min(60.0, settings.freeze_seconds / 2), 1.0))
+        #: where those in the way are stuck, and since when
+        self._stuck: dict[str, float] = {}
         ours = {**_CONNECTING, "fallback_application_name": _process_name(name)}
         self._connecting: dict[str, Any] = {keyword: value for keyword, value in ours.items() if keyword not in known}
         self._search_path = _search_path(str(known.get("options", os.environ.get("PGOPTIONS", ""))))
@@ -207,7 +220,7 @@ class Driver:
                 f"{self.label} stores texts as {encoding}, which cannot hold every name: create the database with "
                 "ENCODING 'UTF8', and name that one in DATABASE_URL."
             )
-        self.begin(connection, statements["session/begin_snapshot"], statements["session/configure"])
+        self.begin(connection, statements, "session/begin_snapshot")
         row = self.execute(connection, statements["session/open"], {"pid": info.backend_pid}).rows[0]
         connection.commit()
         if self._search_path and _bare(row["search_path"]) != _bare(self._search_path):
@@ -221,10 +234,15 @@ class Driver:
                 f"ALTER ROLE … RESET {odd[0]}, or name another role in DATABASE_URL."
             )
 
-    def begin(self, connection: Connection, begin: Statement, configure: Statement) -> None:
+    def begin(self, connection: Connection, statements: Statements, begin: str) -> None:
         """Open a transaction with its settings, all in one message. They are set by commands that take no snapshot yet."""
+        version = connection.info.server_version
+        door = statements[_DOORS[begin]] if begin in _DOORS else None
+        settings = {**_SETTINGS, **{name: value for name, (value, since) in _YOUNGER_SETTINGS.items() if version >= since}}
+        if door:
+            settings |= self._when_writing
         try:
-            connection.execute(_opening(begin, configure, connection.info.server_version))
+            connection.execute(_opening(statements[begin], statements["session/configure"], door, tuple(settings.items())))
         except errors.FeatureNotSupported as error:  # there is no writing to a standby
             raise self._read_only() from error
         except errors.ProtocolViolation as error:
@@ -234,13 +252,20 @@ class Driver:
                 f"{self.label} is a pooler that lends sessions for single statements: set its pool_mode to transaction."
             ) from error
 
-    def blockers(self, _connection: Connection, statements: Statements) -> list[str]:
-        """Ask, through another connection, whom this process's connections wait for."""
+    def blockers(self, _connection: Connection, statements: Statements) -> list[Blocker]:
+        """Ask, through another connection, whom this process's connections wait for; end who froze in the middle of COPY.
+
+        Frozen is one of ours that has not moved since we first looked, that long ago.
+        """
+        now = time.monotonic()
+        frozen = [where for where, since in self._stuck.items() if now - since >= self._freeze_seconds]
         aside = self.connect(statements)
         try:
-            return [_describe(row) for row in self.execute(aside, statements["session/blockers"], {}).rows]
+            rows = self.execute(aside, statements["session/blockers"], {"frozen": frozen}).rows
         finally:
             aside.close()
+        self._stuck = {row["stuck_at"]: self._stuck.get(row["stuck_at"], now) for row in rows if row["stuck_at"]}
+        return [Blocker(_describe(row), bool(row["is_ours"])) for row in rows]
 
     def close(self, connection: Connection) -> None:
         """Close a connection."""
@@ -365,7 +390,9 @@ class Driver:
             )
         if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted | errors.SystemError):
             return UnavailableError(f"{self.label} is damaged: {message}. See the server's log.", retryable=False)
-        if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | errors.LockNotAvailable):
+        if isinstance(error, errors.LockNotAvailable):
+            return LockedError(f"{self.label}: somebody's lock was not free in time. Run the same command again later.")
+        if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected):
             return ContentionError(f"{self.label}: {message}. Run the same command again.")
         if isinstance(error, psycopg.IntegrityError):
             return IntegrityError(f"The database refused a row: {message}.")
@@ -396,38 +423,20 @@ class Driver:
 
         class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
             def connect(self, _uri: Any) -> Any:
-                connection = driver.connect(statements)
-                connection.row_factory = tuple_row  # type: ignore[assignment]  # which is what yoyo reads
-                return connection
+                return driver.connect(statements)
 
-            def create_lock_table(self) -> None:
-                if self.lock_table not in self.list_tables():  # yoyo tries, and hides why it may not
-                    self.execute(self.format_sql(self.create_lock_table_sql))
+            def cursor(self) -> Any:
+                return self.connection.cursor(row_factory=tuple_row)  # which is what yoyo reads
 
             def begin(self) -> None:
-                driver.begin(self.connection, statements["session/begin"], statements["session/configure"])
+                driver.begin(self.connection, statements, "session/begin_alone")
                 self._in_transaction = True
 
-            def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
-                if self._in_transaction:
-                    return super().execute(sql, params)
-                with self.transaction():
-                    return super().execute(sql, params)
+            @contextmanager
+            def copy(self) -> Iterator[Any]:
+                yield self  # a migration is a part of our transaction
 
         return Backend(parse_uri("postgresql:///"), default_migration_table)
-
-    @contextmanager
-    def migration_lock(self, connection: Connection, statements: Statements) -> Iterator[None]:
-        """Hold an advisory lock of a transaction, however long others work under it."""
-        self.begin(connection, statements["session/begin"], statements["session/configure"])
-        forever = {"setting": "idle_in_transaction_session_timeout", "value": "0"}
-        try:
-            connection.execute(statements["session/configure"].render(str, forever).encode())
-            self.execute(connection, statements["schema/lock"], {})
-            yield
-        finally:
-            with suppress(psycopg.Error):  # what was lost holds no lock
-                connection.rollback()
 
     def _translate_lost(self, said: str) -> DatabaseError:
         """Return the error for a connection that cannot be made, or was lost."""
@@ -450,11 +459,10 @@ class Driver:
 
 
 @lru_cache
-def _opening(begin: Statement, configure: Statement, version: int) -> bytes:
-    """Return how a server of that version is told to open a transaction, with its settings."""
-    settings = {**_SETTINGS, **{name: value for name, (value, since) in _YOUNGER_SETTINGS.items() if version >= since}}
-    parts = [configure.render(str, {"setting": setting, "value": value}) for setting, value in settings.items()]
-    return "\n;\n".join([begin.text, *parts]).encode()
+def _opening(begin: Statement, configure: Statement, door: Statement | None, settings: tuple[tuple[str, str], ...]) -> bytes:
+    """Return how a server is told to open a transaction, with its settings, and to queue at its door."""
+    parts = [configure.render(str, {"setting": setting, "value": value}) for setting, value in settings]
+    return "\n;\n".join([begin.text, *parts, *([door.text] if door else [])]).encode()
 
 
 def _search_path(options: str) -> str | None:
@@ -473,7 +481,7 @@ def _process_name(name: str) -> str:
 
 
 def _describe(row: Row) -> str:
-    facts = [f"process {row['pid']}", row["client"] and f"from {row['client']}", row["state"]]
+    facts = [f"process {row['pid']}", row["client"] and f"from {row['client']}", row["state"], row["ended"] and "frozen: ended"]
     return f"{row['application_name'] or 'somebody'} ({', '.join(fact for fact in facts if fact)})"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import datetime
 import errno
-import fcntl
 import io
 import os
 import sqlite3
@@ -20,12 +19,12 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from dbsvc.engine.db.batches import Batch, slices
-from dbsvc.engine.db.dialect import Result, Row
+from dbsvc.engine.db.dialect import Blocker, Result, Row
 from dbsvc.engine.errors import (
     ConfigurationError,
-    ContentionError,
     DatabaseError,
     IntegrityError,
+    LockedError,
     MalformedCsvError,
     UnavailableError,
     UnusableError,
@@ -44,6 +43,7 @@ _SETTINGS = {
 #: What whoever makes the file sets for all: readers never wait for a writer, nor a writer for them.
 _MAKING = {"journal_mode": "wal"}
 _LOCK_SLICE = 0.25  # seconds SQLite itself waits for a lock, during which nothing can interrupt it
+_LOOK = 0.001  # seconds between two looks whether a lock is free: shorter than the pauses between a worker's transactions
 _WRITE_LOCK = 120  # the byte of the file beside the database that stands for the write lock
 _ROWS_PER_INSERT = 200  # a multi-row insert costs a third of single ones; more rows gain nothing
 _MOST_PARAMETERS = 32_000  # SQLite allows 32766
@@ -100,7 +100,9 @@ class Driver:
             ) from error
         self._create = create
         self._lock_seconds = settings.lock_seconds
+        self.patience = (min(3.0, settings.lock_seconds / 2), 60.0)
         self._interrupted = False
+        self._configure: Statement
         #: connections that wait for another process, and what that holds
         self._waiting: dict[sqlite3.Connection, str] = {}
 
@@ -129,7 +131,7 @@ class Driver:
         )
         try:
             _equip(connection)
-            configure = statements["session/configure"]
+            configure = self._configure = statements["session/configure"]
             encoding = self.execute(connection, statements["session/open"], {}).rows[0]["encoding"]
             if encoding != "UTF-8":
                 raise UnusableError(
@@ -165,11 +167,11 @@ class Driver:
         closed = not self._create and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
         return f"file:{quote(str(path))}?mode=rw{'&immutable=1' if closed else ''}"
 
-    def begin(self, connection: sqlite3.Connection, begin: Statement, _configure: Statement) -> None:
+    def begin(self, connection: sqlite3.Connection, statements: Statements, begin: str) -> None:
         """Open a transaction. Its settings are the connection's."""
-        self.execute(connection, begin, {})
+        self.execute(connection, statements[begin], {})
 
-    def blockers(self, connection: sqlite3.Connection, statements: Statements) -> list[str]:
+    def blockers(self, connection: sqlite3.Connection, statements: Statements) -> list[Blocker]:
         """Say what is locked, and by whom if the operating system tells."""
         held = self._waiting.get(connection)
         if not held:
@@ -177,7 +179,7 @@ class Driver:
         with closing(sqlite3.connect(self._uri(), uri=True)) as aside:
             (row,) = _rows(aside.execute(statements["session/blockers"].text))
         holders = [f"process {holder}" for holder in _lock_holders(row["path"])]
-        return [f"{holder}, which holds {held}" for holder in holders or ["another process"]]
+        return [Blocker(f"{holder}, which holds {held}") for holder in holders or ["another process"]]
 
     def close(self, connection: sqlite3.Connection) -> None:
         """Close a connection."""
@@ -279,10 +281,18 @@ class Driver:
                     busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
                     if not busy or connection.in_transaction or self._interrupted or time.monotonic() > give_up:
                         raise
-                    self._waiting[connection] = f"the write lock of {self.label}"
-                    time.sleep(0.01)
+                    if connection not in self._waiting:
+                        self._waiting[connection] = f"the write lock of {self.label}"
+                        self._set_busy(connection, 0)  # SQLite's own pauses are longer than those between two transactions
+                    time.sleep(_LOOK)
         finally:
-            self._waiting.pop(connection, None)
+            if self._waiting.pop(connection, None):
+                self._set_busy(connection, _LOCK_SLICE)
+
+    def _set_busy(self, connection: sqlite3.Connection, seconds: float) -> None:
+        """Say how long SQLite itself waits for a lock."""
+        timeout = {"setting": "busy_timeout", "value": str(int(seconds * 1000))}
+        connection.execute(_render(self._configure, timeout))
 
     def translate(self, error: Exception) -> DatabaseError | None:
         """Return the engine's error for one of sqlite3's."""
@@ -293,7 +303,7 @@ class Driver:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         match code:
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-                return ContentionError(f"{self.label} is locked by another process: try again later.")
+                return LockedError(f"{self.label} is locked by another process: try again later.")
             case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
                 return UnusableError(f"{self.label} is read-only: give write access to it and to its folder.")
             case sqlite3.SQLITE_FULL:
@@ -344,32 +354,34 @@ class Driver:
             return "is in a folder that may not be written, which SQLite needs: give write access to the folder"
         return None
 
-    def migrator(self, _statements: Statements) -> Any:
-        """Return yoyo's backend. It takes the path from the URL as it is."""
+    def migrator(self, statements: Statements) -> Any:
+        """Return yoyo's backend, whose transaction is one like all others: whoever migrates or writes waits for the other."""
         from yoyo.backends.core.sqlite3 import SQLiteBackend
         from yoyo.connections import parse_uri
         from yoyo.migrations import default_migration_table
 
+        driver = self
+
         class Backend(SQLiteBackend):  # type: ignore[misc]  # yoyo has no types
-            def init_connection(self, connection: sqlite3.Connection) -> None:
-                _equip(connection)
+            def connect(self, _uri: Any) -> sqlite3.Connection:
+                connection = driver.connect(statements)
+                # tables are made again, and what refers to them stays; it cannot be set within a transaction
+                connection.execute(_render(statements["session/configure"], {"setting": "foreign_keys", "value": "off"}))
+                return connection
 
-        return Backend(parse_uri(f"sqlite:///{quote(str(self.path.absolute()))}"), default_migration_table)
+            def begin(self) -> None:
+                driver.begin(self.connection, statements, "session/begin_alone")
+                self._in_transaction = True
 
-    @contextmanager
-    def migration_lock(self, connection: sqlite3.Connection, statements: Statements) -> Iterator[None]:
-        """Lock the folder of the database file: the operating system's lock, which leaves no file behind."""
-        path = self.execute(connection, statements["schema/lock"], {}).rows[0]["path"]
-        folder = os.open(Path(path).parent, os.O_RDONLY)
-        self._waiting[connection] = f"the schema's lock in the folder of {self.label}"
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            del self._waiting[connection]
-            yield
-        finally:
-            self._waiting.pop(connection, None)
-            os.close(folder)
-            _register_types()  # the migrator has registered its own
+            @contextmanager
+            def copy(self) -> Iterator[Any]:
+                yield self  # a migration is a part of our transaction
+
+            def __exit__(self, *error: Any) -> None:
+                super().__exit__(*error)
+                _register_types()  # it has registered its own
+
+        return Backend(parse_uri("sqlite:///"), default_migration_table)
 
 
 def _concat_ws(separator: str, *values: object) -> str:

@@ -1,0 +1,32 @@
+"""Staging tables: what a load's rows wait in, made where nothing is in the way, and found whoever left them."""
+
+from __future__ import annotations
+
+import re
+
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.loads.model import Load
+from dbsvc.engine.loads.phases import run_statement
+from dbsvc.engine.log import event
+
+
+def create_staging(tx: Transaction, load: Load) -> None:
+    """Make a load's staging table. What stands there is nobody's: a restored backup, a reset or an operator left it."""
+    if left := find_staging(tx, load.dataset, load.load_id):
+        drop_tables(tx, left)
+        event("dropped staging tables of nobody", load_id=load.load_id, tables=left)
+    run_statement(tx, load, "load/staging/create")
+
+
+def find_staging(tx: Transaction, dataset: str, load_id: int | None = None) -> list[str]:
+    """Return the staging tables of a dataset's loads, or of one of them, with the parts of those that are staged by months."""
+    number = "[0-9]+" if load_id is None else load_id
+    pattern = re.compile(rf"staged_{dataset}_{number}(_[0-9]{{4}}_[0-9]{{2}}|_rest)?")
+    tables: list[str] = [row["table_name"] for row in tx.run("schema/tables").rows]
+    return [table for table in tables if pattern.fullmatch(table)]
+
+
+def drop_tables(tx: Transaction, tables: list[str]) -> None:
+    """Drop staging tables."""
+    for table in tables:
+        tx.run("load/staging/drop", staged=table)
