@@ -14,7 +14,7 @@ SMALL_FILE = 100
 
 def audit(tx: Transaction, load: Load, settings: Settings) -> Load:
     """Count what was read, and audit it. Returns the load: staged or held, or as it was if not all of it is staged."""
-    load = lock_load(tx, load.load_id)
+    load = lock_load(tx, load)
     if load.status is not LoadStatus.STAGING:
         return load
     reset_lost_chunks(tx, load)

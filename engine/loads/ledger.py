@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import InputError
+from dbsvc.engine.errors import GoneError, InputError
 from dbsvc.engine.loads.model import Load, Replaced
 from dbsvc.engine.log import event
 from dbsvc.engine.sources.file import SourceFile
@@ -16,23 +16,31 @@ from dbsvc.engine.sources.header import Header
 
 def find_load(tx: Transaction, load_id: int) -> Load:
     """Return a load. Raises InputError if there is none."""
-    return _find(tx, load_id, "ledger/show_load")
-
-
-def lock_load(tx: Transaction, load_id: int) -> Load:
-    """Return a load, and let nobody else change or stage it until we commit. Raises InputError if there is none."""
-    return _find(tx, load_id, "ledger/lock_load")
-
-
-def share_load(tx: Transaction, load_id: int) -> Load:
-    """Return a load, and let nobody change it until we commit. Raises InputError if there is none."""
-    return _find(tx, load_id, "ledger/share_load")
-
-
-def _find(tx: Transaction, load_id: int, statement: str) -> Load:
-    if rows := tx.run(statement, load_id=load_id).rows:
+    if rows := tx.run("ledger/show_load", load_id=load_id).rows:
         return Load.from_row(rows[0])
     raise InputError(f"There is no load {load_id}. `dbsvc loads` lists them.")
+
+
+def lock_load(tx: Transaction, load: Load) -> Load:
+    """Return a load as it is now, and let nobody else change or stage it until we commit. Raises GoneError."""
+    tx.run("ledger/queue_to_lock", load_id=load.load_id)
+    return _same(load, tx.run("ledger/lock_load", load_id=load.load_id).rows)
+
+
+def share_load(tx: Transaction, load: Load) -> Load:
+    """Return a load as it is now, and let nobody change it until we commit. Raises GoneError."""
+    tx.run("ledger/queue_to_share", load_id=load.load_id)
+    return _same(load, tx.run("ledger/share_load", load_id=load.load_id).rows)
+
+
+def _same(load: Load, rows: list[Row]) -> Load:
+    """Return the load of that number, if it is still the same: its number may have been drawn again."""
+    if not rows or rows[0]["sha256"] != load.sha256:
+        raise GoneError(
+            f"Load {load.load_id} of {load.source} is there no more: `dbsvc db reset`, or `dbsvc loads release` of a discarded "
+            "load, came in between. Run the same command again."
+        )
+    return Load.from_row(rows[0])
 
 
 def find_checkpoints(tx: Transaction, file: SourceFile, header: Header) -> list[Load]:

@@ -63,7 +63,7 @@ def retry(db: Database, load_id: int, settings: Settings) -> Retried:
 
 
 def _release(tx: Transaction, load_id: int) -> Load:
-    load = lock_load(tx, load_id)
+    load = lock_load(tx, find_load(tx, load_id))
     match load.status:
         case LoadStatus.HELD if reset_lost_chunks(tx, load):
             return restage(tx, load, released=True)
@@ -81,7 +81,7 @@ def _discard(tx: Transaction, load_id: int) -> Load:
     load = find_load(tx, load_id)
     # a load that is being published keeps its reconfirmations for ours: when it has committed, they are pruned with it
     tx.run("ledger/lock_dataset", dataset=load.dataset)
-    load = lock_load(tx, load_id)
+    load = lock_load(tx, load)
     if load.status in (LoadStatus.PUBLISHED, LoadStatus.DISCARDED):
         raise InputError(f"Load {load_id} is {load.status}: only a load that is not published can be discarded.")
     tx.run("ledger/discard_load", load_id=load_id)
@@ -92,7 +92,7 @@ def _discard(tx: Transaction, load_id: int) -> Load:
 def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
     load = find_load(tx, load_id)
     tx.run("ledger/lock_dataset", dataset=load.dataset)
-    load = lock_load(tx, load_id)
+    load = lock_load(tx, load)
     match load.status:
         case LoadStatus.PUBLISHED:
             return _retry_published(tx, load, settings)

@@ -39,7 +39,7 @@ def publish_in(
 ) -> tuple[Load, bool]:
     """Do in an open transaction what ``publish`` does. Returns the load, and whether it was published now."""
     tx.run("ledger/lock_dataset", dataset=load.dataset)
-    load = lock_load(tx, load.load_id)
+    load = lock_load(tx, load)
     if load.status is not LoadStatus.STAGED:
         return load, False
     if reset_lost_chunks(tx, load) or reject_conflicts(tx, load, find_records):

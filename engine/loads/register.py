@@ -38,7 +38,7 @@ def register(
             return None
     if load:
         if load.is_unfinished and load.rules != rules:
-            load = lock_load(tx, load.load_id)
+            load = lock_load(tx, load)
             if load.is_unfinished:
                 load = restart(tx, load, rules, released=load.released)
         return load

@@ -36,7 +36,7 @@ class Turn:
 
 def partition(tx: Transaction, load: Load, records: int, settings: Settings) -> None:
     """Let a large load be staged by months, which publish may exchange; unless it is staged already, or partly."""
-    load = lock_load(tx, load.load_id)
+    load = lock_load(tx, load)
     if load.status is LoadStatus.STAGING:
         run_own_phase(tx, load, "partition", records=records, month_records=settings.month_records)
 
@@ -61,7 +61,7 @@ def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int,
 def stage_chunk(tx: Transaction, load: Load, file: SourceFile, header: Header) -> Turn | None:
     """Claim a chunk and stage it. Returns None when there is no more to do."""
     load_id = load.load_id
-    now = share_load(tx, load_id)
+    now = share_load(tx, load)
     if now.status is not LoadStatus.STAGING:
         return None
     if now.rules != tx.statements.fingerprint(load.dataset):
