@@ -183,6 +183,10 @@ class Database:
         self._stopping.wait(seconds)
         self.raise_if_stopping()
 
+    def give_way(self) -> None:
+        """Let others have their turn, between two of many transactions in a row."""
+        self.pause(self.dialect.gap)
+
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:

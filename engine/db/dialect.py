@@ -53,6 +53,8 @@ class Dialect(Protocol[C]):
     label: str
     #: how many connections can usefully write at once
     jobs: int
+    #: how many seconds are left between two of many transactions in a row, where others find their turn by looking
+    gap: float
     #: how many seconds a wait may last before it is looked into, and how many may lie between later looks
     patience: tuple[float, float]
 

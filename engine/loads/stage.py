@@ -50,7 +50,8 @@ def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int,
             if turn.staged:
                 event("staged", load_id=load.load_id, **turn.staged)
             progress(turn.done)
-            more = turn.more
+            if more := turn.more:
+                db.give_way()
 
     with ThreadPoolExecutor(jobs, thread_name_prefix="stage") as pool:
         workers = [pool.submit(work) for _ in range(jobs)]

@@ -165,6 +165,7 @@ class Driver:
 
     family: tuple[str, ...] = ("postgresql",)
     jobs = 2
+    gap = 0.0  # a lock has a queue
 
     def __init__(self, url: str, settings: Settings, *, name: str, create: bool) -> None:
         known = None if _UNENCODED.match(url) else _parse(url)

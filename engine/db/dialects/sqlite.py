@@ -43,7 +43,7 @@ _SETTINGS = {
 #: What whoever makes the file sets for all: readers never wait for a writer, nor a writer for them.
 _MAKING = {"journal_mode": "wal"}
 _LOCK_SLICE = 0.25  # seconds SQLite itself waits for a lock, during which nothing can interrupt it
-_LOOK = 0.001  # seconds between two looks whether a lock is free: shorter than the pauses between a worker's transactions
+_LOOK = 0.001  # seconds between two looks whether a lock is free
 _WRITE_LOCK = 120  # the byte of the file beside the database that stands for the write lock
 _ROWS_PER_INSERT = 200  # a multi-row insert costs a third of single ones; more rows gain nothing
 _MOST_PARAMETERS = 32_000  # SQLite allows 32766
@@ -83,6 +83,7 @@ class Driver:
 
     family: tuple[str, ...] = ("sqlite",)
     jobs = 1
+    gap = 2 * _LOOK
 
     def __init__(self, url: str, settings: Settings, *, name: str, create: bool) -> None:
         if sqlite3.sqlite_version_info < _OLDEST:
@@ -168,8 +169,15 @@ class Driver:
         return f"file:{quote(str(path))}?mode=rw{'&immutable=1' if closed else ''}"
 
     def begin(self, connection: sqlite3.Connection, statements: Statements, begin: str) -> None:
-        """Open a transaction. Its settings are the connection's."""
-        self.execute(connection, statements[begin], {})
+        """Open a transaction. Its settings are the connection's.
+
+        SQLite's own pauses between two looks are longer than those that others leave between two transactions.
+        """
+        self._set_busy(connection, 0)
+        try:
+            self.execute(connection, statements[begin], {})
+        finally:
+            self._set_busy(connection, _LOCK_SLICE)
 
     def blockers(self, connection: sqlite3.Connection, statements: Statements) -> list[Blocker]:
         """Say what is locked, and by whom if the operating system tells."""
@@ -281,13 +289,10 @@ class Driver:
                     busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
                     if not busy or connection.in_transaction or self._interrupted or time.monotonic() > give_up:
                         raise
-                    if connection not in self._waiting:
-                        self._waiting[connection] = f"the write lock of {self.label}"
-                        self._set_busy(connection, 0)  # SQLite's own pauses are longer than those between two transactions
+                    self._waiting[connection] = f"the write lock of {self.label}"
                     time.sleep(_LOOK)
         finally:
-            if self._waiting.pop(connection, None):
-                self._set_busy(connection, _LOCK_SLICE)
+            self._waiting.pop(connection, None)
 
     def _set_busy(self, connection: sqlite3.Connection, seconds: float) -> None:
         """Say how long SQLite itself waits for a lock."""
