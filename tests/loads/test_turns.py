@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.helpers.processes import Instance, query
 pytestmark = pytest.mark.slow
 
 ROWS = 60_000
-SMALL = {"DBSVC_CHUNK_BYTES": 8_000}  # some 500 chunks
+SMALL: dict[str, Any] = {"DBSVC_CHUNK_BYTES": 8_000}  # some 500 chunks
 SOON = 10.0  # seconds, on a busy machine
 
 
