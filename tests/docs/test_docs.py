@@ -29,6 +29,7 @@ INCIDENTS = (
     "SIGTERM during ingestion",
     "A connection lost mid-transaction",
     "Two instances on one dataset",
+    "A frozen instance",
     "A restored backup",
     "A wrong file was published",
     "A changed rate",
