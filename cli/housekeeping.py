@@ -1,4 +1,4 @@
-"""``dbsvc db backup …``: what keeps a database in order over the years."""
+"""``dbsvc db backup | rebuild …``: what keeps a database in order over the years."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from dbsvc.cli import output
+from dbsvc.cli.database import open_database
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 
 
 def backup(
@@ -20,3 +23,18 @@ def backup(
     with output.connect() as db, output.progress(file.name, "pages") as progress:
         size = output.interruptible(db, lambda: back_up(db, file, overwrite=overwrite, progress=progress))
         output.show("", [{"database": db.dialect.label, "file": str(file), "bytes": size}], ["database", "file", "bytes"])
+
+
+def rebuild(
+    what: Annotated[str | None, typer.Argument(help="readings, or summaries; by default all.", show_default=False)] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Derive readings and summaries again from the stored events, as loading does; what somebody damaged is right again."""
+    from dbsvc.engine.housekeeping.rebuild import rebuild as rebuilding
+
+    with open_database() as db:
+        tables = output.interruptible(db, lambda: rebuilding(db, what, dry_run=dry_run))
+    rows = [{"table": one.table, "rows": one.rows, "corrected": one.corrected, "dry_run": dry_run} for one in tables]
+    output.show("", rows, ["table", "rows", "corrected"])
+    if dry_run and any(one.corrected for one in tables):
+        output.say("Nothing is changed yet. Without --dry-run these are corrected.")

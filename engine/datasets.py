@@ -11,6 +11,20 @@ from dbsvc.engine.statements.statement import quote
 
 
 @dataclass(frozen=True)
+class Derived:
+    """A table that is derived from a dataset's, and how it is rebuilt, batch by batch."""
+
+    table: str
+    #: the columns that tell which of its rows a batch is about, and the temporary table that they are in
+    key: tuple[str, ...]
+    batch: str
+    #: the phase that derives these rows
+    phase: str
+    #: the temporary tables that are left then
+    leaves: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """One ``sql/datasets/<name>/dataset.toml``."""
 
@@ -34,6 +48,8 @@ class Dataset:
     derive: tuple[str, ...]
     #: another dataset → the phases that run after a load of it
     derive_after: Mapping[str, tuple[str, ...]]
+    #: the name of what can be rebuilt → its table, each after those it is derived from
+    rebuild: Mapping[str, Derived]
     #: its file, and the text of it
     origin: str = field(repr=False)
     text: str = field(repr=False)

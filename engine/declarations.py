@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from dbsvc.engine.datasets import Dataset
+from dbsvc.engine.datasets import Dataset, Derived
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.sources.formats import FORMATS
 
@@ -39,6 +39,19 @@ _KEY = _Kind("a list of columns, at least one and none of them twice", lambda va
 _COLUMNS = _Kind("a table of texts, at least one", lambda value: bool(value) and _is_table(value, _is_text))
 _PHASES = _Kind("a table of lists of texts", lambda value: _is_table(value, _is_list))
 
+_DERIVED = {"table": _TEXT, "key": _KEY, "batch": _TEXT, "phase": _TEXT, "leaves": _LIST}
+_REBUILD = _Kind(
+    f"tables with {', '.join(_DERIVED)} each",
+    lambda value: _is_table(
+        value,
+        lambda entry: (
+            isinstance(entry, dict)
+            and entry.keys() == _DERIVED.keys()
+            and all(kind.fits(entry[name]) for name, kind in _DERIVED.items())
+        ),
+    ),
+)
+
 _REQUIRED = {"title": _TEXT, "format": _TEXT, "depends_on": _LIST, "table": _TEXT, "key": _KEY, "columns": _COLUMNS}
 _OPTIONAL = {
     "grows": _FLAG,
@@ -47,10 +60,11 @@ _OPTIONAL = {
     "partition_by": _TEXT,
     "derive": _LIST,
     "derive_after": _PHASES,
+    "rebuild": _REBUILD,
 }
 _KINDS = _REQUIRED | _OPTIONAL
 
-_HEADING = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?\s*\]""")
+_HEADING = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?(?:\.[\w-]+)?\s*\]""")
 _ASSIGNED = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
 
 
@@ -110,8 +124,19 @@ def _read(name: str, origin: str, text: str) -> Dataset:
         columns=declared["columns"],
         derive=tuple(declared.get("derive", ())),
         derive_after={after: tuple(phases) for after, phases in declared.get("derive_after", {}).items()},
+        rebuild={name: _read_derived(derived) for name, derived in declared.get("rebuild", {}).items()},
         origin=origin,
         text=text,
+    )
+
+
+def _read_derived(declared: Mapping[str, Any]) -> Derived:
+    return Derived(
+        table=declared["table"],
+        key=tuple(declared["key"]),
+        batch=declared["batch"],
+        phase=declared["phase"],
+        leaves=tuple(declared["leaves"]),
     )
 
 

@@ -83,7 +83,7 @@ class Statements:
         """Return a digest of the rules a load of the dataset goes by: its declaration, its statements, those it shares."""
         digest = hashlib.sha256(self.datasets[dataset].text.encode())
         own = f"datasets/{dataset}/"
-        other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day"))
+        other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day", "rebuild"))
         folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))
         for name in self.names:
             if name.startswith(folders) or (name.startswith(own) and not name.startswith(other)):
@@ -124,6 +124,7 @@ class Statements:
             self._check_derivations(self.datasets[dataset])
             phases |= {f"datasets/{dataset}/{phase}": allowed for phase, allowed in rules.DATASET_PHASES.items()}
             phases |= dict.fromkeys(chain(*self.derivations(dataset)), rules.MERGED)
+            phases |= {f"datasets/{dataset}/rebuild/{name}": rules.REBUILD for name in self.datasets[dataset].rebuild}
         for folder in phases:
             optional = folder.startswith("datasets/") and folder.rpartition("/")[2] in rules.OPTIONAL
             if not self.phase(folder) and not optional:
@@ -135,19 +136,22 @@ class Statements:
             named.setdefault(check.name.rpartition("/")[2], check)
         for name, statement in sorted(self._by_name.items()):
             folder = name.rpartition("/")[0]
+            if folder.endswith("/rebuild"):
+                continue  # run by its name
             allowed = rules.allowed_in_check(statement, named) if folder in checks else phases.get(folder)
             if allowed is None:
                 if name.startswith("datasets/"):
                     raise StatementError(f"{statement.origin}:1: nothing uses this statement")
                 continue  # run by its name
             for parameter, line in statement.parameters.items():
-                if parameter not in allowed:
+                if parameter not in allowed and not (allowed is rules.REBUILD and parameter.startswith("after_")):
                     raise StatementError(f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}")
 
     def _check_derivations(self, dataset: Dataset) -> None:
         """See that each phase that a declaration names has statements."""
         named: dict[tuple[str, ...], tuple[str, ...]] = {("derive",): dataset.derive}
         named |= {("derive_after", other): phases for other, phases in dataset.derive_after.items()}
+        named |= {("rebuild", name): (derived.phase,) for name, derived in dataset.rebuild.items()}
         for keys, phases in named.items():
             for phase in phases:
                 if not self.phase(f"datasets/{dataset.name}/derive/{phase}"):

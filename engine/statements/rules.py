@@ -38,6 +38,9 @@ MERGED: frozenset[str] = frozenset(
     }
 )
 
+#: What finds a batch of what is derived, to be rebuilt: how many rows at most, and ``after_…``, where the batch before ended.
+REBUILD: frozenset[str] = frozenset({"most"})
+
 #: How what a provider of exchange rates answered is stored, and the parameters of every statement.
 STORE_RATES: frozenset[str] = frozenset({"allow_provisional", "accept"})
 

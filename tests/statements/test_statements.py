@@ -97,6 +97,8 @@ def test_the_engine_uses_all_statements_and_no_others(family: tuple[str, ...]) -
     assert used - {*statements.names, *folders} == set()
     phases = {folder for folder in folders if folder in used or PHASES.fullmatch(folder)}
     phases |= {phase for dataset in statements.datasets for phases in statements.derivations(dataset) for phase in phases}
+    rebuilding = {f"datasets/{dataset.name}/rebuild" for dataset in statements.datasets.values() if dataset.rebuild}
+    phases |= {folder for folder in folders if folder.startswith(tuple(rebuilding))}
     assert [name for name in statements.names if name not in used and name.rpartition("/")[0] not in phases] == []
 
 

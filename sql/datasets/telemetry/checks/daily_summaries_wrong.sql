@@ -1,6 +1,6 @@
 -- title: Daily summaries that differ from the readings
 -- severity: critical
--- do: Nothing of the program does this: find out who changed telemetry. Then restore the database from a backup
+-- do: Sum the days up again: dbsvc db rebuild summaries. Nothing of the program damages them: find out who did
 -- runbook: daily_summaries_wrong
 -- Each day since the first one is summed up again from its readings, and compared with what is stored. A day that is only on one
 -- side has no numbers on the other.

@@ -1,6 +1,6 @@
 -- title: Readings that differ from the events
 -- severity: critical
--- do: Nothing of the program does this: find out who changed telemetry. Then restore the database from a backup
+-- do: Derive them again: dbsvc db rebuild readings. Nothing of the program damages them: find out who changed telemetry
 -- runbook: readings_wrong
 -- A reading is what an inverter measured at a moment: the event with the greatest id (as people count), in watts. Here events
 -- of a moment have no reading, or the reading is not theirs. Looks at moments since the first day, by UTC.

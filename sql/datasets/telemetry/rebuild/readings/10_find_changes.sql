@@ -1,0 +1,31 @@
+-- The next moments of inverters that have events or readings: what is derived from them is derived as if they were new.
+CREATE TEMP TABLE changes AS
+SELECT
+    inverter_id,
+    event_time,
+    'inserted' AS bucket
+FROM (
+    SELECT *
+    FROM (
+        SELECT DISTINCT
+            inverter_id,
+            event_time
+        FROM inverter_telemetry_raw
+        WHERE (inverter_id, event_time) > (:after_inverter_id, :after_time)
+        ORDER BY inverter_id, event_time
+        LIMIT :most
+    ) AS events
+    UNION
+    SELECT *
+    FROM (
+        SELECT
+            inverter_id,
+            event_time
+        FROM inverter_telemetry_clean
+        WHERE (inverter_id, event_time) > (:after_inverter_id, :after_time)
+        ORDER BY inverter_id, event_time
+        LIMIT :most
+    ) AS readings
+) AS moments
+ORDER BY inverter_id, event_time
+LIMIT :most

@@ -1,0 +1,7 @@
+-- No event was replaced: what derives reads these as well.
+CREATE TEMP TABLE deliveries AS
+SELECT
+    inverter_id,
+    event_time
+FROM inverter_telemetry_raw
+WHERE 1 = 0

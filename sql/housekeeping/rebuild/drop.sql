@@ -1,0 +1,2 @@
+-- A batch is done: what it left goes.
+DROP TABLE IF EXISTS :"table"
