@@ -2,7 +2,6 @@
 SELECT
     inverter_id AS after_inverter_id,
     event_time AS after_time
-FROM changes AS batch
-WHERE (SELECT count(*) FROM changes) >= :most
-ORDER BY inverter_id DESC, event_time DESC
-LIMIT 1
+FROM changes
+ORDER BY inverter_id, event_time
+LIMIT 1 OFFSET :most - 1
