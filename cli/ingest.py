@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import metrics, output
+from dbsvc.cli import metrics, output, waiting
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
@@ -125,7 +125,7 @@ def _ingest_one(db: Database, planned: PlannedFile, settings: Settings, jobs: in
             header = read_header(file, db.statements.datasets.values())
             for outcome in ingest_all(db, file, header, settings, jobs=jobs, progress=progress, again=again):
                 _measure(db, outcome)
-                reports.append({**_report(source, outcome), **_waiting(db, outcome), "named": planned.named})
+                reports.append({**_report(source, outcome), **_quarantine(db, outcome), "named": planned.named})
     except (InputError, InputMissingError, SpoolError) as error:
         reports.append(_failure(source, error))
     for report in reports:
@@ -163,14 +163,15 @@ def _measure(db: Database, outcome: Outcome) -> None:
         metrics.families["rejected"].update(count_broken_rules(db, load.load_id))
 
 
-def _waiting(db: Database, outcome: Outcome) -> dict[str, Any]:
-    """How many rejects, of which loads, wait for what this one has just brought."""
+def _quarantine(db: Database, outcome: Outcome) -> dict[str, Any]:
+    """How many rejects, of which loads, were mended by this one, or wait for what it has just brought."""
+    from dbsvc.engine.loads.corrections import read_mended
     from dbsvc.engine.loads.waiting import find_waiting
 
     if outcome.already or outcome.load.status != "published":
         return {}
-    waiting = find_waiting(db, outcome.load)
-    return {"waiting_rejects": dict(waiting)} if waiting else {}
+    found = {"mended_rejects": read_mended(db, outcome.load.load_id), "waiting_rejects": find_waiting(db, outcome.load)}
+    return {name: dict(loads) for name, loads in found.items() if loads}
 
 
 def _report(source: str, outcome: Outcome) -> dict[str, Any]:
@@ -335,14 +336,13 @@ def _hints(report: dict[str, Any]) -> list[str]:
             hints.append(f"Load {load_id} was discarded. `dbsvc loads release {load_id}` allows it after all.")
         case "skipped":
             hints.append(f"Skipped {report['because']}")
-    if waiting := report.get("waiting_rejects"):
-        records, loads = sum(waiting.values()), ", ".join(map(str, waiting))
-        wait, whose, which = ("record waits" if records == 1 else "records wait"), "loads", ""
-        if len(waiting) == 1:
-            whose, which = "load", f" {loads}"
-        hints.append(
-            f"{records:,} rejected {wait} for what load {load_id} brought, of {whose} {loads}: `dbsvc rejects retry{which}`."
-        )
+    if mended := report.get("mended_rejects"):
+        hints += [
+            f"Load {load_id} mended {records:,} {'reject' if records == 1 else 'rejects'} of load {of}."
+            for of, records in mended.items()
+        ]
+    if found := report.get("waiting_rejects"):
+        hints.append(waiting.hint(report["load_id"], found))
     if report.get("waiting_bytes"):
         hints.append(f"{source}: the last line is incomplete ({report['waiting_bytes']:,} bytes); it waits for the next run.")
     return hints

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import output, waiting
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show_load(load_id: LoadId) -> None:
         details = loads.show_load(db, load_id, most_past=_MOST_PAST)
     columns = {**output.load_row(details.load), "chunks": details.chunks, "staged_chunks": details.staged_chunks}
     if output.results_are_json():
-        output.objects([{**columns, "reasons": details.reasons, "past": details.past}])
+        output.objects([{**columns, "reasons": details.reasons, "rejects": details.rejects, "past": details.past}])
         return
     fields = []
     for name, value in columns.items():
@@ -57,6 +57,8 @@ def show_load(load_id: LoadId) -> None:
     output.table("", fields, ["field", "value"])
     if details.reasons:
         output.table("rejected because", details.reasons, ["records", "reasons"])
+    if details.rejects:
+        output.say("Rejects: " + ", ".join(f"{records:,} {state}" for state, records in details.rejects.items()) + ".")
     if past := details.past:
         output.table("not current" + (f", the first {_MOST_PAST}" if len(past) == _MOST_PAST else ""), past, list(past[0]))
     output.say(_NEXT[details.load.status].format(load_id=load_id, source=details.load.source))
@@ -78,7 +80,10 @@ def release(load_id: LoadId) -> None:
 
     with open_database() as db:
         load = output.interruptible(db, lambda: operations.release(db, load_id))
+        hints = waiting.find_hints(db, [load])
     show_loads("", [load])
+    for hint in hints:
+        output.say(hint)
     if load.status == "staging":
         output.say(f"The file is needed again: `dbsvc ingest {load.source}` loads it, unaudited, as load {load.load_id}.")
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import output, streams
+from dbsvc.cli import output, streams, waiting
 from dbsvc.cli.database import open_database
 from dbsvc.cli.files import written_whole
 from dbsvc.cli.loads import LoadId, Most
 
 if TYPE_CHECKING:
+    from dbsvc.engine.db.dialect import Row
     from dbsvc.engine.loads.model import Retried
+    from dbsvc.engine.reports.rejects import Reason
 
 app = typer.Typer(help="The quarantine: records that broke their contract.", invoke_without_command=True)
 
@@ -23,32 +29,76 @@ _HELD = 65
 _SHOWN = 480  # bytes of a record that are looked at: 120 characters at least
 
 
+Closed = Annotated[bool, typer.Option("--all", help="Also those that are mended or dismissed.")]
+AnyLoad = Annotated[int, typer.Argument(help="A load's number; by default all loads.", show_default=False)]
+
+
 @app.callback()
-def _rejects(context: typer.Context) -> None:
+def _rejects(context: typer.Context, closed: Closed = False, limit: Most = 50) -> None:
     if context.invoked_subcommand is None:
-        show_rejects()
+        show_rejects(closed=closed, limit=limit)
 
 
 @app.command("show")
-def show_rejects(
-    load_id: Annotated[int, typer.Argument(help="A load's number; by default all loads.", show_default=False)] = 0,
-    limit: Most = 50,
-) -> None:
-    """Show rejected records: file, line, every broken rule, the record."""
+def show_rejects(load_id: AnyLoad = 0, closed: Closed = False, limit: Most = 50) -> None:
+    """Show open rejects: which rules they broke in all; then each one's file, line, broken rules, and the record."""
     from dbsvc.engine.reports import rejects
 
     with open_database() as db, db.snapshot():
-        total = rejects.count_rejects(db, load_id or None)
-        if not total and not output.results_are_json():
-            output.say("No record was rejected.")
-            return
-        rows = rejects.list_rejects(db, load_id or None, limit)
+        states = rejects.count_rejects(db, load_id or None)
+        total = states.total() - states["retried"] if closed else states["open"]
+        if not output.results_are_json():
+            if total:
+                _show_reasons(rejects.sum_reasons(db, load_id or None, closed=closed))
+            _say_closed(states, load_id, closed=closed)
+        rows = rejects.list_rejects(db, load_id or None, limit, closed=closed)
         if output.results_are_json():
             output.objects(rows)
-        else:
-            shortened = [{**row, "raw_record": _shortened(row["raw_record"])} for row in rows]
-            output.table("rejects", shortened, ["load_id", "source", "line_no", "reasons", "raw_record"])
-    output.rest(min(limit, total), total, "rejects", f"dbsvc rejects show {load_id or ''}".rstrip())
+        elif total:
+            columns = ["load_id", "source", "line_no", *(["state"] if closed else []), "reasons", "raw_record"]
+            output.table("rejects", [_shown(row) for row in rows], columns)
+    command = f"dbsvc rejects show {load_id or ''}".rstrip() + (" --all" if closed else "")
+    output.rest(min(limit, total), total, "rejects", command)
+
+
+@app.command("reasons")
+def show_reasons(load_id: AnyLoad = 0, closed: Closed = False) -> None:
+    """Show how many open rejects broke which rule, of how many loads."""
+    from dbsvc.engine.reports import rejects
+
+    with open_database() as db, db.snapshot():
+        states = rejects.count_rejects(db, load_id or None)
+        reasons = rejects.sum_reasons(db, load_id or None, closed=closed)
+        if output.results_are_json():
+            output.objects(asdict(reason) for reason in reasons)
+            return
+        if reasons:
+            _show_reasons(reasons)
+        _say_closed(states, load_id, closed=closed)
+
+
+def _show_reasons(reasons: Sequence[Reason]) -> None:
+    output.table("reasons", [asdict(reason) for reason in reasons], ["records", "loads", "reason"])
+
+
+def _say_closed(states: Counter[str], load_id: int, *, closed: bool) -> None:
+    """Say what is not shown, or that there is nothing."""
+    ended = {state: states[state] for state in ("mended", "dismissed", "discarded", "reverted") if states[state]}
+    if not ended and not states["open"]:
+        output.say("No record was rejected." if not states["retried"] else "No reject is left: all passed a retry.")
+    elif ended and not closed:
+        nothing = "" if states["open"] else "No reject is open. "
+        counted = ", ".join(f"{records:,} {state}" for state, records in ended.items())
+        output.say(f"{nothing}Not shown: {counted}. `dbsvc rejects show {f'{load_id} ' if load_id else ''}--all` shows them.")
+
+
+def _shown(row: Row) -> Row:
+    state = row["state"]
+    if state == "mended":
+        state = f"mended by {row['mended_by_load_id']}:{row['mended_by_line_no']}"
+    elif row["reason"]:
+        state = f"{state}: {row['reason']}"
+    return {**row, "state": state, "raw_record": _shortened(row["raw_record"])}
 
 
 def _shortened(record: bytes) -> str:
@@ -60,12 +110,14 @@ def _shortened(record: bytes) -> str:
 def export_rejects(
     load_id: LoadId,
     to: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    closed: Closed = False,
 ) -> None:
-    """Write a load's rejected records byte for byte as they came, under the file's header: to correct and ingest again."""
+    """Write a load's open rejects byte for byte as they came, under the file's header: to correct and ingest again."""
     from dbsvc.engine.errors import DbsvcError
+    from dbsvc.engine.log import event
     from dbsvc.engine.reports import rejects
 
-    with open_database() as db, contextlib.closing(rejects.export_rejects(db, load_id)) as records:
+    with open_database() as db, contextlib.closing(rejects.export_rejects(db, load_id, closed=closed)) as records:
         first = next(records, None)  # before anything is written it is seen that there is such a load
         try:
             with written_whole(to) if to else contextlib.nullcontext(sys.stdout.buffer) as file:
@@ -77,13 +129,41 @@ def export_rejects(
                         break
         except OSError as error:
             raise DbsvcError(f"{to} cannot be written: {error.strerror}. It is as it was.") from error
+        states = rejects.count_rejects(db, load_id)
+    if left_out := 0 if closed else states["mended"] + states["dismissed"]:
+        event(
+            "closed_rejects_left_out", logging.WARNING, load_id=load_id, records=left_out, all=f"rejects export {load_id} --all"
+        )
+
+
+@app.command("dismiss")
+def dismiss_rejects(
+    load_id: LoadId,
+    line: Annotated[list[int] | None, typer.Option(min=1, help="The reject on this line; may be given again.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why nobody needs them, for whoever looks later.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; off a terminal nobody is asked.")] = False,
+) -> None:
+    """Close open rejects of a load that nobody is going to correct. They keep their bytes: `rejects show --all`."""
+    from dbsvc.engine.loads import operations
+
+    which = f"{len(line):,} of the rejects" if line else "all open rejects"
+    with open_database() as db:
+        if not yes and sys.stdin and sys.stdin.isatty():
+            typer.confirm(f"Dismiss {which} of load {load_id} in {db.dialect.label}?", abort=True, err=True)
+        done = operations.dismiss(db, load_id, line or (), reason)
+    if output.results_are_json():
+        output.objects([{"load_id": load_id, "dismissed": done.records, "open": done.left, "reason": reason}])
+    elif done.records:
+        output.say(f"Load {load_id}: {done.records:,} dismissed, {done.left:,} open.")
+    else:
+        output.say(f"Load {load_id}: nothing of that is open, so nothing was dismissed; {done.left:,} open.")
 
 
 @app.command("retry")
 def retry_rejects(
-    load_id: Annotated[int, typer.Argument(help="A load's number; by default all loads.", show_default=False)] = 0,
+    load_id: AnyLoad = 0,
 ) -> None:
-    """Validate rejected records again, by today's rules and registries; publish those that pass."""
+    """Validate rejected records again, by today's rules and registries; publish those that pass. Dismissed ones stay."""
     from dbsvc.engine.errors import InputError
     from dbsvc.engine.loads import operations
     from dbsvc.engine.settings import read_settings
@@ -101,7 +181,8 @@ def retry_rejects(
         return retried
 
     with open_database() as db:
-        retried = output.interruptible(db, work)
+        retried = [one for one in output.interruptible(db, work) if one.tried or one.load.status != "published"]
+        hints = waiting.find_hints(db, [one.load for one in retried if one.passed])
     if output.results_are_json():
         output.objects(
             {"tried": one.tried, "passed": one.passed, "findings": one.findings, **output.load_row(one.load)} for one in retried
@@ -113,6 +194,8 @@ def retry_rejects(
         output.say("There is nothing to retry.")
     for one in retried:
         _tell_findings(one)
+    for hint in hints:
+        output.say(hint)
     for failure in failures:
         output.error(str(failure), failure.exit_code)
     if failures or any(one.findings for one in retried):

@@ -77,6 +77,7 @@ class Dataset:
             "stored_key": [("stored", column) for column in self.key],
             "past_key": [("past", column) for column in self.key],
             "newest_key": [("newest", column) for column in self.key],
+            "wanted_key": [("wanted", column) for column in self.key],
             "assignments": {column: ("newest", column) for column in [*values, "load_id", "line_no"]},
         }
 

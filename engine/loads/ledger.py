@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 from dbsvc.engine.db.database import Database
@@ -71,6 +72,21 @@ def find_replaced_among(db: Database, load_ids: Collection[int]) -> list[Row]:
     with db.snapshot() as tx:
         found = tx.run("ledger/replaced_from", load_id=min(load_ids)).rows
     return [row for row in found if row["load_id"] in load_ids and row["replaced_by_load_id"] in load_ids]
+
+
+def count_states(tx: Transaction, load_id: int | None = None) -> Counter[str]:
+    """Return how many rejects of a load, or of all, are in which state."""
+    return Counter({row["state"]: row["records"] for row in tx.run("ledger/count_reject_states", load_id=load_id or 0).rows})
+
+
+def count_open(tx: Transaction, load_id: int) -> int:
+    """Return how many rejects of a load are open."""
+    return count_states(tx, load_id)["open"]
+
+
+def count_mended(tx: Transaction, load_id: int) -> int:
+    """Return how many rejects of a load are mended."""
+    return count_states(tx, load_id)["mended"]
 
 
 def count_chunks(tx: Transaction, load_id: int) -> Row:

@@ -159,6 +159,15 @@ class Retried:
     findings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Dismissed:
+    """What became of a load's open rejects: how many were dismissed now, and how many are open still."""
+
+    load: Load
+    records: int
+    left: int
+
+
 class FindingsError(Exception):
     """Audits found something in what was to be published: it is taken back."""
 

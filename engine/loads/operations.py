@@ -1,15 +1,18 @@
-"""What an operator does with loads: release, discard, and retry their rejects."""
+"""What an operator does with loads: release, discard, and retry or dismiss their rejects."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.audit import add_control_total, audit, find_faults
+from dbsvc.engine.loads.corrections import close_mended
 from dbsvc.engine.loads.identity import quarantine_of, reject_conflicts
-from dbsvc.engine.loads.ledger import count_chunks, find_load, lock_load, reset_lost_chunks, restage
-from dbsvc.engine.loads.model import FindingsError, Load, LoadChunk, LoadStatus, Retried
-from dbsvc.engine.loads.phases import run_own_phase
+from dbsvc.engine.loads.ledger import count_chunks, count_mended, count_open, find_load, lock_load, reset_lost_chunks, restage
+from dbsvc.engine.loads.model import Dismissed, FindingsError, Load, LoadChunk, LoadStatus, Retried
+from dbsvc.engine.loads.phases import run_own_phase, run_statement
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
 from dbsvc.engine.loads.staging import create_staging
@@ -36,7 +39,8 @@ def discard(db: Database, load_id: int) -> Load:
 def find_retryable(db: Database, only: int | None = None) -> list[int]:
     """Return the loads that have rejects to validate again: registries before what depends on them.
 
-    ``only`` this load is looked at. Raises InputError if there is none.
+    ``only`` this load is looked at. Those that are dismissed are not validated; those that are mended are, for where one
+    passes, it is history. Raises InputError if there is no such load.
     """
     ranks = {dataset.name: rank for rank, dataset in enumerate(db.statements.datasets.values())}
     with db.snapshot() as tx:
@@ -57,9 +61,36 @@ def retry(db: Database, load_id: int, settings: Settings) -> Retried:
         retried = db.run_transaction(lambda tx: _retry(tx, load_id, settings))
     except FindingsError as found:
         with db.snapshot() as tx:
-            retried = Retried(find_load(tx, load_id), found.tried, 0, found.findings)
+            retried = Retried(find_load(tx, load_id), found.tried - count_mended(tx, load_id), 0, found.findings)
     event("retried", load_id=load_id, tried=retried.tried, passed=retried.passed, status=retried.load.status)
     return retried
+
+
+def dismiss(db: Database, load_id: int, lines: Collection[int] = (), reason: str | None = None) -> Dismissed:
+    """Close open rejects of a published load for good: those that begin on these lines, by default all.
+
+    Raises InputError if there is no such load, or one that is not published, or no reject on one of the lines.
+    """
+    dismissed = db.run_transaction(lambda tx: _dismiss(tx, load_id, lines, reason))
+    event("dismissed", load_id=load_id, records=dismissed.records, reason=reason)
+    return dismissed
+
+
+def _dismiss(tx: Transaction, load_id: int, lines: Collection[int], reason: str | None) -> Dismissed:
+    load = find_load(tx, load_id)
+    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    load = lock_load(tx, load)
+    if load.status is not LoadStatus.PUBLISHED:
+        raise InputError(f"Load {load_id} is {load.status}: only rejects of a published load can be dismissed.")
+    before = count_open(tx, load_id)
+    for line in sorted(lines) or [0]:
+        if line and not tx.run("ledger/find_reject", load_id=load_id, line_no=line).rows:
+            raise InputError(f"Load {load_id} has no reject on line {line}: `dbsvc rejects show {load_id} --all` lists them.")
+        tx.run("ledger/dismiss_rejects", load_id=load_id, line_no=line, reason=reason)
+    left = count_open(tx, load_id)
+    # what was remembered for the sake of these is not needed any more
+    run_statement(tx, load, "load/merge/prune_reconfirmations")
+    return Dismissed(load, before - left, left)
 
 
 def _release(tx: Transaction, load_id: int) -> Load:
@@ -107,20 +138,23 @@ def _retry_published(tx: Transaction, load: Load, settings: Settings) -> Retried
     """Publish rejects that pass now, beside what is published already. Raises FindingsError, and then they stay."""
     create_staging(tx, load)
     known = {name for name, _ in find_faults(tx, load, settings)}
-    tried, passed = _stage_rejects(tx, load)
+    validated, passed = _stage_rejects(tx, load)
     if passed:
         add_control_total(tx, load)
         # what was found without the retried records as well was decided when the load was published
         if findings := [finding for name, finding in find_faults(tx, load, settings) if name not in known]:
-            raise FindingsError(findings, tried)
+            raise FindingsError(findings, validated)
         rules = tx.statements.fingerprint(load.dataset)
+        tx.run("ledger/keep_retried", load_id=load.load_id, staged=load.staging_table)
         try:
             counts = merge(tx, load, settings.max_contradicting_share)
         except FindingsError as found:
-            raise FindingsError(found.findings, tried) from found
+            raise FindingsError(found.findings, validated) from found
         tx.run("ledger/publish_more", load_id=load.load_id, passed=passed, rules=rules, **counts)
+        close_mended(tx, load)
     close(tx, load)
-    return Retried(find_load(tx, load.load_id), tried, passed)
+    # nobody waits for those that are mended: they count only if they pass
+    return Retried(find_load(tx, load.load_id), validated - count_mended(tx, load.load_id), passed)
 
 
 def _retry_held(tx: Transaction, load: Load, settings: Settings) -> Retried:
@@ -136,31 +170,33 @@ def _retry_held(tx: Transaction, load: Load, settings: Settings) -> Retried:
 
 
 def _stage_rejects(tx: Transaction, load: Load) -> tuple[int, int]:
-    """Validate a load's rejects again, and stage those that pass; returns how many there were, and passed."""
+    """Validate a load's rejects again, but the dismissed, and stage those that pass; returns how many there are, and pass."""
     try:
         header = header_of(tx.statements.datasets[load.dataset], load.header, f"Load {load.load_id}")
     except InputError as error:  # the dataset has got other columns since
         way_out = f"`dbsvc rejects export {load.load_id}`, correct the columns, and ingest that"
         raise InputError(f"{error} Its rejects stay in quarantine: {way_out}.") from error
-    tried = passed = 0
+    rejected = validated = passed = 0
     run_own_phase(tx, load, "session")
     with quarantine_of(tx, load) as find_records:
         for row in tx.run("ledger/chunks_with_rejects", load_id=load.load_id).rows:
-            tried += row["rejected"]
-            passed += _stage_rejects_of(tx, load, LoadChunk.from_row(row), header)
+            rejected += row["rejected"]
+            counts = _stage_rejects_of(tx, load, LoadChunk.from_row(row), header)
+            validated, passed = validated + counts[0], passed + counts[1]
         if passed and reject_conflicts(tx, load, find_records):
-            passed = tried - int(count_chunks(tx, load.load_id)["rejected"])
-    return tried, passed
+            passed = rejected - int(count_chunks(tx, load.load_id)["rejected"])
+    return validated, passed
 
 
-def _stage_rejects_of(tx: Transaction, load: Load, chunk: LoadChunk, header: Header) -> int:
+def _stage_rejects_of(tx: Transaction, load: Load, chunk: LoadChunk, header: Header) -> tuple[int, int]:
     place = {"load_id": load.load_id, "chunk_no": chunk.chunk_no}
-    next_line, passed = chunk.first_line, 0
+    next_line, validated, passed = chunk.first_line, 0, 0
     while found := tx.run("ledger/chunk_rejects", **place, first_line=next_line, most=BATCH).rows:
         batches = [(row["line_no"], row["raw_record"]) for row in found]
         next_line = batches[-1][0] + 1
         tx.run("ledger/clear_rejects", load_id=load.load_id, first_line=batches[0][0], last_line=batches[-1][0])
+        validated += len(batches)
         passed += stage_valid(tx, load, header, batches)[1]
     counts = {"staged": (chunk.staged or 0) + passed, "rejected": (chunk.rejected or 0) - passed}
     tx.run("ledger/finish_chunk", **place, read=chunk.read, **counts)
-    return passed
+    return validated, passed

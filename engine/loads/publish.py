@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import IntegrityError
+from dbsvc.engine.loads.corrections import close_mended
 from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
@@ -51,6 +52,7 @@ def publish_in(
         tx.run("ledger/hold_load", load_id=load.load_id, held_because=str(found))
         return find_load(tx, load.load_id), False
     tx.run("ledger/publish_load", load_id=load.load_id, **counts)
+    close_mended(tx, load)
     close(tx, load)
     return find_load(tx, load.load_id), True
 

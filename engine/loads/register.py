@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.loads.corrections import note_matches
 from dbsvc.engine.loads.ledger import find_checkpoints, find_load, find_replaced, lock_load, restage
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.staging import create_staging
@@ -66,6 +67,7 @@ def register(
         [(load_id, c.chunk_no, c.byte_start, c.byte_end, c.first_line, c.sha256) for c in scanned.chunks],
     )
     load = find_load(tx, load_id)
+    note_matches(tx, load, file, header, scanned)
     create_staging(tx, load)
     return load
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.loads.ledger import count_chunks, find_load, find_past
+from dbsvc.engine.loads.ledger import count_chunks, count_states, find_load, find_past
 from dbsvc.engine.loads.model import Load
 
 
@@ -30,6 +31,8 @@ class LoadDetails:
     reasons: list[Row]
     #: ``line_no``, the key, and ``replaced_by_load_id``
     past: list[Row]
+    #: how many rejects are in which state; ``retried`` have left the quarantine
+    rejects: Counter[str]
 
 
 def list_loads(db: Database, most: int) -> LoadList:
@@ -50,7 +53,8 @@ def show_load(db: Database, load_id: int, *, most_past: int) -> LoadDetails:
         load = find_load(tx, load_id)
         chunks = count_chunks(tx, load_id)
         past = find_past(tx, load, most_past)
-        return LoadDetails(load, chunks["chunks"], chunks["staged_chunks"], count_reasons(tx, load_id), past)
+        states = count_states(tx, load_id)
+        return LoadDetails(load, chunks["chunks"], chunks["staged_chunks"], count_reasons(tx, load_id), past, states)
 
 
 def count_reasons(tx: Transaction, load_id: int) -> list[Row]:

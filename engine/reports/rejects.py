@@ -4,20 +4,48 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
-from dbsvc.engine.loads.ledger import find_load
-from dbsvc.engine.reports.loads import count_reasons, count_rows
+from dbsvc.engine.loads.ledger import count_states, find_load
+from dbsvc.engine.reports.loads import count_reasons
 
 
-def count_rejects(db: Database, load_id: int | None = None) -> int:
-    """Return how many records of a load, or of all, are in quarantine. Raises InputError if there is no such load."""
+@dataclass(frozen=True)
+class Reason:
+    """A broken rule: how many rejects broke it, in how many loads. One reject may break several."""
+
+    reason: str
+    records: int
+    loads: int
+
+
+def count_rejects(db: Database, load_id: int | None = None) -> Counter[str]:
+    """Return how many rejects of a load, or of all, are in which state. Raises InputError if there is no such load.
+
+    The states are ``open``, ``mended`` and ``dismissed``; ``discarded`` and ``reverted`` where their load is; ``retried`` are
+    those that have passed, and are in quarantine no more.
+    """
     with db.snapshot() as tx:
-        if load_id is None:
-            return count_rows(tx, "rejects")
-        find_load(tx, load_id)
-        return sum(row["records"] for row in count_reasons(tx, load_id))
+        if load_id is not None:
+            find_load(tx, load_id)
+        return count_states(tx, load_id)
+
+
+def sum_reasons(db: Database, load_id: int | None = None, *, closed: bool = False) -> list[Reason]:
+    """Return which rules the open rejects of a load, or of all, broke, the most frequent first; with ``closed`` all rejects."""
+    records, loads = Counter[str](), Counter[str]()
+    with db.snapshot() as tx:
+        found = tx.run("ledger/sum_reasons", load_id=load_id or 0, with_closed=closed).rows
+    for _, rows in groupby(found, key=lambda row: row["load_id"]):
+        broken = Counter[str]()
+        for row in rows:
+            broken.update(dict.fromkeys(row["reasons"].split(), row["records"]))
+        records.update(broken)
+        loads.update(list(broken))
+    return [Reason(reason, records[reason], loads[reason]) for reason in sorted(records, key=lambda one: (-records[one], one))]
 
 
 def count_broken_rules(db: Database, load_id: int) -> Counter[str]:
@@ -30,19 +58,23 @@ def count_broken_rules(db: Database, load_id: int) -> Counter[str]:
     return broken
 
 
-def list_rejects(db: Database, load_id: int | None, most: int) -> Iterator[Row]:
-    """Yield the rejects of a load, or of all, in bounded memory.
+def list_rejects(db: Database, load_id: int | None, most: int, *, closed: bool = False) -> Iterator[Row]:
+    """Yield the open rejects of a load, or of all, in bounded memory; with ``closed`` all rejects.
 
-    They come newest load first, in the order of the file: ``load_id``, ``source``, ``line_no``, ``reasons``, ``raw_record``.
+    They come newest load first, in the order of the file: ``load_id``, ``source``, ``line_no``, ``reasons``, ``raw_record``,
+    ``state``, ``mended_by_load_id``, ``mended_by_line_no``, and the ``reason`` for which they were dismissed, ``closed_at``.
     """
     with db.snapshot() as tx:
-        yield from tx.stream("ledger/list_rejects", load_id=load_id or 0, most=most)
+        yield from tx.stream("ledger/list_rejects", load_id=load_id or 0, most=most, with_closed=closed)
 
 
-def export_rejects(db: Database, load_id: int) -> Generator[bytes, None, None]:
-    """Yield the file's header, if it has one, then a load's rejects as they came. Raises InputError if there is none."""
+def export_rejects(db: Database, load_id: int, *, closed: bool = False) -> Generator[bytes, None, None]:
+    """Yield the file's header, if it has one, then a load's open rejects as they came; with ``closed`` all of them.
+
+    Raises InputError if there is no such load.
+    """
     with db.snapshot() as tx:
         if header := find_load(tx, load_id).header:
             yield header
-        for row in tx.stream("ledger/export_rejects", load_id=load_id):
+        for row in tx.stream("ledger/export_all_rejects" if closed else "ledger/export_rejects", load_id=load_id):
             yield row["raw_record"]

@@ -46,6 +46,14 @@ suspects AS (
                     AND waiting.dataset = :dataset
                     AND waiting.status <> 'discarded'
                     AND waiting.load_id <= past.load_id
+                    AND NOT EXISTS (
+                        SELECT 1
+                        FROM reject_closings AS closings
+                        WHERE
+                            closings.load_id = rejects.load_id
+                            AND closings.line_no = rejects.line_no
+                            AND closings.state = 'dismissed'
+                    )
             ) THEN 'it waits for no load'
         END AS what
     FROM past

@@ -7,7 +7,7 @@
 -- :min_rejects = 5: from how many on
 -- :min_loads = 5: how many earlier loads of the dataset tell what is usual
 -- A much larger share of these loads was rejected than of the dataset's earlier loads (the median of the last 30 published). The
--- source has changed something.
+-- source has changed something. Once they are mended or dismissed nothing is left to do.
 WITH numbered AS (
     SELECT
         load_id,
@@ -24,8 +24,18 @@ WITH numbered AS (
 
 suspects AS (
     SELECT *
-    FROM numbered
-    WHERE registered_at >= :since AND rejected >= :min_rejects AND rejected >= :min_share * read
+    FROM (
+        SELECT
+            *,
+            rejected - (
+                SELECT count(*)
+                FROM reject_closings AS closings
+                WHERE closings.load_id = numbered.load_id AND closings.state <> 'retried'
+            ) AS open_rejects
+        FROM numbered
+        WHERE registered_at >= :since AND rejected >= :min_rejects
+    ) AS recent
+    WHERE open_rejects >= :min_rejects AND open_rejects >= :min_share * read
 ),
 
 compared AS (
@@ -58,10 +68,10 @@ SELECT
     suspects.source,
     suspects.registered_at,
     suspects.read,
-    suspects.rejected,
-    round(100.0 * suspects.rejected / suspects.read, 1) AS rejected_percent,
+    suspects.open_rejects AS rejected,
+    round(100.0 * suspects.open_rejects / suspects.read, 1) AS rejected_percent,
     round(100.0 * middle.share, 1) AS usual_percent
 FROM suspects
 INNER JOIN middle ON suspects.load_id = middle.load_id
-WHERE suspects.rejected > :factor * middle.share * suspects.read
+WHERE suspects.open_rejects > :factor * middle.share * suspects.read
 ORDER BY suspects.load_id

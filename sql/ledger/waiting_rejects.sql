@@ -1,4 +1,4 @@
--- Rejects of a dataset that have this reason and can be validated again, the newest first.
+-- Open rejects of a dataset that have this reason and can be validated again, the newest first.
 SELECT
     rejects.load_id,
     loads.header,
@@ -10,5 +10,10 @@ WHERE
     AND loads.rejected > 0
     AND loads.status IN ('held', 'published')
     AND ' ' || rejects.reasons || ' ' LIKE '% ' || :reason || ' %'
+    AND NOT EXISTS (
+        SELECT 1
+        FROM reject_closings
+        WHERE reject_closings.load_id = rejects.load_id AND reject_closings.line_no = rejects.line_no
+    )
 ORDER BY loads.load_id DESC
 LIMIT :most

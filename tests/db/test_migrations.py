@@ -25,7 +25,15 @@ MIGRATIONS = [name for name in FILES["sqlite"] if not name.endswith(".rollback")
 #: those of no dataset
 TABLES = {
     *("currencies", "datasets", "load_chunks", "load_endings", "load_samples", "load_sequence", "load_streams", "loads"),
-    *("rejects", "replacements", "power_units", "inverter_daily_summary", "inverter_telemetry_clean"),
+    *(
+        "rejects",
+        "reject_closings",
+        "reject_matches",
+        "replacements",
+        "power_units",
+        "inverter_daily_summary",
+        "inverter_telemetry_clean",
+    ),
     *("fx_rates", "fx_rates_history", "fx_unavailable", "check_results"),
 }
 DATASETS = load_statements(("sqlite",)).datasets.values()

@@ -38,11 +38,11 @@ def test_cron_mails_only_what_is_found(folder: Path) -> None:
 def test_systemd_runs_the_same(folder: Path) -> None:
     text = (DEPLOY / "dbsvc-nightly.service").read_text()
     commands = re.findall(r"^ExecStart=-?(.*)$", text, re.MULTILINE)
-    assert [command.split()[1] for command in commands] == ["ingest", "fx", "check"]
+    assert [command.split()[1] for command in commands] == ["ingest", "rejects", "fx", "check"]
     for command in commands:
         command = command.replace("/srv/dbsvc", str(folder)).replace("/var/lib/node_exporter", str(folder))
         assert run(command, folder).returncode == 0
-    assert len(list(folder.glob("*.prom"))) == 3
+    assert len(list(folder.glob("*.prom"))) == 4
 
 
 def test_systemd_understands_the_units(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@
 -- so its deliveries are put in order again.
 -- Records that leave their row unchanged are most of a file that is delivered again. They are written down only while something
 -- older may still come, which has to know of them; else they are what remains. Two things may come: an older load that is open;
--- and a reject of this key that was delivered after what is stored, unless a reconfirmation after it is written down already.
+-- and a reject of this key, not dismissed, that was delivered after what is stored, unless a reconfirmation after it is written
+-- down already.
 -- noqa: disable=RF01,RF03
 CREATE TEMP TABLE changes AS
 SELECT
@@ -62,6 +63,14 @@ WHERE
                 AND loads.dataset = :dataset
                 AND loads.status <> 'discarded'
                 AND rejects.load_id <= :load_id
+                AND NOT EXISTS (
+                    SELECT 1
+                    FROM reject_closings AS closings
+                    WHERE
+                        closings.load_id = rejects.load_id
+                        AND closings.line_no = rejects.line_no
+                        AND closings.state = 'dismissed'
+                )
                 AND (rejects.load_id, rejects.line_no) > (staged.stored_load_id, staged.stored_line_no)
                 AND NOT EXISTS (
                     SELECT 1

@@ -1,6 +1,6 @@
 -- Reconfirmations are kept for what is older and may still come: loads that are open, and rejects that may pass. When the last of
--- these is published, discarded or validated to be something else, history holds only what was replaced: it is the same whatever
--- the order in which loads were published.
+-- these is published, discarded, dismissed or validated to be something else, history holds only what was replaced: it is the
+-- same whatever the order in which loads were published.
 DELETE FROM :"history" AS past
 WHERE
     past.replaced_by_load_id IS NULL
@@ -21,4 +21,9 @@ WHERE
             AND loads.dataset = :dataset
             AND loads.status <> 'discarded'
             AND rejects.load_id <= past.load_id
+            AND NOT EXISTS (
+                SELECT 1
+                FROM reject_closings AS closings
+                WHERE closings.load_id = rejects.load_id AND closings.line_no = rejects.line_no AND closings.state = 'dismissed'
+            )
     )

@@ -1,0 +1,2 @@
+-- They were looked for.
+DROP TABLE wanted
