@@ -280,7 +280,7 @@ def test_no_damage_goes_unnoticed(sound: Database, mutation: str) -> None:
 
 
 #: what these notice is no damage, but something that does not come: their own cases show it
-TIMELY = {"loads_overdue", "loads_unfinished", "datasets_stale"}
+TIMELY = {"rejects_open_old", "loads_overdue", "loads_unfinished", "datasets_stale"}
 #: ... or the habits of those who deliver
 HABITS = {"files_alike", "duplicates_share_high", "rejects_rising", "bills_changed", "records_contradict", "event_ids_shared"}
 
