@@ -11,6 +11,7 @@ from dbsvc.cli import housekeeping, output
 app = typer.Typer(help="The database's schema, and housekeeping.", no_args_is_help=True)
 app.command()(housekeeping.backup)
 app.command()(housekeeping.rebuild)
+app.command()(housekeeping.erase)
 
 
 @app.command()

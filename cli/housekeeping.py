@@ -1,7 +1,8 @@
-"""``dbsvc db backup | rebuild …``: what keeps a database in order over the years."""
+"""``dbsvc db backup | rebuild | erase …``: what keeps a database in order over the years."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from dbsvc.cli import output
 from dbsvc.cli.database import open_database
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; off a terminal nobody is asked.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 
 
@@ -38,3 +40,24 @@ def rebuild(
     output.show("", rows, ["table", "rows", "corrected"])
     if dry_run and any(one.corrected for one in tables):
         output.say("Nothing is changed yet. Without --dry-run these are corrected.")
+
+
+def erase(
+    customer: Annotated[str, typer.Option("--customer", help="The name, as it is stored.", show_default=False)],
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Erase a person's name: a pseudonym takes its place, now and whenever the name is delivered again."""
+    from dbsvc.engine.housekeeping.erase import erase as erasing
+
+    with open_database() as db:
+        if not yes and not dry_run and sys.stdin and sys.stdin.isatty():
+            typer.confirm(f"Erase this name for good in {db.dialect.label}?", abort=True, err=True)
+        erased = output.interruptible(db, lambda: erasing(db, customer, dry_run=dry_run))
+    rows = [
+        {"pseudonym": erased.pseudonym, "table": table, "records": records, "dry_run": dry_run}
+        for table, records in erased.records.items()
+    ]
+    output.show("", rows, ["pseudonym", "table", "records"])
+    if not any(erased.records.values()):
+        output.say("Nothing has that name" + ("." if dry_run else ". Should it be delivered, the pseudonym is stored."))

@@ -42,6 +42,8 @@ class Dataset:
     precedence: str | None
     #: the date that the table is partitioned by, where a database can; a load may then be exchanged in
     partition_by: str | None
+    #: the columns that hold names of people
+    personal: tuple[str, ...]
     #: our column → its name in the file's header
     columns: Mapping[str, str]
     #: the phases that bring up to date what is derived from its table

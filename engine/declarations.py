@@ -58,6 +58,7 @@ _OPTIONAL = {
     "awaited_by": _TEXT,
     "precedence": _TEXT,
     "partition_by": _TEXT,
+    "personal": _LIST,
     "derive": _LIST,
     "derive_after": _PHASES,
     "rebuild": _REBUILD,
@@ -103,11 +104,14 @@ def _read(name: str, origin: str, text: str) -> Dataset:
         raise refuse(f"the key {missing[0]} is missing")
     if declared["format"] not in FORMATS:
         raise refuse(f"there is no format {_named(declared['format'], FORMATS)}", "format")
-    for key in ("key", "precedence", "partition_by"):
+    for key in ("key", "precedence", "partition_by", "personal"):
         columns = declared.get(key, [])
         for column in [columns] if isinstance(columns, str) else columns:
             if column not in declared["columns"]:
                 raise refuse(f"{key} names no column: {_named(column, declared['columns'])}", key)
+    for column in declared.get("personal", []):
+        if column in (*declared["key"], declared.get("precedence"), declared.get("partition_by")):
+            raise refuse(f"{column} decides which row it is, so it cannot be personal", "personal")
     if "partition_by" in declared and declared.get("derive"):  # what is exchanged is not looked at row by row
         raise refuse("a dataset with partition_by cannot derive", "derive")
     return Dataset(
@@ -121,6 +125,7 @@ def _read(name: str, origin: str, text: str) -> Dataset:
         awaited_by=declared.get("awaited_by"),
         precedence=declared.get("precedence"),
         partition_by=declared.get("partition_by"),
+        personal=tuple(declared.get("personal", ())),
         columns=declared["columns"],
         derive=tuple(declared.get("derive", ())),
         derive_after={after: tuple(phases) for after, phases in declared.get("derive_after", {}).items()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dbsvc.engine.functions import counters, decimals, natural, times
+from dbsvc.engine.functions import counters, decimals, digests, natural, times
 
 #: Functions whose result depends on nothing but their arguments: how many these are, and the function.
 SCALARS: Mapping[str, tuple[int, Callable[..., Any]]] = {
@@ -13,6 +13,7 @@ SCALARS: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "local_day": (2, times.local_day),
     "nearest_float": (1, times.nearest_float),
     "natural_key": (1, natural.natural_key),
+    "text_digest": (1, digests.text_digest),
     "decimal_mul": (2, decimals.multiply),
     "decimal_add": (2, decimals.add),
     "decimal_div": (3, decimals.divide),

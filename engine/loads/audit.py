@@ -6,6 +6,7 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.ledger import count_chunks, find_load, lock_load, reset_lost_chunks
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import own
+from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.settings import Settings
 
 #: Files with fewer records than this are only held when more than half of them is rejected.
@@ -21,6 +22,7 @@ def audit(tx: Transaction, load: Load, settings: Settings) -> Load:
     state = count_chunks(tx, load.load_id)
     if state["staged_chunks"] < state["chunks"]:
         return load
+    use_pseudonyms(tx, load, load.staging_table)
     tx.run("ledger/count_read", load_id=load.load_id)
     add_control_total(tx, load)
     findings = [] if load.released else find_faults(tx, load, settings)

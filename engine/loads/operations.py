@@ -13,6 +13,7 @@ from dbsvc.engine.loads.identity import quarantine_of, reject_conflicts
 from dbsvc.engine.loads.ledger import count_chunks, count_mended, count_open, find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import Dismissed, FindingsError, Load, LoadChunk, LoadStatus, Retried
 from dbsvc.engine.loads.phases import run_own_phase, run_statement
+from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
 from dbsvc.engine.loads.staging import create_staging
@@ -183,6 +184,7 @@ def _stage_rejects(tx: Transaction, load: Load) -> tuple[int, int]:
             rejected += row["rejected"]
             counts = _stage_rejects_of(tx, load, LoadChunk.from_row(row), header)
             validated, passed = validated + counts[0], passed + counts[1]
+        use_pseudonyms(tx, load, load.staging_table)
         if passed and reject_conflicts(tx, load, find_records):
             passed = rejected - int(count_chunks(tx, load.load_id)["rejected"])
     return validated, passed

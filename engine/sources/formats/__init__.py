@@ -38,6 +38,9 @@ class Format(Protocol):
     def fields(self, raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
         """Return the faults of one record, separated by blanks, and its fields of these names; what is not there is empty."""
 
+    def texts(self, raw: bytes, names: Sequence[str], wanted: Sequence[str], /) -> Iterator[tuple[int, int, bytes]]:
+        """Yield where the fields that are wanted may stand in a record, and what they say, longer ones first."""
+
 
 #: The name in ``dataset.toml`` → the format.
 FORMATS: Mapping[str, Format] = {"csv": delimited, "jsonl": jsonlines}

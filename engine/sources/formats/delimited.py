@@ -30,6 +30,12 @@ _TIDY = re.compile(rb'(?:(?:"(?![ \t])[^"\n]*+(?:""[^"\n]*+)*+(?<![ \t])"|(?![ \
 _BLANKS_AT_BORDER = re.compile(rb"[ \t](?:(?<=[,\n].)[ \t]*+|(?<![ \t].)[ \t]*+(?=[,\n]))")
 _RETURNS = re.compile(rb"\r(?<!\r\r)\r*+(?=\n)")
 _FIELD = re.compile(r'[ \t]*+"([^"]*+(?:""[^"]*+)*+)"[ \t\r]*+(,|\Z)|([^",]*+)(,|\Z)')
+_FIELD_BYTES = re.compile(rb'[ \t]*+(")([^"]*+(?:""[^"]*+)*+)"[ \t\r]*+(?:,|\Z)|([^",]*+)(?:,|\Z)')
+_BLANKS_BEFORE = re.compile(rb"(?:[ \t\r]|\xc2\xa0)*+")
+_BLANKS_AFTER = re.compile(rb"(?:[ \t\r]|\xa0\xc2)*+")  # read backwards
+_MOST_PIECES = 1_000  # of a record that is not well formed
+_LONGEST_RUN = 6
+_PIECE = re.compile(rb'[^",\r\n]++')
 #: How many names of columns make a record a header, whatever else it has.
 _FEWEST_NAMES = 3
 _LONGEST_TIDY = 2**20  # bytes
@@ -178,6 +184,41 @@ def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
     else:
         return " ".join(faults), found
     return " ".join(faults), [""] * len(names)
+
+
+def texts(raw: bytes, names: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield where the fields of these names stand in a record, and what they say: trimmed, without quotes around or in them.
+
+    Where a record has not one field for each of the names, any run of pieces of it may be one.
+    """
+    spans = _find_fields(raw)
+    if spans and len(spans) == len(names):
+        yield from (span for name, span in zip(names, spans, strict=True) if name in wanted)
+        return
+    pieces = [found.span() for found in _PIECE.finditer(raw)][:_MOST_PIECES]
+    for first, (start, _) in enumerate(pieces):
+        for _, end in reversed(pieces[first : first + _LONGEST_RUN]):
+            yield _trimmed(raw, start, end)
+
+
+def _find_fields(raw: bytes) -> list[tuple[int, int, bytes]] | None:
+    """Return where the fields of a well-formed record stand; None if it is not."""
+    spans = []
+    position = len(BYTE_ORDER_MARK) if raw.startswith(BYTE_ORDER_MARK) else 0
+    while field := _FIELD_BYTES.match(raw, position):
+        group = 2 if field[1] else 3
+        start, end, text = _trimmed(raw, *field.span(group))
+        spans.append((start, end, text.replace(b'""', b'"') if field[1] else text))
+        position = field.end()
+        if not field[0].endswith(b","):
+            return spans
+    return None
+
+
+def _trimmed(raw: bytes, start: int, end: int) -> tuple[int, int, bytes]:
+    before, after = _BLANKS_BEFORE.match(raw[start:end]), _BLANKS_AFTER.match(raw[start:end][::-1])
+    start, end = start + (before.end() if before else 0), end - (after.end() if after else 0)
+    return start, end, raw[start:end]
 
 
 def mentions_header(data: bytes, names: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any
@@ -27,6 +28,7 @@ _MARK = "\ufeff"
 _MOST_VALUES, _LONG = 100_000, 2**17  # bytes
 #: So much is taken apart at once: each line of it is an object.
 _PART = 64 * 1024  # bytes
+_TEXT = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
 _LARGEST_EXPONENT = 30  # beyond, a number stays as it is written, which no rule accepts
 
 
@@ -147,6 +149,13 @@ def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
                 faults.append(fault)
                 values = [characters.sub(_NO_TEXT, value) for value in values]
     return " ".join(faults), values
+
+
+def texts(raw: bytes, _names: Sequence[str], _wanted: Sequence[str]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield where texts stand in a record, and what they say."""
+    for found in _TEXT.finditer(raw):
+        with suppress(ValueError):
+            yield *found.span(1), str(json.loads(found[0])).strip().encode(errors="replace")
 
 
 def read_object(raw: bytes) -> dict[str, Any] | None:

@@ -1,0 +1,4 @@
+DROP TABLE IF EXISTS pruned_rejects;
+DROP TABLE IF EXISTS pruned_history;
+DROP TABLE IF EXISTS erased_names;
+DROP TABLE IF EXISTS erased_salt;

@@ -1,0 +1,31 @@
+-- depends: 0014_cut_off_files
+
+-- Whose names were erased. A name is known by a digest only, which nobody can make without the salt of this database; who is
+-- delivered again gets the same pseudonym.
+CREATE TABLE IF NOT EXISTS erased_salt (
+    is_one boolean PRIMARY KEY DEFAULT TRUE CHECK (is_one),
+    salt text NOT NULL CHECK (salt <> '')
+);
+
+CREATE TABLE IF NOT EXISTS erased_names (
+    name_digest text PRIMARY KEY,
+    pseudonym text NOT NULL UNIQUE
+);
+
+-- How many rows of history were pruned: of one load, replaced by another one. What the ledger counted as replaced is these and
+-- those that are still there.
+CREATE TABLE IF NOT EXISTS pruned_history (
+    load_id bigint NOT NULL,
+    replaced_by_load_id bigint NOT NULL,
+    records bigint NOT NULL,
+    PRIMARY KEY (load_id, replaced_by_load_id)
+);
+
+-- "Was anything pruned that this load replaced?" is asked before it is taken back.
+CREATE INDEX IF NOT EXISTS pruned_history_replaced_by ON pruned_history (replaced_by_load_id);
+
+-- How many rejects of a load were pruned, after they were closed.
+CREATE TABLE IF NOT EXISTS pruned_rejects (
+    load_id bigint PRIMARY KEY REFERENCES loads (load_id) ON UPDATE CASCADE,
+    records bigint NOT NULL
+);

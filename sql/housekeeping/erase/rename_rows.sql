@@ -1,0 +1,4 @@
+-- A pseudonym takes the place of a name.
+UPDATE :"table"
+SET :"column" = :pseudonym
+WHERE :"column" = :name
