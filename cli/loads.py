@@ -19,6 +19,7 @@ app = typer.Typer(help="The ledger: every delivery, how far it got, where its re
 LoadId = Annotated[int, typer.Argument(help="The load's number, from `dbsvc loads`.", show_default=False)]
 Most = Annotated[int, typer.Option("--limit", min=1, help="How many rows to show.")]
 
+_HELD = 65
 _MOST_PAST = 10  # records that are not current are shown of a load
 
 
@@ -66,7 +67,7 @@ def show_load(load_id: LoadId) -> None:
 
 _NEXT = {
     "staging": "Not all of it is staged. Run `dbsvc ingest {source}` to go on, or `dbsvc loads discard {load_id}`.",
-    "staged": "Audited, not published yet. Run `dbsvc ingest {source}` to go on, or `dbsvc loads discard {load_id}`.",
+    "staged": "Audited, not published yet. `dbsvc loads publish {load_id}`, or `dbsvc loads discard {load_id}`.",
     "held": "Nothing of it is published. `dbsvc loads release {load_id}` or `dbsvc loads discard {load_id}`.",
     "published": "Done. Its rejects: `dbsvc rejects show {load_id}`.",
     "discarded": "Nothing of it is published. `dbsvc loads release {load_id}` allows it to be loaded after all.",
@@ -89,6 +90,21 @@ def release(load_id: LoadId) -> None:
 
 
 @app.command()
+def publish(load_id: LoadId) -> None:
+    """Publish a load of which all is staged; its file is not needed."""
+    from dbsvc.engine.loads import operations
+    from dbsvc.engine.settings import read_settings
+
+    settings = read_settings()
+    with open_database() as db:
+        load = output.interruptible(db, lambda: operations.publish_staged(db, load_id, settings))
+    show_loads("", [load])
+    if load.status != "published":
+        output.say(_NEXT[load.status].format(load_id=load.load_id, source=load.source))
+        raise typer.Exit(_HELD)
+
+
+@app.command()
 def discard(
     load_id: LoadId,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; off a terminal nobody is asked.")] = False,
@@ -99,7 +115,8 @@ def discard(
     with open_database() as db:
         if not yes and sys.stdin and sys.stdin.isatty():
             typer.confirm(f"Delete what is staged of load {load_id} in {db.dialect.label}?", abort=True, err=True)
-        show_loads("", [operations.discard(db, load_id)])
+        load = output.interruptible(db, lambda: operations.discard(db, load_id))
+    show_loads("", [load])
 
 
 def show_loads(title: str, loads: Sequence[Load]) -> None:

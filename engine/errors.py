@@ -19,7 +19,7 @@
         ├── UnavailableError   unreachable, shutting down or full                       retryable*   exit 69
         ├── GoneError          what we worked on was deleted by somebody                              exit 75
         └── ContentionError    deadlock, serialization failure                          retryable    exit 75
-            └── LockedError    somebody's lock was not free in time
+            └── LockedError    a lock of a server was not free in time
 
 ``retryable`` says whether the same transaction, run again, can succeed. (*) A full database is not retried.
 """
@@ -168,4 +168,4 @@ class ContentionError(DatabaseError):
 
 
 class LockedError(ContentionError):
-    """Somebody else's lock was not free in time."""
+    """A lock of a server, held by somebody else, was not free in time."""

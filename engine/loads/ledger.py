@@ -19,7 +19,15 @@ def find_load(tx: Transaction, load_id: int) -> Load:
     """Return a load. Raises InputError if there is none."""
     if rows := tx.run("ledger/show_load", load_id=load_id).rows:
         return Load.from_row(rows[0])
+    if (number := find_new_number(tx, load_id)) is not None:
+        raise InputError(f"There is no load {load_id} any more: it was released, and is load {number} now.")
     raise InputError(f"There is no load {load_id}. `dbsvc loads` lists them.")
+
+
+def find_new_number(tx: Transaction, load_id: int) -> int | None:
+    """Return the number that a load has now which had this one until it was released; None if there was no such load."""
+    found = tx.run("ledger/new_number", old_load_id=load_id).rows
+    return found[0]["load_id"] if found else None
 
 
 def lock_load(tx: Transaction, load: Load) -> Load:

@@ -1,8 +1,12 @@
-"""What an operator does with loads: release, discard, and retry or dismiss their rejects."""
+"""What an operator does with loads: release, publish, discard, and retry or dismiss their rejects.
+
+Each may be killed at any moment, and done again: it goes on with what is left.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import count
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
@@ -10,7 +14,16 @@ from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.audit import add_control_total, audit, find_faults
 from dbsvc.engine.loads.corrections import close_mended
 from dbsvc.engine.loads.identity import quarantine_of, reject_conflicts
-from dbsvc.engine.loads.ledger import count_chunks, count_mended, count_open, find_load, lock_load, reset_lost_chunks, restage
+from dbsvc.engine.loads.ledger import (
+    count_chunks,
+    count_mended,
+    count_open,
+    find_load,
+    find_new_number,
+    lock_load,
+    reset_lost_chunks,
+    restage,
+)
 from dbsvc.engine.loads.model import Dismissed, FindingsError, Load, LoadChunk, LoadStatus, Retried
 from dbsvc.engine.loads.phases import run_own_phase, run_statement
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
@@ -26,15 +39,27 @@ from dbsvc.engine.sources.header import Header, header_of
 def release(db: Database, load_id: int) -> Load:
     """Publish a held load; make a discarded one loadable again. Returns it: published, or staging.
 
-    It is ``staging`` when the file is needed again, because its staging table is gone. Raises InputError in other states.
+    It is ``staging`` when the file is needed again, because its staging table is gone. What was released before and stopped
+    half-way goes on; a discarded load has another number since. Raises InputError in other states.
     """
     load = db.run_transaction(lambda tx: _release(tx, load_id))
     return publish(db, load) if load.status is LoadStatus.STAGED else load
 
 
+def publish_staged(db: Database, load_id: int, settings: Settings) -> Load:
+    """Publish a load that is staged, without its file. One that nobody came to audit is audited first.
+
+    Returns it: published; held, if that found something; staging, if the file is needed after all. Raises InputError if it is
+    in another state, or not all of it is staged.
+    """
+    load = db.run_transaction(lambda tx: _stage_all(tx, load_id, settings))
+    return publish(db, load, max_contradicting_share=settings.max_contradicting_share) if load.is_unfinished else load
+
+
 def discard(db: Database, load_id: int) -> Load:
     """Give up a load that is not published. Returns it. Raises InputError in other states."""
-    return db.run_transaction(lambda tx: _discard(tx, load_id))
+    tries = count()
+    return db.run_transaction(lambda tx: _discard(tx, load_id, again=next(tries) > 0))  # an answer to a commit may be lost
 
 
 def find_retryable(db: Database, only: int | None = None) -> list[int]:
@@ -94,26 +119,55 @@ def _dismiss(tx: Transaction, load_id: int, lines: Collection[int], reason: str 
     return Dismissed(load, before - left, left)
 
 
+def _stage_all(tx: Transaction, load_id: int, settings: Settings) -> Load:
+    """Return a load that can be published, or is; audited if it was not yet."""
+    before = lock_load(tx, find_load(tx, load_id))
+    load = audit(tx, before, settings)
+    match load.status:
+        case LoadStatus.STAGED | LoadStatus.PUBLISHED:
+            return load
+        case LoadStatus.STAGING:
+            done = count_chunks(tx, load_id)
+            raise InputError(
+                f"Load {load_id} is staging: {done['staged_chunks']} of its {done['chunks']} chunks are staged, and the others "
+                f"need its file: `dbsvc ingest {load.source}`."
+            )
+        case LoadStatus.HELD if before.status is LoadStatus.STAGING:
+            return load
+        case LoadStatus.HELD:
+            raise InputError(f"Load {load_id} is held: `dbsvc loads release {load_id}` publishes it as it is.")
+        case LoadStatus.DISCARDED:
+            raise InputError(f"Load {load_id} is discarded: `dbsvc loads release {load_id}` allows it after all.")
+    raise InputError(f"Load {load_id} is {load.status}: only a staged load can be published.")
+
+
 def _release(tx: Transaction, load_id: int) -> Load:
-    load = lock_load(tx, find_load(tx, load_id))
+    load = lock_load(tx, find_load(tx, find_new_number(tx, load_id) or load_id))
     match load.status:
         case LoadStatus.HELD if reset_lost_chunks(tx, load):
             return restage(tx, load, released=True)
         case LoadStatus.HELD:
-            tx.run("ledger/release_load", load_id=load_id)
-            return find_load(tx, load_id)
+            tx.run("ledger/release_load", load_id=load.load_id)
+            return find_load(tx, load.load_id)
         case LoadStatus.DISCARDED:
             new_load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]
-            tx.run("ledger/renumber_load", load_id=load_id, new_load_id=new_load_id)
+            tx.run("ledger/renumber_load", load_id=load.load_id, new_load_id=new_load_id)
+            tx.run("ledger/keep_old_number", old_load_id=load.load_id, load_id=new_load_id)
             return restart(tx, find_load(tx, new_load_id), tx.statements.fingerprint(load.dataset), released=True)
+        case LoadStatus.STAGING | LoadStatus.STAGED if load.released:
+            return load
+        case LoadStatus.STAGED:
+            raise InputError(f"Load {load_id} is staged, and nothing holds it: `dbsvc loads publish {load_id}`.")
     raise InputError(f"Load {load_id} is {load.status}: only a held or discarded load can be released.")
 
 
-def _discard(tx: Transaction, load_id: int) -> Load:
+def _discard(tx: Transaction, load_id: int, again: bool) -> Load:
     load = find_load(tx, load_id)
     # a load that is being published keeps its reconfirmations for ours: when it has committed, they are pruned with it
     tx.run("ledger/lock_dataset", dataset=load.dataset)
     load = lock_load(tx, load)
+    if load.status is LoadStatus.DISCARDED and again:
+        return load
     if load.status in (LoadStatus.PUBLISHED, LoadStatus.DISCARDED):
         raise InputError(f"Load {load_id} is {load.status}: only a load that is not published can be discarded.")
     tx.run("ledger/discard_load", load_id=load_id)

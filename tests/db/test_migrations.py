@@ -25,6 +25,7 @@ MIGRATIONS = [name for name in FILES["sqlite"] if not name.endswith(".rollback")
 #: those of no dataset
 TABLES = {
     *("currencies", "datasets", "load_chunks", "load_endings", "load_samples", "load_sequence", "load_streams", "loads"),
+    "renumbered_loads",
     *(
         "rejects",
         "reject_closings",

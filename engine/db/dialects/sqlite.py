@@ -22,9 +22,9 @@ from dbsvc.engine.db.batches import Batch, slices
 from dbsvc.engine.db.dialect import Blocker, Result, Row
 from dbsvc.engine.errors import (
     ConfigurationError,
+    ContentionError,
     DatabaseError,
     IntegrityError,
-    LockedError,
     MalformedCsvError,
     UnavailableError,
     UnusableError,
@@ -308,7 +308,7 @@ class Driver:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         match code:
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-                return LockedError(f"{self.label} is locked by another process: try again later.")
+                return ContentionError(f"{self.label} is locked by another process: try again later.")
             case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
                 return UnusableError(f"{self.label} is read-only: give write access to it and to its folder.")
             case sqlite3.SQLITE_FULL:
