@@ -29,7 +29,7 @@ from dbsvc.engine.loads.phases import run_own_phase, run_statement
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
-from dbsvc.engine.loads.staging import create_staging
+from dbsvc.engine.loads.staging import create_staging, draw_load_id
 from dbsvc.engine.loads.validate import BATCH, stage_valid
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import Settings
@@ -150,7 +150,7 @@ def _release(tx: Transaction, load_id: int) -> Load:
             tx.run("ledger/release_load", load_id=load.load_id)
             return find_load(tx, load.load_id)
         case LoadStatus.DISCARDED:
-            new_load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]
+            new_load_id = draw_load_id(tx, load.dataset)
             tx.run("ledger/renumber_load", load_id=load.load_id, new_load_id=new_load_id)
             tx.run("ledger/keep_old_number", old_load_id=load.load_id, load_id=new_load_id)
             return restart(tx, find_load(tx, new_load_id), tx.statements.fingerprint(load.dataset), released=True)

@@ -8,7 +8,7 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.corrections import note_matches
 from dbsvc.engine.loads.ledger import find_checkpoints, find_load, find_replaced, lock_load, restage
 from dbsvc.engine.loads.model import Load, LoadStatus
-from dbsvc.engine.loads.staging import create_staging
+from dbsvc.engine.loads.staging import create_staging, draw_load_id
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
 from dbsvc.engine.sources.header import Header
@@ -32,7 +32,7 @@ def register(
     sha256 = scanned.unfinished.sha256 if scanned.unfinished else scanned.sha256
     load = _find_delivery(tx, dataset, sha256, again)
     if not load:
-        load_id = tx.run("ledger/draw_load_id").rows[0]["load_id"]
+        load_id = draw_load_id(tx, dataset)
         # whoever held the number before us may have registered these very bytes, or a beginning of them
         load = _find_delivery(tx, dataset, sha256, again)
         if not load and find_checkpoints(tx, file, header) != known:

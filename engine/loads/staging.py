@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.errors import UnusableError
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.loads.phases import run_statement
 from dbsvc.engine.log import event
 
 
 def create_staging(tx: Transaction, load: Load) -> None:
-    """Make a load's staging table. What stands there is nobody's: a restored backup, a reset or an operator left it."""
-    if left := find_staging(tx, load.dataset, load.load_id):
-        drop_tables(tx, left)
-        event("dropped staging tables of nobody", load_id=load.load_id, tables=left)
+    """Make a load's staging table, in place of what stands there."""
+    drop_tables(tx, find_staging(tx, load.dataset, load.load_id))
     run_statement(tx, load, "load/staging/create")
+
+
+def draw_load_id(tx: Transaction, dataset: str) -> int:
+    """Draw the next load's number.
+
+    Staging tables of that number are nobody's: a restored backup, a reset or a person left them. They go. If they may not be
+    dropped, for they belong to another role, the number is left out.
+    """
+    load_id: int = tx.run("ledger/draw_load_id").rows[0]["load_id"]
+    if left := find_staging(tx, dataset, load_id):
+        event("staging tables of nobody", logging.WARNING, load_id=load_id, tables=left)
+        try:
+            with tx.transaction():
+                drop_tables(tx, left)
+        except UnusableError:
+            return draw_load_id(tx, dataset)
+    return load_id
 
 
 def find_staging(tx: Transaction, dataset: str, load_id: int | None = None) -> list[str]:
