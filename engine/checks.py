@@ -28,7 +28,6 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, UnusableError
 from dbsvc.engine.log import event
-from dbsvc.engine.reports.snapshot import read_snapshot
 from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements.catalog import Statements, find_folder
 from dbsvc.engine.statements.rules import THRESHOLD, runs_for_each
@@ -239,7 +238,7 @@ def _run(db: Database, check: Check, since: date, today: date, thresholds: Mappi
     started = time.perf_counter()
     found = error = None
     try:
-        with read_snapshot(db) as tx:
+        with db.snapshot() as tx:
             found = find(tx, check, since, today, thresholds)
     except DbsvcError as failure:
         error = str(failure)

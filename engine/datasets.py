@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbsvc.engine.sources.formats import Format
-from dbsvc.engine.statements.statement import quote
 
 
 @dataclass(frozen=True)
@@ -56,16 +55,23 @@ class Dataset:
     origin: str = field(repr=False)
     text: str = field(repr=False)
 
+    @property
+    def stored(self) -> str:
+        """The table that its rows lie in: its own; or one beneath it, if rows lie in place before their load is published."""
+        return f"{self.table}_stored" if self.partition_by else self.table
+
     def merge_parameters(self) -> dict[str, Any]:
         """Return what the statements of ``sql/load`` need to know: the names of tables and columns."""
         columns = list(self.columns)
         values = [column for column in columns if column not in self.key]
         return {
             "dataset": self.name,
-            "table": self.table,
+            # what readers read leaves out what is not published
+            "table": self.stored,
+            "stored_name": self.stored,
+            "table_name": self.table,
             "history": f"{self.table}_history",
             "key": list(self.key),
-            "key_text": quote(list(self.key)),
             "key_names": " and ".join(self.key),
             "columns": columns,
             "columns_as_text": dict.fromkeys(columns, "text"),
@@ -87,7 +93,9 @@ class Dataset:
         """Return what a check that runs for each dataset may need to know."""
         merged = self.merge_parameters()
         return {
-            **{name: merged[name] for name in ("dataset", "table", "history", "key", "past_key", "stored_key")},
+            **{name: merged[name] for name in ("dataset", "history", "key", "past_key", "stored_key")},
+            "table": self.table,
+            "stored": self.stored,
             "table_name": self.table,
             "history_name": f"{self.table}_history",
             "has_precedence": self.precedence is not None,

@@ -58,18 +58,10 @@ class Transaction:
             return self._dialect.sample(self._connection, statement, parameters, most)
 
     def run_phase(self, folder: str, /, **parameters: Any) -> Iterator[tuple[Statement, Result]]:
-        """Run every statement of a phase in order, giving each the parameters it uses.
-
-        What a statement with the header ``returns: statements`` returns is run as well, in that order.
-        """
+        """Run every statement of a phase in order, giving each the parameters it uses."""
         for statement in self.statements.phase(folder):
             used = {name: parameters[name] for name in statement.parameters}
-            result = self._execute(statement, used)
-            yield statement, result
-            if statement.header.get("returns") == "statements":
-                for row in result.rows:
-                    written = Statement(statement.name, row["statement"])
-                    yield written, self._execute(written, {})
+            yield statement, self._execute(statement, used)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Insert any number of rows in bounded memory. Returns how many."""

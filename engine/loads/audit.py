@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.ledger import count_chunks, find_load, lock_load, reset_lost_chunks
 from dbsvc.engine.loads.model import Load, LoadStatus
-from dbsvc.engine.loads.phases import own
+from dbsvc.engine.loads.phases import own, parameters
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.settings import Settings
 
@@ -24,15 +26,37 @@ def audit(tx: Transaction, load: Load, settings: Settings) -> Load:
         return load
     use_pseudonyms(tx, load, load.staging_table)
     tx.run("ledger/count_read", load_id=load.load_id)
-    add_control_total(tx, load)
-    findings = [] if load.released else find_faults(tx, load, settings)
+    load = find_load(tx, load.load_id)
+    findings = _look(tx, load, settings, load.first_day, load.last_day)
+    if findings is None:  # rows in place are of other days than a sample told
+        findings = _look(tx, load, settings, date.min, date.max) or []
     if findings:
-        tx.run("ledger/hold_load", load_id=load.load_id, held_because="\n".join(finding for _, finding in findings))
+        tx.run("ledger/hold_load", load_id=load.load_id, held_because="\n".join(findings))
     return find_load(tx, load.load_id)
 
 
-def find_faults(tx: Transaction, load: Load, settings: Settings) -> list[tuple[str, str]]:
-    """Return what audits find, each with the audit's name. Those of the dataset are not asked of a load that was released."""
+def _look(tx: Transaction, load: Load, settings: Settings, first_day: date | None, last_day: date | None) -> list[str] | None:
+    """Measure all that is staged of a load, apart or in place between these days, and return what audits find.
+
+    Returns None if that is not all of it.
+    """
+    if not load.in_place:
+        add_control_total(tx, load, load.staging_table)
+        return [] if load.released else [finding for _, finding in find_faults(tx, load, settings, load.staging_table)]
+    rows = f"delivered_{load.dataset}"
+    days = {"first_day": first_day, "last_day": last_day}
+    tx.run("load/delivered/create", **parameters(tx, load, "load/delivered/create", delivered=rows, **days))
+    whole = add_control_total(tx, load, rows) == load.read - load.rejected
+    findings = [] if load.released or not whole else [finding for _, finding in find_faults(tx, load, settings, rows)]
+    tx.run("load/delivered/drop", delivered=rows)
+    return findings if whole or first_day == date.min else None
+
+
+def find_faults(tx: Transaction, load: Load, settings: Settings, staged: str) -> list[tuple[str, str]]:
+    """Return what audits find in a load and what is staged, each with the audit's name.
+
+    Those of the dataset are not asked of a load that was released.
+    """
     limits = {
         "max_rejected_share": settings.max_rejected_share,
         "max_contradicting_share": settings.max_contradicting_share,
@@ -43,12 +67,15 @@ def find_faults(tx: Transaction, load: Load, settings: Settings) -> list[tuple[s
     return [
         (statement.name, row["finding"])
         for folder in ("load/audit", *(() if load.released else (own(load, "audit"),)))
-        for statement, result in tx.run_phase(folder, load_id=load.load_id, staged=load.staging_table, **limits)
+        for statement, result in tx.run_phase(folder, load_id=load.load_id, staged=staged, **limits)
         for row in result.rows
     ]
 
 
-def add_control_total(tx: Transaction, load: Load) -> None:
-    """Add what is staged to the load's control total, if its dataset has one."""
-    for _, result in tx.run_phase(own(load, "control_total"), staged=load.staging_table, load_id=load.load_id):
-        tx.run("ledger/add_to_total", load_id=load.load_id, **result.rows[0])
+def add_control_total(tx: Transaction, load: Load, staged: str) -> int:
+    """Add what is staged to the load's control total, if its dataset has one; returns of how many records."""
+    records = 0
+    for _, result in tx.run_phase(own(load, "control_total"), staged=staged, load_id=load.load_id):
+        records = result.rows[0]["records"]
+        tx.run("ledger/add_to_total", load_id=load.load_id, control_total=result.rows[0]["control_total"])
+    return records

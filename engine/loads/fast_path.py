@@ -24,15 +24,17 @@ _MOST_OTHERS = 2**16
 _LINE_END = re.compile(rb"\r+\n")
 
 
-def stage_fast(tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes) -> tuple[int, list[Batch]]:
-    """Stage the records of a chunk that surely keep the contract. Returns how many, and batches of the others."""
+def stage_fast(
+    tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes, table: str
+) -> tuple[int, list[Batch]]:
+    """Stage the records of a chunk that surely keep the contract into a table. Returns how many, and batches of the others."""
     before, phase = chunk.first_line - 1, own(load, "fast_path")
     split = split_chunk(data, header.columns, tx.run(f"{phase}/patterns").rows) if tx.statements.phase(phase) else None
     if split is None:
         return 0, [(before + 1, data)]
     fast, others = ([(before + line, batch) for line, batch in batches] for batches in split)
     columns = ["line_no", "load_id", *header.columns]
-    return tx.copy_batches(f"{phase}/copy", load.staging_table, columns, fast, [load.load_id]), others
+    return tx.copy_batches(f"{phase}/copy", table, columns, fast, [load.load_id]), others
 
 
 def split_chunk(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) -> tuple[list[Batch], list[Batch]] | None:

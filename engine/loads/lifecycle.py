@@ -62,7 +62,7 @@ def ingest(
             with _timed(seconds, "publish"):
                 find_records = partial(read_records, file=file, header=header)
                 share = settings.max_contradicting_share
-                load = publish(db, load, max_contradicting_share=share, find_records=find_records)
+                load = publish(db, load, max_contradicting_share=share, find_records=find_records, jobs=jobs)
     outcome.load = load
     return outcome
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -27,6 +27,7 @@ class LoadStatus(StrEnum):
     HELD = "held"
     PUBLISHED = "published"
     DISCARDED = "discarded"
+    REVERTED = "reverted"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,12 @@ class Load:
     rejected: int
     #: it was published after a later load, or records of it were retried
     out_of_turn: bool
+    reverted_at: datetime | None
+    #: rows of it may lie in its dataset's table before it is published
+    in_place: bool
+    #: between which days these are, as far as a sample tells
+    first_day: date | None
+    last_day: date | None
 
     @classmethod
     def from_row(cls, row: Row) -> Load:

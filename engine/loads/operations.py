@@ -27,6 +27,7 @@ from dbsvc.engine.loads.ledger import (
 from dbsvc.engine.loads.model import Dismissed, FindingsError, Load, LoadChunk, LoadStatus, Retried
 from dbsvc.engine.loads.phases import run_own_phase, run_statement
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
+from dbsvc.engine.loads.place import with_months, withdraw
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
 from dbsvc.engine.loads.staging import create_staging, draw_load_id
@@ -84,7 +85,7 @@ def retry(db: Database, load_id: int, settings: Settings) -> Retried:
     as well: if that finds what was not found before, they stay where they are. Raises InputError if there is none.
     """
     try:
-        retried = db.run_transaction(lambda tx: _retry(tx, load_id, settings))
+        retried = with_months(db, lambda tx: _retry(tx, load_id, settings))
     except FindingsError as found:
         with db.snapshot() as tx:
             retried = Retried(find_load(tx, load_id), found.tried - count_mended(tx, load_id), 0, found.findings)
@@ -171,6 +172,7 @@ def _discard(tx: Transaction, load_id: int, again: bool) -> Load:
     if load.status in (LoadStatus.PUBLISHED, LoadStatus.DISCARDED):
         raise InputError(f"Load {load_id} is {load.status}: only a load that is not published can be discarded.")
     tx.run("ledger/discard_load", load_id=load_id)
+    withdraw(tx, load)
     close(tx, load)
     return find_load(tx, load_id)
 
@@ -192,12 +194,12 @@ def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
 def _retry_published(tx: Transaction, load: Load, settings: Settings) -> Retried:
     """Publish rejects that pass now, beside what is published already. Raises FindingsError, and then they stay."""
     create_staging(tx, load)
-    known = {name for name, _ in find_faults(tx, load, settings)}
+    known = {name for name, _ in find_faults(tx, load, settings, load.staging_table)}
     validated, passed = _stage_rejects(tx, load)
     if passed:
-        add_control_total(tx, load)
+        add_control_total(tx, load, load.staging_table)
         # what was found without the retried records as well was decided when the load was published
-        if findings := [finding for name, finding in find_faults(tx, load, settings) if name not in known]:
+        if findings := [finding for name, finding in find_faults(tx, load, settings, load.staging_table) if name not in known]:
             raise FindingsError(findings, validated)
         rules = tx.statements.fingerprint(load.dataset)
         tx.run("ledger/keep_retried", load_id=load.load_id, staged=load.staging_table)
@@ -252,7 +254,7 @@ def _stage_rejects_of(tx: Transaction, load: Load, chunk: LoadChunk, header: Hea
         next_line = batches[-1][0] + 1
         tx.run("ledger/clear_rejects", load_id=load.load_id, first_line=batches[0][0], last_line=batches[-1][0])
         validated += len(batches)
-        passed += stage_valid(tx, load, header, batches)[1]
+        passed += stage_valid(tx, load, header, batches, load.staging_table)[1]
     counts = {"staged": (chunk.staged or 0) + passed, "rejected": (chunk.rejected or 0) - passed}
     tx.run("ledger/finish_chunk", **place, read=chunk.read, **counts)
     return validated, passed

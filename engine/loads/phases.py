@@ -52,6 +52,7 @@ def own(load: Load, phase: str) -> str:
 
 def parameters(tx: Transaction, load: Load, statement: str | None = None, **more: Any) -> dict[str, Any]:
     """Return what the phases of a load are given, and ``more``; with a ``statement`` only what that one uses."""
-    tables = {"staged": load.staging_table, "landed": load.landing_table}
+    staged = load.staging_table
+    tables = {"staged": staged, "staged_name": staged, "rest": f"{staged}_rest", "landed": load.landing_table}
     given = {"load_id": load.load_id, **tables, **tx.statements.datasets[load.dataset].merge_parameters(), **more}
     return given if statement is None else {name: given[name] for name in tx.statements[statement].parameters}

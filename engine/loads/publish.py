@@ -1,4 +1,4 @@
-"""Publish: one transaction that merges staged rows with stored ones, and all that is derived from them."""
+"""Publish: rows that meet none are placed beforehand; one transaction merges the others and makes the load public."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
+from dbsvc.engine.loads.place import count_in_place, make_way, place, require_months, with_months
 from dbsvc.engine.log import event
 
 
@@ -22,14 +23,22 @@ def _find_nothing(_chunk: LoadChunk, _lines: Collection[int]) -> Iterable[tuple[
 
 
 def publish(
-    db: Database, load: Load, *, max_contradicting_share: float = 1.0, find_records: FindRecords = _find_nothing
+    db: Database,
+    load: Load,
+    *,
+    max_contradicting_share: float = 1.0,
+    find_records: FindRecords = _find_nothing,
+    jobs: int = 1,
 ) -> Load:
-    """Publish a staged load in one transaction. Returns it as it is now: unchanged if somebody else was faster.
+    """Publish a staged load, at one instant. Returns it as it is now: unchanged if somebody else was faster.
+
+    Any instance may go on with what another one left.
 
     It is ``held`` if a larger share of its records than that contradict another record of the file, and ``staging`` if records
     of it turn out to be rejects, which are then audited; ``find_records`` reads them from the file.
     """
-    load, ours = db.run_transaction(lambda tx: publish_in(tx, load, max_contradicting_share, find_records))
+    place(db, load, jobs)
+    load, ours = with_months(db, lambda tx: publish_in(tx, load, max_contradicting_share, find_records))
     if ours:
         event("published", load_id=load.load_id, read=load.read, **load.buckets)
     return load
@@ -38,7 +47,10 @@ def publish(
 def publish_in(
     tx: Transaction, load: Load, max_contradicting_share: float = 1.0, find_records: FindRecords = _find_nothing
 ) -> tuple[Load, bool]:
-    """Do in an open transaction what ``publish`` does. Returns the load, and whether it was published now."""
+    """Do in an open transaction what ``publish`` does last. Returns the load, and whether it was published now.
+
+    Raises MonthsMissingError.
+    """
     tx.run("ledger/lock_dataset", dataset=load.dataset)
     load = lock_load(tx, load)
     if load.status is not LoadStatus.STAGED:
@@ -66,15 +78,24 @@ def close(tx: Transaction, load: Load) -> None:
 def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[str, int]:
     """Make the staged records public, with all that is derived from them; returns how many went into each bucket.
 
-    Raises FindingsError if a larger share of them than that contradict each other, unless the load was released.
+    Raises FindingsError if a larger share of them than that contradict each other, unless the load was released; and
+    MonthsMissingError.
     """
-    exchanged = _exchange(tx, load)
-    counts = exchanged or Counter[str]()
-    if not exchanged or tx.run("ledger/any_staged", staged=load.staging_table).rows:
-        counts += _dedupe(tx, load, 1.0 if load.released else max_contradicting_share)
-        if exchanged is None:  # a key stood there twice, which none does now
-            counts += run_phase(tx, load, "load/exchange")
-        counts += _merge_rows(tx, load)
+    counts = Counter[str]()
+    any_staged = bool(tx.run("ledger/any_staged", staged=load.staging_table).rows)
+    if any_staged:
+        require_months(tx, load)
+        make_way(tx, load)
+    if load.status is not LoadStatus.PUBLISHED:
+        counts["inserted"] += count_in_place(tx, load)
+    if any_staged:
+        inserted = _insert_vacant(tx, load)
+        counts += inserted or Counter()
+        if not inserted:
+            counts += _dedupe(tx, load, 1.0 if load.released else max_contradicting_share)
+            if inserted is None:  # a key stood there twice, which none does now
+                counts += _insert_vacant(tx, load) or Counter()
+            counts += _merge_rows(tx, load)
     return {bucket: counts[bucket] for bucket in BUCKETS if bucket != "rejected"}
 
 
@@ -115,12 +136,20 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
     return counts
 
 
-def _exchange(tx: Transaction, load: Load) -> Counter[str] | None:
-    """Exchange what can be, if the dataset's table can be at all. Returns None if a key stands twice in the file."""
+def _insert_vacant(tx: Transaction, load: Load) -> Counter[str] | None:
+    """Insert all that is staged without comparing it, if the table holds nothing from its first day to its last.
+
+    Returns how many, or None if a key stands twice in the file.
+    """
     if not tx.statements.datasets[load.dataset].partition_by:
+        return Counter()
+    found = [row for _, result in tx.run_phase("load/vacant", **parameters(tx, load)) for row in result.rows]
+    if not found:
         return Counter()
     try:
         with tx.transaction():
-            return run_phase(tx, load, "load/exchange")
+            counts = run_statement(tx, load, f"load/merge/{'insert_all_sorted' if found[0]['unordered'] else 'insert_all'}")
     except IntegrityError:
         return None
+    run_statement(tx, load, "load/merge/clear_staged")
+    return counts

@@ -9,6 +9,7 @@ from dbsvc.engine.loads.corrections import note_matches
 from dbsvc.engine.loads.ledger import find_checkpoints, find_load, find_replaced, lock_load, restage
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.staging import create_staging, draw_load_id
+from dbsvc.engine.loads.place import withdraw
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
 from dbsvc.engine.sources.header import Header
@@ -74,6 +75,7 @@ def register(
 
 def restart(tx: Transaction, load: Load, rules: str, *, released: bool) -> Load:
     """Let the whole of a locked load be staged again."""
+    withdraw(tx, load)
     tx.run("ledger/reset_chunks", load_id=load.load_id)
     tx.run("ledger/delete_rejects", load_id=load.load_id)
     restarted = restage(tx, load, rules=rules, released=released)

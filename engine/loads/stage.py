@@ -6,17 +6,18 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import ConfigurationError, InputError
+from dbsvc.engine.errors import ConfigurationError, InputError, IntegrityError
 from dbsvc.engine.loads.fast_path import stage_fast
 from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
-from dbsvc.engine.loads.phases import run_own_phase
+from dbsvc.engine.loads.phases import own, parameters, run_own_phase, run_phase
 from dbsvc.engine.loads.validate import BATCH, stage_valid
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import Settings
@@ -35,10 +36,16 @@ class Turn:
 
 
 def partition(tx: Transaction, load: Load, records: int, settings: Settings) -> None:
-    """Let a large load be staged by months, which publish may exchange; unless it is staged already, or partly."""
+    """Let a large load be staged where it will stay, or by months that can be placed; unless some of it is staged already."""
     load = lock_load(tx, load)
-    if load.status is LoadStatus.STAGING:
-        run_own_phase(tx, load, "partition", records=records, month_records=settings.month_records)
+    if load.status is not LoadStatus.STAGING:
+        return
+    given = parameters(tx, load, records=records, month_records=settings.month_records)
+    months = [month for _, found in tx.run_phase(own(load, "partition"), **given) for month in found.rows]
+    if months:
+        run_phase(tx, load, "load/split")
+    for month in months:
+        run_phase(tx, load, "load/split_month", **month)
 
 
 def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int, progress: Callable[[int], None]) -> None:
@@ -68,7 +75,7 @@ def stage_chunk(tx: Transaction, load: Load, file: SourceFile, header: Header) -
     if now.rules != tx.statements.fingerprint(load.dataset):
         raise ConfigurationError(f"Load {load_id} is being loaded by another version of dbsvc: leave it to that one.")
     found = tx.run("ledger/claim_chunk", load_id=load_id).rows or tx.run("ledger/await_chunk", load_id=load_id).rows
-    staged = _stage_claimed(tx, load, LoadChunk.from_row(found[0]), file, header) if found else None
+    staged = _stage_claimed(tx, now, LoadChunk.from_row(found[0]), file, header) if found else None
     state = count_chunks(tx, load_id)
     more = bool(state["staged_chunks"] < state["chunks"])
     return Turn(state["read"], staged, more) if found or more else None
@@ -81,14 +88,31 @@ def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, file: SourceFi
     place = {"load_id": load.load_id, "chunk_no": chunk.chunk_no}
     # not before the file is at hand again: until then they are kept
     tx.run("ledger/clear_chunk_rejects", **place, first_line=chunk.first_line)
-    read, others = passed, others = stage_fast(tx, load, chunk, header, data)
-    for batches in _parts(header, others):
-        landed, good = stage_valid(tx, load, header, batches)
-        read, passed = read + landed, passed + good
+    read, passed = _stage_data(tx, load, chunk, header, data)
     # the database checks: read = staged + rejected
     tx.run("ledger/finish_chunk", **place, read=read, staged=passed, rejected=read - passed)
     seconds = round(time.perf_counter() - started, 3)
     return {"chunk_no": chunk.chunk_no, "read": read, "rejected": read - passed, "seconds": seconds}
+
+
+def _stage_data(tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes) -> tuple[int, int]:
+    """Stage a chunk where its rows will stay, if its load is to be placed and no key stands there already; else apart.
+
+    Returns how many records were read, and how many of them passed.
+    """
+    if load.in_place:
+        with suppress(IntegrityError), tx.transaction():
+            return _stage_into(header.dataset.stored, tx, load, chunk, header, data)
+    return _stage_into(load.staging_table, tx, load, chunk, header, data)
+
+
+def _stage_into(table: str, tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes) -> tuple[int, int]:
+    passed, others = stage_fast(tx, load, chunk, header, data, table)
+    read = passed
+    for batches in _parts(header, others):
+        landed, good = stage_valid(tx, load, header, batches, table)
+        read, passed = read + landed, passed + good
+    return read, passed
 
 
 def read_records(chunk: LoadChunk, lines: Collection[int], *, file: SourceFile, header: Header) -> Iterator[tuple[int, bytes]]:

@@ -20,8 +20,11 @@ BATCH = 2**15
 _NUMBERED = ("line_in_chunk", "fault")
 
 
-def stage_valid(tx: Transaction, load: Load, header: Header, batches: list[Batch]) -> tuple[int, int]:
-    """Quarantine what breaks the contract, with all reasons, and stage the others. Returns how many there are, and pass."""
+def stage_valid(tx: Transaction, load: Load, header: Header, batches: list[Batch], table: str) -> tuple[int, int]:
+    """Quarantine what breaks the contract, with all reasons, and stage the others into a table.
+
+    Returns how many there are, and pass.
+    """
     (first_line, _), (last_line, last) = batches[0], batches[-1]
     reasons: dict[int, str] = {}
     land = own(load, "land")
@@ -36,7 +39,7 @@ def stage_valid(tx: Transaction, load: Load, header: Header, batches: list[Batch
         ((load.load_id, line, reasons[line], raw) for line, raw in raw_records(header.dataset.format, batches, reasons)),
     )
     last_line += header.dataset.format.count_lines(last)[0]
-    return records, run_own_phase(tx, load, "stage", first_line=first_line, last_line=last_line)["staged"]
+    return records, run_own_phase(tx, load, "stage", staged=table, first_line=first_line, last_line=last_line)["staged"]
 
 
 def _land(tx: Transaction, load: Load, header: Header, batches: list[Batch], reasons: dict[int, str]) -> int:

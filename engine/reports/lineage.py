@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.errors import InputError
-from dbsvc.engine.reports.snapshot import read_snapshot
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Lineage:
 def trace_bill(db: Database, bill_date: date, bill_id: int) -> Lineage:
     """Return every version of a bill, and what it is in USD at which rate. Raises InputError if there never was one."""
     key = {"bill_date": bill_date, "bill_id": bill_id}
-    with read_snapshot(db) as tx:
+    with db.snapshot() as tx:
         merged = db.statements.datasets["usage"].merge_parameters()
         names = {name: merged[name] for name in ("columns", "stored_values")}
         versions = tx.run("reports/lineage/bill", **key, **names).rows

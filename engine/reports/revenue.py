@@ -11,7 +11,6 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.reports.snapshot import read_snapshot
 
 
 class By(StrEnum):
@@ -61,7 +60,7 @@ def revenue(
 ) -> Revenue:
     """Return the revenue from ``first`` to ``last``. Customers and currencies come with the largest first, days by date."""
     span = {"first": first, "last": last}
-    with read_snapshot(db) as tx:
+    with db.snapshot() as tx:
         rows = sums(tx, by, first, last)
         missing = tx.run("reports/revenue/missing_rates", **span).rows
         used = tx.run("reports/revenue/used_rates", **span).rows if with_rates else []
@@ -86,7 +85,9 @@ def find_uncounted(tx: Transaction, first: date, last: date) -> Uncounted:
     (quarantine,) = tx.run("reports/revenue/quarantined", **days).rows
     unpublished = []
     for load in map(Load.from_row, tx.run("reports/revenue/unpublished_loads").rows):
-        bills = tx.run("reports/revenue/staged_bills", staged=load.staging_table, **days).rows[0]["bills"]
+        tables = [load.staging_table, *([tx.statements.datasets[load.dataset].stored] if load.in_place else [])]
+        found = [tx.run("reports/revenue/staged_bills", staged=table, load_id=load.load_id, **days) for table in tables]
+        bills = sum(result.rows[0]["bills"] for result in found)
         if bills:
             named = {"load_id": load.load_id, "dataset": load.dataset, "status": load.status, "source": load.source}
             unpublished.append({**named, "bills": bills})

@@ -117,6 +117,7 @@ class Statements:
     def _check(self) -> None:
         """See that each phase has statements, and that each of these uses only what it is given."""
         phases = {f"load/{folder}": rules.MERGED for folder in rules.LOAD_FOLDERS}
+        phases |= dict.fromkeys((f"load/{folder}" for folder in ("make_way", *rules.PLACE_FOLDERS)), rules.PLACED)
         phases["load/land"] = rules.DATASET_PHASES["land"]
         phases["load/merge"] = rules.MERGED | {"max_contradicting_share"}
         phases["fx/store"] = rules.STORE_RATES
@@ -127,6 +128,7 @@ class Statements:
             phases |= {f"datasets/{dataset}/rebuild/{name}": rules.REBUILD for name in self.datasets[dataset].rebuild}
         for folder in phases:
             optional = folder.startswith("datasets/") and folder.rpartition("/")[2] in rules.OPTIONAL
+            optional |= folder.removeprefix("load/") in rules.PLACE_FOLDERS
             if not self.phase(folder) and not optional:
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
         phases |= dict.fromkeys(["load/audit", *(f"datasets/{dataset}/audit" for dataset in self.datasets)], rules.AUDIT)

@@ -15,7 +15,7 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "validate": frozenset({"landed"}),
     "stage": frozenset({"landed", "staged", "load_id", "first_line", "last_line"}),
     "control_total": frozenset({"staged", "load_id"}),
-    "partition": frozenset({"load_id", "staged", "records", "month_records"}),
+    "partition": frozenset({"load_id", "staged_name", "table", "records", "month_records"}),
     "fast_path": frozenset({"table", "columns", "rows"}),
     "identity": frozenset({"staged"}),
     "newest_day": frozenset(),
@@ -23,15 +23,22 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
 #: Those that a dataset may do without; records land as all others do, in ``load/land``.
 OPTIONAL = ("session", "land", "control_total", "partition", "fast_path", "identity", "newest_day")
 
-#: The folders of statements that all loads share: ``exchange`` is the short way to publish what has no row to compare with;
+#: The folders of statements that all loads share: ``make_way`` and ``withdraw`` take unpublished rows out of their place;
 #: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and
 #: the loser is kept.
-LOAD_FOLDERS = ("staging", "exchange", "find_duplicates", "dedupe", "merge", "replay")
+LOAD_FOLDERS = ("staging", "make_way", "withdraw", "find_duplicates", "dedupe", "merge", "replay")
+#: Those that a database may do without: staging by months, which are placed as partitions; or, without partitions, inserting
+#: what there is nothing to compare with.
+PLACE_FOLDERS = (
+    *("split", "split_month", "vacant"),
+    *(f"place/{step}" for step in ("find", "lock", "key", "detach", "set_aside", "attach", "take_over")),
+    *(f"place/{step}" for step in ("missing", "known", "create", "planned")),
+)
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.
 MERGED: frozenset[str] = frozenset(
     {
-        *("staged", "load_id", "dataset", "table", "history", "key", "key_text", "columns", "precedence", "partition_by"),
+        *("staged", "load_id", "dataset", "table", "history", "key", "columns", "precedence", "partition_by"),
         "key_names",
         *("staged_columns", "staged_values", "stored_values", "assignments"),
         *("staged_key", "stored_key", "past_key", "newest_key"),
@@ -40,6 +47,12 @@ MERGED: frozenset[str] = frozenset(
 
 #: What finds a batch of what is derived, to be rebuilt: how many rows at most, and ``after_…``, where the batch before ended.
 REBUILD: frozenset[str] = frozenset({"most"})
+
+#: What placing is given besides: a month, and another load.
+PLACED: frozenset[str] = MERGED | {
+    *("staged_name", "stored_name", "table_name", "rest", "month", "partition", "partition_name", "first_day", "next_day"),
+    *("others_load_id", "others_staged"),
+}
 
 #: How what a provider of exchange rates answered is stored, and the parameters of every statement.
 STORE_RATES: frozenset[str] = frozenset({"allow_provisional", "accept"})
@@ -51,7 +64,7 @@ CHECK_HEADER = ("title", "severity", "do", "runbook")
 #: What a check may use besides that runs for each dataset.
 CHECK_OF_EACH: frozenset[str] = frozenset(
     {
-        *("dataset", "table", "history", "key", "past_key", "stored_key"),
+        *("dataset", "table", "stored", "history", "key", "past_key", "stored_key"),
         *("table_name", "history_name", "has_precedence", "is_registry"),
     }
 )

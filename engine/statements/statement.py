@@ -1,4 +1,7 @@
-"""One SQL statement: its text, its header, its parameters. ``:name`` is a value, ``:"name"`` an identifier."""
+"""One SQL statement: its text, its header, its parameters.
+
+``:name`` is a value, ``:"name"`` an identifier, ``:'name'`` a literal, where no values can be: in what makes tables.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any
 from dbsvc.engine.errors import StatementError
 
 _TOKEN = re.compile(
-    r"""(?P<skip>'(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | ::)
+    r""":'(?P<literal>\w+)' | (?P<skip>'(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | ::)
       | :"(?P<identifier>\w+)" | (?P<quoted>"[^"]*") | :(?P<value>[A-Za-z_]\w*)
       | (?P<open>['"] | /\*)""",
     re.VERBOSE | re.DOTALL,
@@ -46,10 +49,10 @@ class Statement:
 
     @cached_property
     def parameters(self) -> dict[str, int]:
-        """Every parameter, value or identifier, and the line it first stands on."""
+        """Every parameter, value, identifier or literal, and the line it first stands on."""
         found: dict[str, int] = {}
         for token in _TOKEN.finditer(self.text):
-            if name := token["value"] or token["identifier"]:
+            if name := token["value"] or token["identifier"] or token["literal"]:
                 found.setdefault(name, self.text.count("\n", 0, token.start()) + 1)
         return found
 
@@ -68,12 +71,15 @@ class Statement:
         identifiers: Mapping[str, object],
         escape: Callable[[str], str] = str,
     ) -> str:
-        """Return the text in a driver's style: values as placeholders, identifiers quoted in place, all else escaped."""
+        """Return the text in a driver's style: values as placeholders, other parameters quoted in place, the rest escaped."""
         parts, position = [], 0
         for token in _TOKEN.finditer(self.text):
             parts.append(escape(self.text[position : token.start()]))
             if token["value"]:
                 parts.append(placeholder(token["value"]))
+            elif token["literal"]:
+                literal = str(identifiers[token["literal"]]).replace("'", "''")
+                parts.append(escape(f"'{literal}'"))
             else:
                 parts.append(escape(quote(identifiers[token["identifier"]]) if token["identifier"] else token[0]))
             position = token.end()

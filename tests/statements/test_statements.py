@@ -15,7 +15,7 @@ import pytest
 from dbsvc import StatementError
 from dbsvc.engine.db.dialects import SCHEMES
 from dbsvc.engine.statements.catalog import Statements
-from dbsvc.engine.statements.rules import DATASET_PHASES, LOAD_FOLDERS
+from dbsvc.engine.statements.rules import DATASET_PHASES, LOAD_FOLDERS, PLACE_FOLDERS
 from dbsvc.engine.statements.statement import Statement, quote
 
 SQL = Path(str(files("dbsvc"))) / "sql"
@@ -79,7 +79,8 @@ ENGINE = SQL.parent / "engine"
 NAMED = re.compile(rf"({'|'.join(folder.name for folder in SQL.iterdir())})(/[a-z0-9_]+)+")
 #: phases that are run by a name that is put together
 PHASES = re.compile(
-    rf"load/({'|'.join((*LOAD_FOLDERS, 'audit'))})|datasets/\w+/({'|'.join((*DATASET_PHASES, 'audit', 'checks'))})|checks"
+    rf"load/({'|'.join((*LOAD_FOLDERS, *PLACE_FOLDERS, 'audit'))})"
+    rf"|datasets/\w+/({'|'.join((*DATASET_PHASES, 'audit', 'checks'))})|checks"
 )
 
 
@@ -94,7 +95,7 @@ def test_the_engine_uses_all_statements_and_no_others(family: tuple[str, ...]) -
     statements = Statements(family)
     used = {name for path in ENGINE.rglob("*.py") for name in named(ast.parse(path.read_text()))}
     folders = {name.rpartition("/")[0] for name in statements.names}
-    assert used - {*statements.names, *folders} == set()
+    assert used - {*statements.names, *folders, *(f"load/{folder}" for folder in PLACE_FOLDERS)} == set()
     phases = {folder for folder in folders if folder in used or PHASES.fullmatch(folder)}
     phases |= {phase for dataset in statements.datasets for phases in statements.derivations(dataset) for phase in phases}
     rebuilding = {f"datasets/{dataset.name}/rebuild" for dataset in statements.datasets.values() if dataset.rebuild}

@@ -1,4 +1,4 @@
--- How many bills of these days a load has staged.
+-- How many bills of these days a load has in a table: staged, or in place.
 SELECT count(*) AS bills
 FROM :"staged"
-WHERE bill_date BETWEEN :first AND :last
+WHERE load_id = :load_id AND bill_date BETWEEN :first AND :last

@@ -1,0 +1,157 @@
+"""Place: rows that meet no stored ones are put where they will stay, before they are public, in small transactions.
+
+Where a database has partitions, a staged month becomes one. Readers see it when its load is published, and wait for nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.errors import IntegrityError
+from dbsvc.engine.loads.ledger import lock_load, share_load
+from dbsvc.engine.loads.model import Load, LoadStatus
+from dbsvc.engine.loads.phases import parameters, run_phase
+from dbsvc.engine.log import event
+
+T = TypeVar("T")
+
+
+class MonthsMissingError(Exception):
+    """Rows are to be merged of months that the table has no partitions for."""
+
+    def __init__(self, load: Load, months: list[Row]) -> None:
+        self.load = load
+        self.months = months
+        super().__init__(f"{load.dataset}: {len(months)} months have no partition yet")
+
+
+def place(db: Database, load: Load, jobs: int = 1) -> None:
+    """Place the staged months that the table holds no rows of; the load stays staged. May be run again at any time."""
+    months = db.run_transaction(lambda tx: _find_months(tx, load))
+    if not months:
+        return
+    repeats = threading.Event()
+    with ThreadPoolExecutor(jobs, thread_name_prefix="place") as pool:
+        for _ in pool.map(lambda month: _add_key(db, load, month["month"], repeats), months):
+            pass
+    db.run_transaction(partial(_attach_staged, load=load))
+    _await_plans(db, load)
+
+
+def with_months(db: Database, work: Callable[[Transaction], T]) -> T:
+    """Run work that merges in a transaction; in one of their own before, add the months that it misses."""
+    while True:
+        try:
+            return db.run_transaction(work)
+        except MonthsMissingError as missing:
+            db.run_transaction(partial(_add_months, load=missing.load, months=missing.months))
+            _await_plans(db, missing.load)
+
+
+def require_months(tx: Transaction, load: Load) -> None:
+    """Raise MonthsMissingError if the table has no partition for rows that are staged."""
+    partitioned = tx.statements.datasets[load.dataset].partition_by
+    if partitioned and (months := _rows(tx, load, "load/place/missing")):
+        raise MonthsMissingError(load, months)
+
+
+def make_way(tx: Transaction, load: Load) -> None:
+    """Stage again what lies in the way of staged rows without being public, of other loads and of this one."""
+    for row in tx.run("ledger/find_in_place", dataset=load.dataset).rows:
+        other = Load.from_row(row)
+        run_phase(tx, load, "load/make_way", others_load_id=other.load_id, others_staged=other.staging_table)
+
+
+def withdraw(tx: Transaction, load: Load) -> None:
+    """Delete what lies in place of a load that is not public."""
+    if load.in_place:
+        run_phase(tx, load, "load/withdraw")
+
+
+def count_in_place(tx: Transaction, load: Load) -> int:
+    """Return how many records of a load, all of which are staged, lie in place."""
+    if not load.in_place:
+        return 0
+    return int(tx.run("ledger/count_in_place", load_id=load.load_id, staged=load.staging_table).rows[0]["records"])
+
+
+def _find_months(tx: Transaction, load: Load) -> list[Row]:
+    return _rows(tx, load, "load/place/find") if tx.statements.datasets[load.dataset].partition_by else []
+
+
+def _add_key(db: Database, load: Load, month: str, repeats: threading.Event) -> None:
+    """Give a staged month its key, unless it has one. Where a file repeats keys, that is left for later."""
+    if repeats.is_set():
+        return
+    try:
+        db.run_transaction(lambda tx: _add_key_in(tx, load, month))
+    except IntegrityError:
+        repeats.set()
+
+
+def _add_key_in(tx: Transaction, load: Load, month: str) -> None:
+    if share_load(tx, load).status is not LoadStatus.STAGED or not _keyless(tx, load, month):
+        return
+    run_phase(tx, load, "load/place/lock", month=month)
+    if _keyless(tx, load, month):
+        run_phase(tx, load, "load/place/key", month=month)
+
+
+def _keyless(tx: Transaction, load: Load, month: str) -> bool:
+    return any(row["month"] == month and not row["keyed"] for row in _rows(tx, load, "load/place/find"))
+
+
+def _attach_staged(tx: Transaction, load: Load) -> None:
+    """Attach the staged months, in one transaction that writes no rows but those that repeat a key."""
+    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    load = lock_load(tx, load)
+    months = _find_months(tx, load) if load.status is LoadStatus.STAGED else []
+    months = [month for month in months if tx.run("ledger/any_staged", staged=month["month"]).rows]
+    for month in months:
+        run_phase(tx, load, "load/place/detach", **month)
+        if not month["keyed"]:
+            run_phase(tx, load, "load/place/set_aside", **month)
+            run_phase(tx, load, "load/place/key", **month)
+        run_phase(tx, load, "load/place/attach", **month)
+        run_phase(tx, load, "load/place/take_over", **month)
+    if months:
+        first_day, last_day = months[0]["first_day"], months[-1]["next_day"]
+        tx.run("ledger/mark_in_place", load_id=load.load_id, first_day=first_day, last_day=last_day)
+        event("placed", load_id=load.load_id, months=len(months))
+
+
+def _add_months(tx: Transaction, load: Load, months: list[Row]) -> None:
+    """Add partitions without rows, as far as they are still missing."""
+    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    for month in months:
+        if not _rows(tx, load, "load/place/known", partition_name=month["partition"]):
+            made = {**month, "month": month["partition"]}
+            run_phase(tx, load, "load/place/create", **made)
+            run_phase(tx, load, "load/place/attach", **made)
+
+
+def _await_plans(db: Database, load: Load) -> None:
+    """Wait for statements that may be planned without what was just attached, and have no snapshot yet: a second at most."""
+    give_up = time.monotonic() + 1
+    planned = _find_planned(db, load)
+    while planned and time.monotonic() < give_up:
+        db.pause(0.01)
+        planned &= _find_planned(db, load)
+
+
+def _find_planned(db: Database, load: Load) -> set[tuple[Any, ...]]:
+    return {tuple(row.values()) for row in db.run_transaction(lambda tx: _rows(tx, load, "load/place/planned"))}
+
+
+def _rows(tx: Transaction, load: Load, phase: str, **more: Any) -> list[Row]:
+    """Return what the statements of a phase of placing return: nothing where a database has no partitions."""
+    found = tx.run_phase(phase, **parameters(tx, load, **more))
+    return [row for _, result in found for row in result.rows]

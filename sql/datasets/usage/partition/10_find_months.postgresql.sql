@@ -1,0 +1,42 @@
+-- The months that a load with many bills a month is staged by, so that whole months can be placed. Which months it may have is
+-- taken from a sample of its days; bills of any other month go to the rest, and are merged. SQLite stages in place instead.
+-- Knows both date forms of the contract. A day that cannot be is no reason to stop: the record is validated later.
+WITH sampled AS (
+    SELECT
+        CASE
+            WHEN day ~ '^[0-9]{2}/[0-9]{2}/[0-9]{4}$' THEN substr(day, 7, 4) || '-' || substr(day, 4, 2)
+            WHEN day ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN substr(day, 1, 7)
+        END AS month
+    FROM load_samples
+    CROSS JOIN LATERAL string_to_table(load_samples.days, E'\n') AS day
+    WHERE load_samples.load_id = :load_id
+),
+
+span AS (
+    SELECT
+        to_date(min(month), 'YYYY-MM') AS first_month,
+        to_date(max(month), 'YYYY-MM') AS last_month
+    FROM sampled
+    WHERE substr(month, 1, 4) >= '0001' AND substr(month, 6, 2) BETWEEN '01' AND '12'
+),
+
+months AS (
+    SELECT
+        begins.day::date AS first_day,
+        (begins.day + interval '1 month')::date AS next_day,
+        :staged_name || to_char(begins.day, '"_"YYYY"_"MM') AS month
+    FROM span
+    CROSS JOIN LATERAL generate_series(span.first_month, span.last_month, interval '1 month') AS begins (day)
+)
+
+SELECT
+    first_day,
+    next_day,
+    month
+FROM months
+WHERE
+    :records >= :month_records * (SELECT count(*) FROM months AS counted)
+    -- only before anything is staged, and once
+    AND NOT EXISTS (SELECT 1 FROM load_chunks WHERE load_chunks.load_id = :load_id AND load_chunks.read IS NOT NULL)
+    AND EXISTS (SELECT 1 FROM pg_class WHERE pg_class.oid = to_regclass(quote_ident(:staged_name)) AND pg_class.relkind = 'r')
+ORDER BY first_day

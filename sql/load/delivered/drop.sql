@@ -1,0 +1,2 @@
+-- It has been looked at.
+DROP VIEW :"delivered"

@@ -1,0 +1,2 @@
+-- Nobody has looked yet at what is staged, and what follows is planned by it.
+ANALYZE :"staged"

@@ -1,0 +1,2 @@
+-- All of it is inserted.
+DELETE FROM :"staged"

@@ -1,0 +1,10 @@
+-- All that is staged, in the order of the key, so that the table grows at its end. The table's key fails if it stands twice in
+-- the file.
+-- count: inserted
+INSERT INTO :"table" (:"columns", load_id, line_no)
+SELECT -- noqa: LT09
+    :"columns",
+    load_id,
+    line_no
+FROM :"staged"
+ORDER BY :"key"

@@ -1,0 +1,2 @@
+-- So that readers plan well from the start.
+ANALYZE :"month"

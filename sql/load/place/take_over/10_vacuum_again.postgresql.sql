@@ -1,0 +1,2 @@
+-- A staged month was not vacuumed; a partition is.
+ALTER TABLE :"month" RESET (autovacuum_enabled)

@@ -1,0 +1,2 @@
+-- From now on it has a partition's name.
+ALTER TABLE :"month" RENAME TO :"partition"
