@@ -69,7 +69,8 @@ _NEXT = {
     "staging": "Not all of it is staged. Run `dbsvc ingest {source}` to go on, or `dbsvc loads discard {load_id}`.",
     "staged": "Audited, not published yet. `dbsvc loads publish {load_id}`, or `dbsvc loads discard {load_id}`.",
     "held": "Nothing of it is published. `dbsvc loads release {load_id}` or `dbsvc loads discard {load_id}`.",
-    "published": "Done. Its rejects: `dbsvc rejects show {load_id}`.",
+    "published": "Done. Its rejects: `dbsvc rejects show {load_id}`. To take it back: `dbsvc loads revert {load_id}`.",
+    "reverted": "Taken back: no row stands by it. `dbsvc ingest {source}` loads it again.",
     "discarded": "Nothing of it is published. `dbsvc loads release {load_id}` allows it to be loaded after all.",
 }
 
@@ -117,6 +118,42 @@ def discard(
             typer.confirm(f"Delete what is staged of load {load_id} in {db.dialect.label}?", abort=True, err=True)
         load = output.interruptible(db, lambda: operations.discard(db, load_id))
     show_loads("", [load])
+
+
+@app.command()
+def revert(
+    load_id: LoadId,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; off a terminal nobody is asked.")] = False,
+) -> None:
+    """Take back a published load: its rows go, and what they had replaced stands again."""
+    from dbsvc.engine.loads import revert as reverting
+
+    with open_database() as db:
+        if not (yes or dry_run) and sys.stdin and sys.stdin.isatty():
+            typer.confirm(f"Take back load {load_id} in {db.dialect.label}?", abort=True, err=True)
+        reverted = output.interruptible(db, lambda: reverting.revert(db, load_id, dry_run=dry_run))
+    columns = {
+        "load_id": load_id,
+        "status": reverted.load.status,
+        "rows_removed": reverted.removed,
+        "rows_restored": reverted.restored,
+        "source": reverted.load.source,
+    }
+    repeating = reverted.perhaps_repeated_by
+    if output.results_are_json():
+        output.objects([{**columns, "dry_run": dry_run, "perhaps_repeated_by": repeating}])
+        return
+    output.table("", [columns], list(columns))
+    if dry_run:
+        output.say("Nothing was changed: this is what would be.")
+    else:
+        output.say(f"Taken back. `dbsvc ingest {reverted.load.source}` loads these bytes again.")
+    for later in repeating:
+        output.say(
+            f"Load {later['load_id']} repeated {later['records']:,} rows that were there already, perhaps by load {load_id}: "
+            f"`dbsvc ingest --again {later['source']}` brings them back."
+        )
 
 
 def show_loads(title: str, loads: Sequence[Load]) -> None:

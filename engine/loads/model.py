@@ -65,6 +65,8 @@ class Load:
     #: it was published after a later load, or records of it were retried
     out_of_turn: bool
     reverted_at: datetime | None
+    #: how many rows went when it was taken back
+    removed: int
     #: rows of it may lie in its dataset's table before it is published
     in_place: bool
     #: between which days these are, as far as a sample tells

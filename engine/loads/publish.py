@@ -122,6 +122,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
     if replays:
         run_statement(tx, load, "load/merge/create_deliveries")
     if counts["replay"]:
+        run_phase(tx, load, "load/gather")
         run_phase(tx, load, "load/replay")
         counts = run_statement(tx, load, "load/merge/count_changes")
     if counts["new"]:

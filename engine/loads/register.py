@@ -44,7 +44,7 @@ def register(
             if load.is_unfinished:
                 load = restart(tx, load, rules, released=load.released)
         return load
-    redelivered = again and tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
+    redelivered = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
     tx.run(
         "ledger/add_redelivery" if redelivered else "ledger/add_load",
         load_id=load_id,
@@ -85,7 +85,8 @@ def restart(tx: Transaction, load: Load, rules: str, *, released: bool) -> Load:
 
 def _find_delivery(tx: Transaction, dataset: str, sha256: str, again: bool) -> Load | None:
     """Return the load of these bytes that is to go on, or has been; None if they are to be delivered now."""
-    found = [Load.from_row(row) for row in tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows]
+    rows = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
+    found = [load for load in map(Load.from_row, rows) if load.status is not LoadStatus.REVERTED]
     if not found or not again:
         return found[0] if found else None
     newest = max(found, key=lambda load: load.load_id)

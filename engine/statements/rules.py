@@ -26,7 +26,7 @@ OPTIONAL = ("session", "land", "control_total", "partition", "fast_path", "ident
 #: The folders of statements that all loads share: ``make_way`` and ``withdraw`` take unpublished rows out of their place;
 #: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and
 #: the loser is kept.
-LOAD_FOLDERS = ("staging", "make_way", "withdraw", "find_duplicates", "dedupe", "merge", "replay")
+LOAD_FOLDERS = ("staging", "make_way", "withdraw", "find_duplicates", "dedupe", "merge", "gather", "replay", "revert")
 #: Those that a database may do without: staging by months, which are placed as partitions; or, without partitions, inserting
 #: what there is nothing to compare with.
 PLACE_FOLDERS = (

@@ -5,6 +5,8 @@
 -- has to be locked out for that. Tables keep their rows: only bills of months that had none of their own are moved.
 
 ALTER TABLE loads ADD COLUMN IF NOT EXISTS reverted_at timestamptz;
+-- how many rows went when it was taken back
+ALTER TABLE loads ADD COLUMN IF NOT EXISTS removed bigint NOT NULL DEFAULT 0;
 -- rows of it may lie in its dataset's table before it is published
 ALTER TABLE loads ADD COLUMN IF NOT EXISTS in_place boolean NOT NULL DEFAULT FALSE;
 -- between which days these are, as far as a sample tells

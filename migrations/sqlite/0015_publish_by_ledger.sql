@@ -73,6 +73,8 @@ CREATE TABLE loads (
     -- it was published after a later load, or records of it were retried: then its counts are not what is in history
     out_of_turn boolean NOT NULL DEFAULT 0,
     reverted_at utc_timestamp,
+    -- how many rows went when it was taken back
+    removed integer NOT NULL DEFAULT 0,
     -- rows of it may lie in its dataset's table before it is published
     in_place boolean NOT NULL DEFAULT 0,
     -- between which days these are, as far as a sample tells

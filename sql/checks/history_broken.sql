@@ -44,7 +44,7 @@ suspects AS (
                 WHERE
                     rejects.record_key = past.row_key
                     AND waiting.dataset = :dataset
-                    AND waiting.status <> 'discarded'
+                    AND waiting.status NOT IN ('discarded', 'reverted')
                     AND waiting.load_id <= past.load_id
                     AND NOT EXISTS (
                         SELECT 1

@@ -3,16 +3,16 @@
 -- for each: dataset
 -- do: Nothing of the program does this: find out who added or deleted rows. Then restore the database from a backup
 -- runbook: rows_unaccounted
--- A table has more or fewer rows than its published loads inserted, or its history than the ledger counted as replaced: somebody
+-- A table has more or fewer rows than its loads inserted, less those that were taken back, or its history than the ledger counted as replaced: somebody
 -- else deleted or added rows. While all loads were published in their own order, and nothing was retried, a history is also what
 -- they updated and superseded; but not where the newest record wins, as with telemetry.
 WITH ledger AS (
     SELECT
-        coalesce(sum(inserted), 0) AS inserted,
-        sum(updated + superseded) AS replaced,
-        sum(CASE WHEN out_of_turn THEN 1 ELSE 0 END) AS out_of_turn
+        coalesce(sum(inserted - removed), 0) AS inserted,
+        sum(CASE WHEN status = 'published' THEN updated + superseded ELSE 0 END) AS replaced,
+        sum(CASE WHEN status = 'published' AND out_of_turn THEN 1 ELSE 0 END) AS out_of_turn
     FROM loads
-    WHERE dataset = :dataset AND status = 'published'
+    WHERE dataset = :dataset AND status IN ('published', 'reverted')
 ),
 
 replaced AS (

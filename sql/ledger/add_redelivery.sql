@@ -1,4 +1,4 @@
--- Registers a delivery of bytes that are known, on purpose.
+-- Registers a delivery of bytes that are known: on purpose, or because what came before was taken back.
 INSERT INTO loads (load_id, dataset, source, sha256, delivery, bytes, header, rules)
 SELECT
     :load_id,

@@ -2,5 +2,8 @@
 SELECT loads.*
 FROM load_streams
 INNER JOIN loads ON load_streams.load_id = loads.load_id
-WHERE loads.dataset = :dataset AND (load_streams.stream = :stream OR loads.source = :source)
+WHERE
+    loads.dataset = :dataset
+    AND loads.status <> 'reverted'
+    AND (load_streams.stream = :stream OR loads.source = :source)
 ORDER BY loads.load_id

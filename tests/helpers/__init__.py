@@ -69,13 +69,14 @@ def load(
     *,
     jobs: int = 1,
     progress: Progress = lambda done, total: None,
+    again: bool = False,
     **settings: Any,
 ) -> Outcome:
     """What ``dbsvc ingest`` does with one file; but a file that contradicts itself is held only if the settings say so."""
     chosen = replace(Settings(), **{"max_contradicting_share": 1.0, **settings})
     with SourceFile(str(source)) as file:
         header = read_header(file, db.statements.datasets.values())
-        return ingest(db, file, header, chosen, jobs=jobs, progress=progress)
+        return ingest(db, file, header, chosen, jobs=jobs, progress=progress, again=again)
 
 
 def register(db: Database, source: Path, *, chunk_bytes: int = Settings.chunk_bytes) -> Load:

@@ -50,7 +50,7 @@ WHERE
             INNER JOIN loads ON rejects.load_id = loads.load_id
             WHERE
                 loads.dataset = :dataset
-                AND loads.status <> 'discarded'
+                AND loads.status NOT IN ('discarded', 'reverted')
                 AND rejects.load_id <= :load_id
                 AND rejects.record_key IS NOT NULL
         )
@@ -61,7 +61,7 @@ WHERE
             WHERE
                 rejects.record_key = concat_ws(' ', :"staged_key")
                 AND loads.dataset = :dataset
-                AND loads.status <> 'discarded'
+                AND loads.status NOT IN ('discarded', 'reverted')
                 AND rejects.load_id <= :load_id
                 AND NOT EXISTS (
                     SELECT 1

@@ -19,7 +19,7 @@ WHERE
         WHERE
             rejects.record_key = concat_ws(' ', :"past_key")
             AND loads.dataset = :dataset
-            AND loads.status <> 'discarded'
+            AND loads.status NOT IN ('discarded', 'reverted')
             AND rejects.load_id <= past.load_id
             AND NOT EXISTS (
                 SELECT 1

@@ -1,3 +1,4 @@
--- A load that is not to be published any more, or staged once more from its start, leaves no row in its place.
+-- A load that is given up, taken back, or staged once more from its start, leaves no row behind.
+-- count: removed
 DELETE FROM :"table"
 WHERE load_id = :load_id

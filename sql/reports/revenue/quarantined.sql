@@ -5,7 +5,7 @@ WITH closed AS (
     SELECT count(*) AS bills
     FROM reject_closings
     INNER JOIN loads ON reject_closings.load_id = loads.load_id
-    WHERE loads.dataset = 'usage' AND loads.status <> 'discarded' AND reject_closings.state <> 'retried'
+    WHERE loads.dataset = 'usage' AND loads.status NOT IN ('discarded', 'reverted') AND reject_closings.state <> 'retried'
 ),
 
 told AS (
@@ -14,7 +14,7 @@ told AS (
     INNER JOIN loads ON rejects.load_id = loads.load_id
     WHERE
         loads.dataset = 'usage'
-        AND loads.status <> 'discarded'
+        AND loads.status NOT IN ('discarded', 'reverted')
         AND rejects.record_key IS NOT NULL
         AND NOT EXISTS (
             SELECT 1
@@ -27,7 +27,7 @@ held_back AS (
     SELECT coalesce(sum(load_chunks.rejected), 0) AS bills
     FROM loads
     INNER JOIN load_chunks ON loads.load_id = load_chunks.load_id
-    WHERE loads.dataset = 'usage' AND loads.status <> 'discarded'
+    WHERE loads.dataset = 'usage' AND loads.status NOT IN ('discarded', 'reverted')
 )
 
 SELECT

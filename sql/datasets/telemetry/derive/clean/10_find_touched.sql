@@ -1,11 +1,12 @@
--- The readings that this load touches: those of new events, and those of every version of a changed event, for it may have moved.
+-- The readings that a load touches: those of events that come or go, and those of every version of a changed event, for it may
+-- have moved.
 -- In the order in which looking them up goes through the tables in order.
 CREATE TEMP TABLE touched AS
 SELECT
     inverter_id,
     event_time
 FROM changes
-WHERE bucket = 'inserted'
+WHERE bucket IN ('inserted', 'reverted')
 UNION
 SELECT
     inverter_id,

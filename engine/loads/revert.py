@@ -1,0 +1,95 @@
+"""Revert: a published load is taken back, in one transaction, also after later loads and retries.
+
+What it had replaced stands again, what replaced it stays, and what is derived from its rows follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.ledger import find_load, lock_load
+from dbsvc.engine.loads.model import Load, LoadStatus
+from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
+from dbsvc.engine.log import event
+
+
+@dataclass(frozen=True)
+class Reverted:
+    """What taking a load back changes: the load, and how many rows go, and stand by another delivery again."""
+
+    load: Load
+    removed: int
+    restored: int
+    #: later loads that may have repeated rows of it, which go with it: ``load_id``, ``source``, ``records``
+    perhaps_repeated_by: list[Row]
+
+
+class _DryRunError(Exception):
+    """Nothing is to be changed."""
+
+    def __init__(self, reverted: Reverted) -> None:
+        self.reverted = reverted
+
+
+def revert(db: Database, load_id: int, *, dry_run: bool = False) -> Reverted:
+    """Take a published load back. With ``dry_run`` change nothing, and return what would change.
+
+    Raises InputError in other states, and when rows of other datasets refer to rows that would go.
+    """
+
+    def work(tx: Transaction) -> Reverted:
+        reverted = _revert(tx, load_id)
+        if dry_run:
+            raise _DryRunError(reverted)
+        return reverted
+
+    try:
+        reverted = db.run_transaction(work)
+    except _DryRunError as found:
+        return found.reverted
+    event("reverted", load_id=load_id, removed=reverted.removed, restored=reverted.restored)
+    return reverted
+
+
+def _revert(tx: Transaction, load_id: int) -> Reverted:
+    tx.run("ledger/lock_dataset", dataset=find_load(tx, load_id).dataset)
+    load = lock_load(tx, load_id)
+    if load.status is not LoadStatus.PUBLISHED:
+        ways = "" if load.status is LoadStatus.REVERTED else f" `dbsvc loads show {load_id}` says what can be done."
+        raise InputError(f"Load {load_id} is {load.status}: only a published load can be reverted.{ways}")
+    run_phase(tx, load, "load/revert")
+    run_statement(tx, load, "load/merge/create_deliveries")
+    run_phase(tx, load, "load/replay")
+    _refuse_dependents(tx, load)
+    restored = tx.run("ledger/count_restored", **parameters(tx, load, "ledger/count_restored")).rows[0]["records"]
+    removed = run_phase(tx, load, "load/withdraw")["removed"]
+    own, after = tx.statements.derivations(load.dataset)
+    for phase in (*own, *after):
+        run_phase(tx, load, phase)
+    run_statement(tx, load, "load/merge/drop_deliveries")
+    run_statement(tx, load, "load/merge/drop_changes")
+    tx.run("ledger/forget_replacements", load_id=load_id)
+    tx.run("ledger/mark_later_loads", dataset=load.dataset, load_id=load_id)
+    tx.run("ledger/revert_load", load_id=load_id, removed=removed)
+    run_statement(tx, load, "load/merge/prune_reconfirmations")
+    repeating = tx.run("ledger/find_repeating", load_id=load_id).rows if removed or restored else []
+    return Reverted(find_load(tx, load_id), removed, restored, repeating)
+
+
+def _refuse_dependents(tx: Transaction, load: Load) -> None:
+    """Raise InputError if rows of another dataset name rows that go."""
+    key = list(tx.statements.datasets[load.dataset].key)
+    for other in tx.statements.datasets.values():
+        if load.dataset in other.depends_on and set(key) <= other.columns.keys():
+            rows = tx.run("ledger/find_dependents", dependent=other.stored, key=key).rows
+            if rows:
+                loads = ", ".join(str(row["load_id"]) for row in rows)
+                records = sum(row["records"] for row in rows)
+                raise InputError(
+                    f"Load {load.load_id} brought {load.dataset} that {records:,} rows of {other.title} refer to. Revert "
+                    f"{'load' if len(rows) == 1 else 'loads'} {loads} before, or correct the registry by another file."
+                )

@@ -1,0 +1,2 @@
+-- In order.
+DROP TABLE delivered

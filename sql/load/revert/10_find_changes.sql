@@ -1,0 +1,18 @@
+-- What a load is to be taken back of: the rows that stand by it, and its part in the past of others. Where there is a past, the
+-- deliveries of a row are put in order again without the load's; else the row goes.
+CREATE TEMP TABLE changes AS
+SELECT -- noqa: LT09
+    :"columns",
+    line_no,
+    'reverted' AS bucket,
+    (:"key") IN (SELECT :"key" FROM :"history") AS replay -- noqa: RF02
+FROM :"table"
+WHERE load_id = :load_id
+UNION ALL
+SELECT -- noqa: LT09
+    :"columns",
+    line_no,
+    'past' AS bucket,
+    TRUE AS replay
+FROM :"history"
+WHERE load_id = :load_id OR replaced_by_load_id = :load_id
