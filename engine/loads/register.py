@@ -8,8 +8,8 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.corrections import note_matches
 from dbsvc.engine.loads.ledger import find_checkpoints, find_load, find_replaced, lock_load, restage
 from dbsvc.engine.loads.model import Load, LoadStatus
-from dbsvc.engine.loads.staging import create_staging, draw_load_id
 from dbsvc.engine.loads.place import withdraw
+from dbsvc.engine.loads.staging import create_staging, draw_load_id
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
 from dbsvc.engine.sources.header import Header

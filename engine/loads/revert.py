@@ -56,8 +56,9 @@ def revert(db: Database, load_id: int, *, dry_run: bool = False) -> Reverted:
 
 
 def _revert(tx: Transaction, load_id: int) -> Reverted:
-    tx.run("ledger/lock_dataset", dataset=find_load(tx, load_id).dataset)
-    load = lock_load(tx, load_id)
+    load = find_load(tx, load_id)
+    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    load = lock_load(tx, load)
     if load.status is not LoadStatus.PUBLISHED:
         ways = "" if load.status is LoadStatus.REVERTED else f" `dbsvc loads show {load_id}` says what can be done."
         raise InputError(f"Load {load_id} is {load.status}: only a published load can be reverted.{ways}")

@@ -486,14 +486,14 @@ def test_a_claim_dies_with_its_process(postgres_url: str, files: list[Path], cal
 
 
 @pytest.mark.parametrize("signalled", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_while_a_month_is_exchanged(
+def test_killed_while_a_month_is_placed(
     server: Server, files: list[Path], calm: Callable[..., str], signalled: signal.Signals
 ) -> None:
-    """A reader of all months holds the exchange up: the keys are built, the first month waits to be attached."""
+    """Somebody holds the placing up: the keys are built, the first month waits to be attached."""
     url = server.create()
-    reading = "SELECT count(*) FROM bills_other_months"
+    holding_up = "LOCK TABLE bills_stored IN SHARE UPDATE EXCLUSIVE MODE"
     by_month: dict[str, Any] = {"DBSVC_MONTH_RECORDS": ROWS // 20}
-    with Instance(url, "ingest", files[0], **by_month) as instance, holding(url, reading):
+    with Instance(url, "ingest", files[0], **by_month) as instance, holding(url, holding_up):
         instance.await_event("audited")  # workers may wait for each other while they stage
         await_blocked(url)
         assert query(url, "SELECT count(*) FROM pg_class WHERE relname LIKE 'staged_usage_1_2021%' AND relkind = 'r'") == [(4,)]
