@@ -39,7 +39,7 @@ class Dataset:
     awaited_by: str | None
     #: the column whose greatest value wins among deliveries of one key, before the order of delivery does
     precedence: str | None
-    #: the date that the table is partitioned by, where a database can; a load may then be exchanged in
+    #: the date that the table is partitioned by, where a database can; rows of a load may then be placed before it is published
     partition_by: str | None
     #: the columns that hold names of people
     personal: tuple[str, ...]

@@ -112,7 +112,7 @@ def _read(name: str, origin: str, text: str) -> Dataset:
     for column in declared.get("personal", []):
         if column in (*declared["key"], declared.get("precedence"), declared.get("partition_by")):
             raise refuse(f"{column} decides which row it is, so it cannot be personal", "personal")
-    if "partition_by" in declared and declared.get("derive"):  # what is exchanged is not looked at row by row
+    if "partition_by" in declared and declared.get("derive"):  # what is placed is not looked at row by row
         raise refuse("a dataset with partition_by cannot derive", "derive")
     return Dataset(
         name=name,

@@ -34,7 +34,7 @@ class Settings:
     total_min_loads: int = 5
     #: size of a chunk, the unit of restart and of sharing, in bytes
     chunk_bytes: int = 8 * 2**20
-    #: PostgreSQL: how many bills a month a load must bring to be staged by months, which are then exchanged in, not merged
+    #: how many bills a month a load must bring to be staged by months, which are placed and not merged; SQLite: how many in all
     month_records: int = 10_000
     #: how many seconds each of 8 tries waits for somebody else's transaction; on PostgreSQL more tries behind one of ours
     lock_seconds: int = 30

@@ -97,7 +97,7 @@ _SETTINGS = {
     # how plans are made
     "jit": "off",  # compiling costs more than it saves at chunk size
     "work_mem": "64MB",  # sorting and hashing staged rows
-    "default_statistics_target": "10",  # a coarse look at what was just staged or exchanged; autovacuum takes a closer one
+    "default_statistics_target": "10",  # a coarse look at what was just staged or placed; autovacuum takes a closer one
     "maintenance_work_mem": "128MB",  # sorting the key of a staged month
 }
 #: What opens a transaction last, by what opens it.
