@@ -11,6 +11,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.corrections import reopen_mended
 from dbsvc.engine.loads.ledger import find_load, lock_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
@@ -73,6 +74,7 @@ def _revert(tx: Transaction, load_id: int) -> Reverted:
         run_phase(tx, load, phase)
     run_statement(tx, load, "load/merge/drop_deliveries")
     run_statement(tx, load, "load/merge/drop_changes")
+    reopen_mended(tx, load_id)
     tx.run("ledger/forget_replacements", load_id=load_id)
     tx.run("ledger/mark_later_loads", dataset=load.dataset, load_id=load_id)
     tx.run("ledger/revert_load", load_id=load_id, removed=removed)
