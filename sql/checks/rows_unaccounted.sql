@@ -3,9 +3,9 @@
 -- for each: dataset
 -- do: Nothing of the program does this: find out who added or deleted rows. Then restore the database from a backup
 -- runbook: rows_unaccounted
--- A table has more or fewer rows than its loads inserted, less those that were taken back, or its history than the ledger counted as replaced: somebody
--- else deleted or added rows. While all loads were published in their own order, and nothing was retried, a history is also what
--- they updated and superseded; but not where the newest record wins, as with telemetry.
+-- A table has more or fewer rows than its loads inserted, less those that were taken back, or its history than the ledger counted
+-- as replaced: somebody else deleted or added rows. While all loads were published in their own order, and nothing was retried, a
+-- history is also what they updated and superseded; but not where the newest record wins, as with telemetry.
 WITH ledger AS (
     SELECT
         coalesce(sum(inserted - removed), 0) AS inserted,

@@ -1,6 +1,6 @@
--- The last delivery wins, in the order of the loads, whatever the order in which they are published: put all deliveries of a row in
--- order, and read off what each did. One that brings the values of the one before it repeats it. Any other is a new version: it
--- replaced the version before it; the last one is current. Those of a load that is taken back are neither.
+-- The last delivery wins, in the order of the loads, whatever the order in which they are published: put all deliveries of a row
+-- in order, and read off what each did. One that brings the values of the one before it repeats it. Any other is a new version:
+-- it replaced the version before it; the last one is current. Those of a load that is taken back are neither.
 -- A run of equal values is told by two counts, among all deliveries and among the equal ones: their difference stays the same.
 -- Only the last line of a load stands for it. Two of one load meet when one of them was in quarantine.
 INSERT INTO deliveries

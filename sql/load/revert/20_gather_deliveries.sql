@@ -1,5 +1,5 @@
--- All deliveries of the rows to replay, the current one and those in history. Those of the load that is taken back go, also the lines
--- that lost within its file.
+-- All deliveries of the rows to replay, the current one and those in history. Those of the load that is taken back go, also the
+-- lines that lost within its file.
 CREATE TEMP TABLE delivered AS
 SELECT -- noqa: LT09
     :"columns",

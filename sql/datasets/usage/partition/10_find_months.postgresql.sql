@@ -35,7 +35,7 @@ SELECT
     month
 FROM months
 WHERE
-    :records >= :month_records * (SELECT count(*) FROM months AS counted)
+    :records >= :month_records * (SELECT count(months.month) FROM months)
     -- only before anything is staged, and once
     AND NOT EXISTS (SELECT 1 FROM load_chunks WHERE load_chunks.load_id = :load_id AND load_chunks.read IS NOT NULL)
     AND EXISTS (SELECT 1 FROM pg_class WHERE pg_class.oid = to_regclass(quote_ident(:staged_name)) AND pg_class.relkind = 'r')
