@@ -24,7 +24,8 @@ months AS (
     SELECT
         begins.day::date AS first_day,
         (begins.day + interval '1 month')::date AS next_day,
-        :staged_name || to_char(begins.day, '"_"YYYY"_"MM') AS month
+        :staged_name || to_char(begins.day, '"_"YYYY"_"MM') AS month,
+        count(*) OVER () AS months
     FROM span
     CROSS JOIN LATERAL generate_series(span.first_month, span.last_month, interval '1 month') AS begins (day)
 )
@@ -35,7 +36,7 @@ SELECT
     month
 FROM months
 WHERE
-    :records >= :month_records * (SELECT count(months.month) FROM months)
+    :records >= :month_records * months
     -- only before anything is staged, and once
     AND NOT EXISTS (SELECT 1 FROM load_chunks WHERE load_chunks.load_id = :load_id AND load_chunks.read IS NOT NULL)
     AND EXISTS (SELECT 1 FROM pg_class WHERE pg_class.oid = to_regclass(quote_ident(:staged_name)) AND pg_class.relkind = 'r')
