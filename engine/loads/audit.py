@@ -24,12 +24,11 @@ def audit(tx: Transaction, load: Load, settings: Settings) -> Load:
     state = count_chunks(tx, load.load_id)
     if state["staged_chunks"] < state["chunks"]:
         return load
-    use_pseudonyms(tx, load, load.staging_table)
-    tx.run("ledger/count_read", load_id=load.load_id)
-    load = find_load(tx, load.load_id)
+    stored = [tx.statements.datasets[load.dataset].stored] if load.in_place else []
+    use_pseudonyms(tx, load, load.staging_table, *stored)
     findings = _look(tx, load, settings, load.first_day, load.last_day)
     if findings is None:  # rows in place are of other days than a sample told
-        findings = _look(tx, load, settings, date.min, date.max) or []
+        findings = _look(tx, load, settings, date.min, date.max)
     if findings:
         tx.run("ledger/hold_load", load_id=load.load_id, held_because="\n".join(findings))
     return find_load(tx, load.load_id)
@@ -40,6 +39,8 @@ def _look(tx: Transaction, load: Load, settings: Settings, first_day: date | Non
 
     Returns None if that is not all of it.
     """
+    tx.run("ledger/count_read", load_id=load.load_id)
+    load = find_load(tx, load.load_id)
     if not load.in_place:
         add_control_total(tx, load, load.staging_table)
         return [] if load.released else [finding for _, finding in find_faults(tx, load, settings, load.staging_table)]
