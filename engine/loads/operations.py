@@ -26,8 +26,8 @@ from dbsvc.engine.loads.ledger import (
 )
 from dbsvc.engine.loads.model import Dismissed, FindingsError, Load, LoadChunk, LoadStatus, Retried
 from dbsvc.engine.loads.phases import run_own_phase, run_statement
-from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.loads.place import with_months, withdraw
+from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
 from dbsvc.engine.loads.staging import create_staging, draw_load_id
