@@ -12,6 +12,7 @@ app = typer.Typer(help="The database's schema, and housekeeping.", no_args_is_he
 app.command()(housekeeping.backup)
 app.command()(housekeeping.rebuild)
 app.command()(housekeeping.erase)
+app.command()(housekeeping.prune)
 
 
 @app.command()

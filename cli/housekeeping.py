@@ -1,8 +1,9 @@
-"""``dbsvc db backup | rebuild | erase …``: what keeps a database in order over the years."""
+"""``dbsvc db backup | rebuild | erase | prune``: what keeps a database in order over the years."""
 
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -61,3 +62,21 @@ def erase(
     output.show("", rows, ["pseudonym", "table", "records"])
     if not any(erased.records.values()):
         output.say("Nothing has that name" + ("." if dry_run else ". Should it be delivered, the pseudonym is stored."))
+
+
+def prune(
+    before: Annotated[
+        datetime, typer.Option("--before", formats=["%Y-%m-%d"], help="The first day to keep.", show_default=False)
+    ],
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Delete old evidence: replaced versions of rows, records of closed rejects, results of checks. The ledger counts them."""
+    from dbsvc.engine.housekeeping.prune import prune as pruning
+
+    with open_database() as db:
+        if not yes and not dry_run and sys.stdin and sys.stdin.isatty():
+            typer.confirm(f"Delete what is older than {before:%Y-%m-%d} in {db.dialect.label}?", abort=True, err=True)
+        pruned = output.interruptible(db, lambda: pruning(db, before.date(), dry_run=dry_run))
+    rows = [{"table": table, "pruned": records, "dry_run": dry_run} for table, records in pruned.items()]
+    output.show("", rows, ["table", "pruned"])

@@ -105,7 +105,7 @@ def _rebuild_batch(tx: Transaction, *, dataset: Dataset, name: str, after: Row |
     if dry_run or not corrected:
         raise _TakenBackError(batch)
     for table in ("rebuilt", "kept", *derived.leaves):
-        tx.run("housekeeping/rebuild/drop", table=table)
+        tx.run("housekeeping/drop", table=table)
     return batch
 
 

@@ -97,6 +97,11 @@ def count_mended(tx: Transaction, load_id: int) -> int:
     return count_states(tx, load_id)["mended"]
 
 
+def count_pruned(tx: Transaction, load_id: int) -> int:
+    """Return how many rows of history were pruned that a load had brought, or had replaced: it cannot be taken back."""
+    return tx.run("ledger/count_pruned", load_id=load_id).count
+
+
 def count_chunks(tx: Transaction, load_id: int) -> Row:
     """Return how far staging has come: ``chunks``, ``staged_chunks``, and of these the records ``read`` and ``rejected``."""
     return tx.run("ledger/count_chunks", load_id=load_id).rows[0]

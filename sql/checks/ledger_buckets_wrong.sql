@@ -26,8 +26,19 @@ chunks AS (
 quarantine AS (
     SELECT
         load_id,
-        count(*) AS records
-    FROM rejects
+        sum(records) AS records
+    FROM (
+        SELECT
+            load_id,
+            count(*) AS records
+        FROM rejects
+        GROUP BY load_id
+        UNION ALL
+        SELECT
+            load_id,
+            records
+        FROM pruned_rejects
+    ) AS counted
     GROUP BY load_id
 )
 
@@ -53,7 +64,7 @@ UNION ALL
 SELECT
     published.load_id,
     published.source,
-    'rejected, and its records in quarantine',
+    'rejected, and its records in quarantine or pruned',
     published.rejected,
     coalesce(quarantine.records, 0)
 FROM published

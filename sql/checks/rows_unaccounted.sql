@@ -4,8 +4,9 @@
 -- do: Nothing of the program does this: find out who added or deleted rows. Then restore the database from a backup
 -- runbook: rows_unaccounted
 -- A table has more or fewer rows than its loads inserted, less those that were taken back, or its history than the ledger counted
--- as replaced: somebody else deleted or added rows. While all loads were published in their own order, and nothing was retried, a
--- history is also what they updated and superseded; but not where the newest record wins, as with telemetry.
+-- as replaced, less those that were pruned: somebody else deleted or added rows. While all loads were published in their own
+-- order, and nothing was retried, a history is also what they updated and superseded; but not where the newest record wins, as
+-- with telemetry.
 WITH ledger AS (
     SELECT
         coalesce(sum(inserted - removed), 0) AS inserted,
@@ -19,6 +20,13 @@ replaced AS (
     SELECT coalesce(sum(replacements.records), 0) AS records
     FROM replacements
     INNER JOIN loads ON replacements.load_id = loads.load_id
+    WHERE loads.dataset = :dataset
+),
+
+pruned AS (
+    SELECT coalesce(sum(pruned_history.records), 0) AS records
+    FROM pruned_history
+    INNER JOIN loads ON pruned_history.load_id = loads.load_id
     WHERE loads.dataset = :dataset
 ),
 
@@ -42,16 +50,18 @@ compared AS (
     UNION
     SELECT
         :history_name,
-        replaced.records,
+        replaced.records - pruned.records,
         past.row_count
     FROM replaced
+    CROSS JOIN pruned
     CROSS JOIN past
     UNION
     SELECT
         :history_name,
-        ledger.replaced,
+        ledger.replaced - pruned.records,
         past.row_count
     FROM ledger
+    CROSS JOIN pruned
     CROSS JOIN past
     WHERE ledger.out_of_turn = 0 AND NOT :has_precedence
 )

@@ -1,0 +1,2 @@
+-- A temporary table has served.
+DROP TABLE IF EXISTS :"table"

@@ -1,0 +1,3 @@
+-- Old versions go.
+DELETE FROM :"history"
+WHERE (:"key", load_id, line_no) IN (SELECT :"key", load_id, line_no FROM prunable) -- noqa: LT09, RF02

@@ -1,2 +1,0 @@
--- A batch is done: what it left goes.
-DROP TABLE IF EXISTS :"table"
