@@ -54,8 +54,7 @@ def _prune_history(tx: Transaction, *, dataset: Dataset, before: date, dry_run: 
     tx.run("ledger/lock_dataset", dataset=dataset.name)
     names = dataset.merge_parameters()
     history, key = names["history"], names["key"]
-    place = {"history": history, "key": key, "past_key": names["past_key"]}
-    tx.run("housekeeping/prune/find_history", **place, dataset=dataset.name, before=before)
+    tx.run("housekeeping/prune/find_history", history=history, past_key=names["past_key"], dataset=dataset.name, before=before)
     if found := _found(tx, dry_run):
         tx.run("housekeeping/prune/count_history")
         tx.run("housekeeping/prune/delete_history", history=history, key=key)

@@ -2,10 +2,10 @@
 -- reject of the same key, falls into its place among them.
 CREATE TEMP TABLE prunable AS
 SELECT -- noqa: LT09
-    :"key",
-    load_id,
-    line_no,
-    replaced_by_load_id
+    :"past_key",
+    past.load_id,
+    past.line_no,
+    past.replaced_by_load_id
 FROM :"history" AS past
 WHERE
     past.replaced_by_load_id IN (

@@ -1,4 +1,5 @@
--- Records in quarantine that nobody waits for: closed before a day; or of a load that was given up or taken back, and came before.
+-- Records in quarantine that nobody waits for: closed before a day; or of a load that was given up or taken back, and came before
+-- it.
 CREATE TEMP TABLE prunable AS
 SELECT
     reject_states.load_id,
