@@ -68,8 +68,9 @@ def _erase(tx: Transaction, name: str, *, dry_run: bool) -> Erased:
         if not dataset.personal:
             continue
         tx.run("ledger/lock_dataset", dataset=dataset.name)
-        for table in (dataset.stored, f"{dataset.table}_history", *_staging_tables(tx, dataset)):
-            records[table] = sum(_rename(tx, table, column, name, pseudonym, dry_run) for column in dataset.personal)
+        others = (f"{dataset.table}_history", *_staging_tables(tx, dataset))
+        for shown, table in {dataset.table: dataset.stored, **dict(zip(others, others, strict=True))}.items():
+            records[shown] = sum(_rename(tx, table, column, name, pseudonym, dry_run) for column in dataset.personal)
         rejects = sum(1 for _ in rename_rejects(tx, dataset, one, dry_run=dry_run))
         records["rejects"] = records.get("rejects", 0) + rejects
     return Erased(pseudonym, records)

@@ -97,9 +97,9 @@ def count_mended(tx: Transaction, load_id: int) -> int:
     return count_states(tx, load_id)["mended"]
 
 
-def count_pruned(tx: Transaction, load_id: int) -> int:
-    """Return how many rows of history were pruned that a load had brought, or had replaced: it cannot be taken back."""
-    return tx.run("ledger/count_pruned", load_id=load_id).count
+def find_pruned(tx: Transaction, load_id: int) -> list[Row]:
+    """Return whose rows a load had replaced that were pruned since: ``load_id``, ``source``, ``records``."""
+    return tx.run("ledger/find_pruned", load_id=load_id).rows
 
 
 def count_chunks(tx: Transaction, load_id: int) -> Row:

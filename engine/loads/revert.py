@@ -12,7 +12,7 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.corrections import reopen_mended
-from dbsvc.engine.loads.ledger import find_load, lock_load
+from dbsvc.engine.loads.ledger import find_load, find_pruned, lock_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
 from dbsvc.engine.log import event
@@ -63,6 +63,7 @@ def _revert(tx: Transaction, load_id: int) -> Reverted:
     if load.status is not LoadStatus.PUBLISHED:
         ways = "" if load.status is LoadStatus.REVERTED else f" `dbsvc loads show {load_id}` says what can be done."
         raise InputError(f"Load {load_id} is {load.status}: only a published load can be reverted.{ways}")
+    _refuse_pruned(tx, load)
     run_phase(tx, load, "load/revert")
     run_statement(tx, load, "load/merge/create_deliveries")
     run_phase(tx, load, "load/replay")
@@ -76,11 +77,23 @@ def _revert(tx: Transaction, load_id: int) -> Reverted:
     run_statement(tx, load, "load/merge/drop_changes")
     reopen_mended(tx, load_id)
     tx.run("ledger/forget_replacements", load_id=load_id)
+    tx.run("ledger/forget_pruned", load_id=load_id)
     tx.run("ledger/mark_later_loads", dataset=load.dataset, load_id=load_id)
     tx.run("ledger/revert_load", load_id=load_id, removed=removed)
     run_statement(tx, load, "load/merge/prune_reconfirmations")
     repeating = tx.run("ledger/find_repeating", load_id=load_id).rows if removed or restored else []
     return Reverted(find_load(tx, load_id), removed, restored, repeating)
+
+
+def _refuse_pruned(tx: Transaction, load: Load) -> None:
+    """Raise InputError if rows that would have to stand again were pruned."""
+    if rows := find_pruned(tx, load.load_id):
+        loads = ", ".join(f"load {row['load_id']} ({row['source']})" for row in rows)
+        records = sum(row["records"] for row in rows)
+        raise InputError(
+            f"Load {load.load_id} replaced {records:,} rows of {loads}, whose old versions were pruned: they cannot stand "
+            "again. Deliver them again instead: `dbsvc ingest --again FILE`."
+        )
 
 
 def _refuse_dependents(tx: Transaction, load: Load) -> None:

@@ -13,8 +13,9 @@ from dbsvc import Database, InputError
 from dbsvc.engine.checks import load_checks
 from dbsvc.engine.housekeeping.prune import prune
 from dbsvc.engine.loads import operations
-from dbsvc.engine.loads.ledger import count_pruned
+from dbsvc.engine.loads.ledger import find_pruned
 from dbsvc.engine.loads.publish import publish
+from dbsvc.engine.loads.revert import revert
 from dbsvc.engine.settings import Settings
 from tests.helpers import bills, history, load, query, register, rejects, stage, usage_csv, write
 from tests.helpers.check_case import execute, find
@@ -67,7 +68,11 @@ def test_old_versions_go_and_are_counted(db: Database, tmp_path: Path) -> None:
     assert (bills(db), len(history(db))) == (before, 3)
     assert query(db, "SELECT * FROM pruned_history ORDER BY 1, 2") == [(1, 1, 1), (1, 2, 5)]
     with db.snapshot() as tx:
-        assert [count_pruned(tx, n) for n in (1, 2, 3)] == [6, 5, 0]
+        assert [find_pruned(tx, n) for n in (1, 2, 3)] == [
+            [],
+            [{"load_id": 1, "source": str(tmp_path / "one.csv"), "records": 5}],
+            [],
+        ]
     assert red(db) == []
     assert prune(db, DAY) == NONE
     # what comes later is counted as ever, also what replaces rows whose past is gone
@@ -77,6 +82,20 @@ def test_old_versions_go_and_are_counted(db: Database, tmp_path: Path) -> None:
     assert red(db) == []
     execute(db, "DELETE FROM bills_history")
     assert red(db) == ["rows_unaccounted"]
+
+
+def test_what_was_pruned_cannot_stand_again(db: Database, tmp_path: Path) -> None:
+    """A load that had replaced it is not taken back, and the file is named that may be delivered again; others are."""
+    deliver(db, tmp_path, "one", bill(1, 1), bill(2, 1), bill(2, 2))
+    deliver(db, tmp_path, "two", bill(1, 2))
+    deliver(db, tmp_path, "three", bill(1, 3), bill(5, 1), day="2024-06-01")
+    assert prune(db, DAY)["bills_history"] == 2
+    with pytest.raises(InputError, match=r"Load 2 replaced 1 rows of load 1 .*one\.csv\), whose old versions were pruned"):
+        revert(db, 2)
+    for load_id, left in ((3, [1, 2]), (1, [1])):
+        revert(db, load_id)
+        assert [row[1] for row in bills(db)] == left
+        assert red(db) == []
 
 
 def test_what_an_open_load_may_need_stays(db: Database, tmp_path: Path) -> None:
