@@ -142,7 +142,7 @@ def _follow(db: Database, source: str, settings: Settings, jobs: int, every: flo
     tally = Counter[str]()
     for outcome in follow(db, source, settings, jobs=jobs, every=every, idle=idle):
         _measure(db, outcome)
-        report = _report(source, outcome)
+        report = {**_report(source, outcome), **_quarantine(db, outcome)}
         tally += _count(report)
         _show(report)
         output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")

@@ -160,18 +160,17 @@ def dismiss_rejects(
 
 
 @app.command("retry")
-def retry_rejects(
-    load_id: AnyLoad = 0,
-) -> None:
+def retry_rejects(load_id: AnyLoad = 0) -> None:
     """Validate rejected records again, by today's rules and registries; publish those that pass. Dismissed ones stay."""
     from dbsvc.engine.errors import InputError
-    from dbsvc.engine.loads import operations
+    from dbsvc.engine.loads import corrections, operations
     from dbsvc.engine.settings import read_settings
 
     settings = read_settings()
     failures: list[InputError] = []
 
     def work() -> list[Retried]:
+        corrections.close_all_mended(db)
         retried = []
         for one in operations.find_retryable(db, load_id or None):
             try:

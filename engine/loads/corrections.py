@@ -8,8 +8,10 @@ is registered, where its text is at hand, and is of use when the load is publish
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
@@ -18,7 +20,6 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.matching import Rejected, Written, match, named_columns, read_written
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.loads.phases import run_statement
 from dbsvc.engine.log import event
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import Header, header_of
@@ -27,8 +28,12 @@ from dbsvc.engine.sources.scan import Scan
 #: A file of more records or bytes than this is no corrected export, and no more rejects are compared with one.
 MOST = 50_000
 MOST_BYTES = 16 * 2**20
+#: Of more open rejects than this, and than a load has records, a publish looks for the newest; all are looked for by a retry.
+MOST_KEYS = 10_000
 #: As many keys are looked for at once.
 BATCH = 2**15
+
+_AFTER_ALL = {"load_id": 2**62, "line_no": 2**62}
 
 
 def note_matches(tx: Transaction, load: Load, file: SourceFile, header: Header, scanned: Scan) -> None:
@@ -48,13 +53,24 @@ def note_matches(tx: Transaction, load: Load, file: SourceFile, header: Header, 
 
 
 def close_mended(tx: Transaction, load: Load) -> None:
-    """Close what was mended of the load's dataset, by this load or another one that is published."""
-    dataset = tx.statements.datasets[load.dataset]
-    tx.run("ledger/close_matched_rejects", dataset=dataset.name)
-    if dataset.precedence is None:
-        _close_by_key(tx, load, dataset)
+    """Close what was mended of a load's dataset, by this load or another one that is published, in time that suits the load."""
+    _close(tx, tx.statements.datasets[load.dataset], max(load.read, MOST_KEYS))
     if mended := find_mended(tx, load.load_id):
         event("mended", load_id=load.load_id, rejects=mended.total(), loads=list(mended))
+
+
+def close_all_mended(db: Database) -> None:
+    """Close all rejects that were mended, whatever time it takes."""
+
+    def close(tx: Transaction, dataset: Dataset) -> None:
+        tx.run("ledger/lock_dataset", dataset=dataset.name)
+        _close(tx, dataset)
+
+    with db.snapshot() as tx:
+        names = {row["dataset"] for row in tx.run("ledger/loads_with_rejects").rows}
+    for dataset in db.statements.datasets.values():
+        if dataset.name in names:
+            db.run_transaction(partial(close, dataset=dataset))
 
 
 def reopen_mended(tx: Transaction, load_id: int) -> None:
@@ -73,15 +89,23 @@ def find_mended(tx: Transaction, load_id: int) -> Counter[int]:
     return Counter({row["load_id"]: row["records"] for row in tx.run("ledger/mended_rejects", load_id=load_id).rows})
 
 
-def _close_by_key(tx: Transaction, load: Load, dataset: Dataset) -> None:
-    place = {"load_id": 0, "line_no": 0}
-    while found := tx.run("ledger/rejects_with_keys", dataset=dataset.name, **place, most=BATCH).rows:
-        place = {name: found[-1][name] for name in place}
+def _close(tx: Transaction, dataset: Dataset, most: float = math.inf) -> None:
+    """Close what was mended of a dataset; where keys tell it, ``most`` of the rejects are looked for, the newest."""
+    tx.run("ledger/close_matched_rejects", dataset=dataset.name)
+    place = _AFTER_ALL
+    while most > 0 and dataset.precedence is None:
+        batch = min(BATCH, most)
+        found = tx.run("ledger/rejects_with_keys", dataset=dataset.name, **place, most=batch).rows
         if keys := [(row["load_id"], row["line_no"], *key) for row in found if (key := _key_of(dataset, row))]:
-            run_statement(tx, load, "load/correct/create_wanted")
+            names = dataset.merge_parameters()
+            tx.run("load/correct/create_wanted", table=names["table"], key=names["key"])
             tx.insert_rows("wanted", ("reject_load_id", "reject_line_no", *dataset.key), keys)
-            run_statement(tx, load, "load/correct/close_by_key")
-            run_statement(tx, load, "load/correct/drop_wanted")
+            wanted = ("table", "history", "stored_key", "past_key", "wanted_key")
+            tx.run("load/correct/close_by_key", **{name: names[name] for name in wanted})
+            tx.run("load/correct/drop_wanted")
+        if len(found) < batch:
+            break
+        place, most = {name: found[-1][name] for name in place}, most - batch
 
 
 def _key_of(dataset: Dataset, reject: Row) -> list[str]:

@@ -125,6 +125,10 @@ def _values(record: Written, columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _shares_half(reject: bytes, record: bytes) -> bool:
-    """Whether at least half of what stands between the commas of a reject stands in a record as well."""
-    parts = [stripped for part in reject.split(b",") if (stripped := part.strip(b' \t\r\n"'))]
-    return bool(parts) and 2 * sum(part in record for part in parts) >= len(parts)
+    """Whether at least half of what stands between the commas of a reject stands between those of a record as well."""
+    parts, known = _parts(reject), set(_parts(record))
+    return bool(parts) and 2 * sum(part in known for part in parts) >= len(parts)
+
+
+def _parts(raw: bytes) -> list[bytes]:
+    return [stripped for part in raw.split(b",") if (stripped := part.strip(b' \t\r\n"{}'))]

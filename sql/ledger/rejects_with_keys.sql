@@ -1,5 +1,5 @@
 -- Open rejects of which it can be told whose records they are, and which a later load may have delivered since: a batch of them,
--- from after one on.
+-- the newest before one first.
 SELECT
     rejects.load_id,
     rejects.line_no,
@@ -21,11 +21,11 @@ WHERE
         WHERE closings.load_id = loads.load_id AND closings.state <> 'retried'
     )
     AND rejects.record_key IS NOT NULL
-    AND (rejects.load_id, rejects.line_no) > (:load_id, :line_no)
+    AND (rejects.load_id, rejects.line_no) < (:load_id, :line_no)
     AND NOT EXISTS (
         SELECT 1
         FROM reject_closings AS closings
         WHERE closings.load_id = rejects.load_id AND closings.line_no = rejects.line_no
     )
-ORDER BY rejects.load_id, rejects.line_no
+ORDER BY rejects.load_id DESC, rejects.line_no DESC
 LIMIT :most
