@@ -157,13 +157,12 @@ def everything(db: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 def left_behind(db: Database) -> list[str]:
     """Staging tables of loads that need none, and rows in place of loads that will not come."""
-    unfinished = "('staging', 'staged', 'held')"
     with db.snapshot() as tx:
         tables = [row["table_name"] for row in tx.run("schema/tables").rows]
-        open_loads = {row["load_id"] for row in tx.execute(f"SELECT load_id FROM loads WHERE status IN {unfinished}").rows}
-        stray = "SELECT DISTINCT load_id FROM bills_stored WHERE load_id NOT IN (SELECT load_id FROM loads WHERE status = 'published'"
-        in_place = {row["load_id"] for row in tx.execute(f"{stray} OR status IN {unfinished})").rows}
-    staging = [
-        t for t in tables if t.startswith(_STAGING) and not (t.startswith("staged") and int(t.split("_")[2]) in open_loads)
-    ]
-    return [*staging, *(f"rows of load {load_id}" for load_id in in_place)]
+        status = {row["load_id"]: row["status"] for row in tx.execute("SELECT load_id, status FROM loads").rows}
+        in_place = {row["load_id"] for row in tx.execute("SELECT DISTINCT load_id FROM bills_stored").rows}
+    unfinished = {load_id for load_id, known in status.items() if known in ("staging", "staged", "held")}
+    staging = [table for table in tables if table.startswith(_STAGING)]
+    needed = [table for table in staging if table.startswith("staged") and int(table.split("_")[2]) in unfinished]
+    stray = [load_id for load_id in in_place - unfinished if status.get(load_id) != "published"]
+    return [*sorted(set(staging) - set(needed)), *(f"rows of load {load_id}" for load_id in stray)]
