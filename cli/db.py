@@ -13,6 +13,7 @@ app.command()(housekeeping.backup)
 app.command()(housekeeping.rebuild)
 app.command()(housekeeping.erase)
 app.command()(housekeeping.prune)
+app.command()(housekeeping.reconcile)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``dbsvc db backup | rebuild | erase | prune``: what keeps a database in order over the years."""
+"""``dbsvc db backup | rebuild | erase | prune | reconcile``: what keeps a database in order over the years."""
 
 from __future__ import annotations
 
@@ -80,3 +80,21 @@ def prune(
         pruned = output.interruptible(db, lambda: pruning(db, before.date(), dry_run=dry_run))
     rows = [{"table": table, "pruned": records, "dry_run": dry_run} for table, records in pruned.items()]
     output.show("", rows, ["table", "pruned"])
+
+
+def reconcile(
+    reason: Annotated[str, typer.Option("--reason", help="Why it may stay so; kept with the difference.")] = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Accept rows that somebody deleted or added by hand: from now on the ledger counts with them."""
+    from dbsvc.engine.housekeeping.reconcile import reconcile as reconciling
+
+    with open_database() as db:
+        if not yes and not dry_run and sys.stdin and sys.stdin.isatty():
+            typer.confirm(f"Accept the rows of {db.dialect.label} as they are?", abort=True, err=True)
+        differences = output.interruptible(db, lambda: reconciling(db, reason, dry_run=dry_run))
+    rows = [{"table": one.table, "expected": one.expected, "found": one.found, "dry_run": dry_run} for one in differences]
+    output.show("", rows, ["table", "expected", "found"])
+    if not rows:
+        output.say("All tables have the rows that the ledger says.")

@@ -102,6 +102,12 @@ def find_pruned(tx: Transaction, load_id: int) -> list[Row]:
     return tx.run("ledger/find_pruned", load_id=load_id).rows
 
 
+def count_missing(tx: Transaction, dataset: str) -> int:
+    """Return how many rows the table of a dataset lacks that its loads inserted: somebody deleted them by hand."""
+    of = tx.statements.datasets[dataset]
+    return max(tx.run("ledger/count_missing", dataset=dataset, table=of.table, table_name=of.table).count, 0)
+
+
 def count_chunks(tx: Transaction, load_id: int) -> Row:
     """Return how far staging has come: ``chunks``, ``staged_chunks``, and of these the records ``read`` and ``rejected``."""
     return tx.run("ledger/count_chunks", load_id=load_id).rows[0]

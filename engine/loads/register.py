@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.corrections import note_matches
-from dbsvc.engine.loads.ledger import find_checkpoints, find_load, find_replaced, lock_load, restage
+from dbsvc.engine.loads.ledger import count_missing, find_checkpoints, find_load, find_replaced, lock_load, restage
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.place import withdraw
 from dbsvc.engine.loads.staging import create_staging, draw_load_id
@@ -26,7 +26,7 @@ def register(
     """Return the load to work on; None when the ledger has come to know more of the file than the scan did.
 
     ``known`` are the checkpoints that the scan began with. With ``again`` known bytes are delivered once more, unless their
-    newest delivery still stands as it was published.
+    newest delivery still stands as it was published, and no row of the dataset is missing.
     """
     dataset = header.dataset.name
     rules = tx.statements.fingerprint(dataset)
@@ -90,7 +90,8 @@ def _find_delivery(tx: Transaction, dataset: str, sha256: str, again: bool) -> L
     if not found or not again:
         return found[0] if found else None
     newest = max(found, key=lambda load: load.load_id)
-    return None if newest.status is LoadStatus.PUBLISHED and find_replaced(tx, newest.load_id) else newest
+    stands = not (find_replaced(tx, newest.load_id) or count_missing(tx, dataset))
+    return newest if stands or newest.status is not LoadStatus.PUBLISHED else None
 
 
 def _sample_days(file: SourceFile, header: Header, scanned: Scan) -> list[str]:

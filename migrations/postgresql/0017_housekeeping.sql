@@ -29,3 +29,12 @@ CREATE TABLE IF NOT EXISTS pruned_rejects (
     load_id bigint PRIMARY KEY REFERENCES loads (load_id) ON UPDATE CASCADE,
     records bigint NOT NULL
 );
+
+-- Rows that somebody deleted (difference below zero) or added by hand, and an operator accepts as they are.
+CREATE TABLE IF NOT EXISTS reconciliations (
+    reconciliation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    table_name text NOT NULL,
+    difference bigint NOT NULL CHECK (difference <> 0),
+    reason text NOT NULL CHECK (reason <> ''),
+    reconciled_at timestamptz NOT NULL DEFAULT current_timestamp
+);

@@ -29,3 +29,12 @@ CREATE TABLE IF NOT EXISTS pruned_rejects (
     load_id integer PRIMARY KEY REFERENCES loads (load_id) ON UPDATE CASCADE,
     records integer NOT NULL
 ) WITHOUT ROWID;
+
+-- Rows that somebody deleted (difference below zero) or added by hand, and an operator accepts as they are.
+CREATE TABLE IF NOT EXISTS reconciliations (
+    reconciliation_id integer PRIMARY KEY,
+    table_name text NOT NULL,
+    difference integer NOT NULL CHECK (difference <> 0),
+    reason text NOT NULL CHECK (reason <> ''),
+    reconciled_at utc_timestamp NOT NULL DEFAULT current_timestamp
+);

@@ -5,7 +5,8 @@
 -- :restart_share = 0.5: when more than this share of the ids is on several dates, ids restart, and none is odd for that alone
 -- The same bill id has bills on several dates: one bill that was delivered under two dates, and counts twice, or an id that was
 -- used again. Where ids restart each day that is as it should be, and only bills that are the same but for the date are shown.
--- Bills of the future are not looked at: their date is wrong, which another check says.
+-- Bills of the future are not looked at: their date is wrong, which another check says. Neither are bills over nothing at all:
+-- with amounts of 0 a bill of a wrong date is taken back.
 
 -- Only days whose ids overlap with those of another day are read: where ids count up, there are none.
 WITH RECURSIVE days AS (
@@ -39,7 +40,10 @@ ids AS (
         bill_id,
         count(*) AS dates
     FROM bills
-    WHERE bill_date >= :since AND bill_date IN (SELECT overlapping.bill_date FROM overlapping)
+    WHERE
+        bill_date >= :since
+        AND bill_date IN (SELECT overlapping.bill_date FROM overlapping)
+        AND NOT (is_nothing(product1_revenue) AND is_nothing(product2_revenue))
     GROUP BY bill_id
     HAVING count(*) > 1
 ),
@@ -61,6 +65,7 @@ repeated AS (
         bill_date >= :since
         AND bill_date IN (SELECT overlapping.bill_date FROM overlapping)
         AND bill_id IN (SELECT ids.bill_id FROM ids)
+        AND NOT (is_nothing(product1_revenue) AND is_nothing(product2_revenue))
 )
 
 SELECT
