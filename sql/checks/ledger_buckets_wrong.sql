@@ -64,7 +64,7 @@ UNION ALL
 SELECT
     published.load_id,
     published.source,
-    'rejected, and its records in quarantine or pruned',
+    'rejected, and its records in quarantine',
     published.rejected,
     coalesce(quarantine.records, 0)
 FROM published
