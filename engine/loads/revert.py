@@ -11,7 +11,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
-from dbsvc.engine.loads.corrections import reopen_mended
+from dbsvc.engine.loads.corrections import close_mended, reopen_mended
 from dbsvc.engine.loads.ledger import find_load, find_pruned, lock_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
@@ -80,6 +80,7 @@ def _revert(tx: Transaction, load_id: int) -> Reverted:
     tx.run("ledger/forget_pruned", load_id=load_id)
     tx.run("ledger/mark_later_loads", dataset=load.dataset, load_id=load_id)
     tx.run("ledger/revert_load", load_id=load_id, removed=removed)
+    close_mended(tx, load)  # of what it mended, by other loads that did as well
     run_statement(tx, load, "load/merge/prune_reconfirmations")
     repeating = tx.run("ledger/find_repeating", load_id=load_id).rows if removed or restored else []
     return Reverted(find_load(tx, load_id), removed, restored, repeating)

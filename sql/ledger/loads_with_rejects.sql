@@ -4,10 +4,12 @@ SELECT
     dataset
 FROM loads
 WHERE
-    rejected > (
-        SELECT count(*)
-        FROM reject_closings
-        WHERE reject_closings.load_id = loads.load_id AND reject_closings.state = 'dismissed'
-    )
+    rejected > 0
     AND status IN ('held', 'published')
+    AND EXISTS (
+        SELECT 1
+        FROM rejects
+        LEFT JOIN reject_closings AS closings ON rejects.load_id = closings.load_id AND rejects.line_no = closings.line_no
+        WHERE rejects.load_id = loads.load_id AND coalesce(closings.state, 'open') <> 'dismissed'
+    )
 ORDER BY load_id

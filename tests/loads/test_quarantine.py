@@ -17,6 +17,7 @@ from dbsvc import Database, InputError, connect
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.corrections import reopen_mended
 from dbsvc.engine.loads.operations import discard, dismiss, find_retryable, release, retry
+from dbsvc.engine.loads.revert import revert
 from dbsvc.engine.reports import rejects as reports
 from dbsvc.engine.reports.revenue import revenue
 from dbsvc.engine.settings import Settings
@@ -157,6 +158,19 @@ def test_a_correction_closes_when_it_is_published(db: Database, tmp_path: Path) 
     revived = release(db, held.load_id)
     assert load(db, path).load.load_id == revived.load_id > held.load_id
     assert closings(db) == [(1, 2, "mended", revived.load_id, 2)]
+
+
+def test_what_a_reverted_load_mended_is_open_unless_another_one_did_too(db: Database) -> None:
+    deliver(db, usage(("31/02/2021", 1, "USD", "A", 1, 1), ("2021-10-01", 2, "USD", "B", "x", 1)))
+    deliver(db, usage(("28/02/2021", 1, "USD", "A", 1, 1), ("2021-10-01", 2, "USD", "B", 1, 1), good=False))
+    deliver(db, usage(("2021-10-01", 2, "USD", "B", 3, 1), ("2021-10-01", 3, "USD", "B", 3, 1)))
+    assert closings(db) == [(1, 2, "mended", 2, 2), (1, 3, "mended", 2, 3)]
+    revert(db, 2)
+    assert closings(db) == [(1, 3, "mended", 3, 2)]
+    assert states(db) == {"open": 1, "mended": 1}
+    revert(db, 1)
+    assert states(db) == {"reverted": 2}
+    assert harm(db) == {}
 
 
 def test_what_a_load_mended_is_opened_again_with_it(db: Database) -> None:
@@ -460,7 +474,7 @@ def test_a_dismissal_killed_in_its_middle(url: str, dialect: str) -> None:
 #: a record: which bill, its currency (XXX is none until somebody says so), whether its amount is a number
 Record = tuple[int, str, bool]
 RECORDS: st.SearchStrategy[Record] = st.tuples(st.integers(1, 3), st.sampled_from(["USD", "XXX", "?"]), st.booleans())
-ACTIONS = ["load", "load", "correct", "know", "retry", "dismiss", "release", "discard"]
+ACTIONS = ["load", "load", "correct", "know", "retry", "dismiss", "release", "discard", "revert"]
 STEPS = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 9)), min_size=3, max_size=10)
 
 
@@ -484,6 +498,8 @@ def take(db: Database, path: Path, files: list[list[Record]], step: tuple[str, i
                 retry(db, load_id, Settings(max_contradicting_share=1))
         case "dismiss" if published:
             dismiss(db, published[0])
+        case "revert" if published:
+            revert(db, published[0])
         case "release" if held:
             release(db, held[0])
         case "discard" if held:
@@ -504,6 +520,9 @@ def test_the_ledger_stays_true(
             assert harm(db) == {}
             for load_id, status, rejected in query(db, "SELECT load_id, status, rejected FROM loads WHERE status <> 'staging'"):
                 found = Counter(states(db, load_id))
+                if status == "reverted":
+                    assert set(found) <= {"reverted", "retried"}
+                    continue
                 retried = found.pop("retried", 0)
                 assert found.total() == rejected
                 assert set(found) <= ({"open", "mended", "dismissed"} if status == "published" else {"open", "discarded"})
