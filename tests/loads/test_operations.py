@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import psycopg
@@ -15,7 +16,7 @@ from dbsvc.engine.loads.ledger import share_load
 from dbsvc.engine.loads.operations import discard, publish_staged, release
 from dbsvc.engine.migrations import reset
 from dbsvc.engine.settings import Settings
-from tests.helpers import bills, buckets, load, register, stage, statuses, usage_csv, write
+from tests.helpers import bills, buckets, load, query, register, stage, statuses, usage_csv, write
 from tests.helpers.server import Server
 
 ROWS = [("2021-10-01", n, "USD", "A", n, 0) for n in range(1, 6)]
@@ -164,3 +165,18 @@ def test_a_table_of_another_role_stops_no_load(server: Server, good: Path) -> No
         with psycopg.connect(url) as connection:
             connection.execute(f"DROP OWNED BY {role}".encode())
         server.execute(f"DROP ROLE {role}")
+
+
+def test_a_restored_backup_leaves_staging_tables(server: Server, good: Path, bad: Path, tmp_path: Path) -> None:
+    """pg_restore --clean drops what the backup knows, and leaves the staging table of a load that came later."""
+    url, backup = server.create(), tmp_path / "backup"
+    with connect(url) as db:
+        load(db, good)
+        subprocess.run([server.program("pg_dump"), "-Fc", "-f", backup, url], check=True)
+        load(db, bad)
+    subprocess.run([server.program("pg_restore"), "--clean", "-d", url, backup], check=True)
+    with connect(url) as db:
+        assert query(db, "SELECT count(*) FROM pg_class WHERE relname = 'staged_usage_2'") == [(1,)]
+        assert statuses(db) == ["published"]
+        assert load(db, bad).load.load_id == 2
+        assert release(db, 2).status == "published"
