@@ -174,7 +174,8 @@ def test_a_restored_backup_leaves_staging_tables(server: Server, good: Path, bad
         load(db, good)
         subprocess.run([server.program("pg_dump"), "-Fc", "-f", backup, url], check=True)
         load(db, bad)
-    subprocess.run([server.program("pg_restore"), "--clean", "-d", url, backup], check=True)
+    # it says which of its DROPs did not work, and goes on
+    subprocess.run([server.program("pg_restore"), "--clean", "-d", url, backup], check=False, capture_output=True)
     with connect(url) as db:
         assert query(db, "SELECT count(*) FROM pg_class WHERE relname = 'staged_usage_2'") == [(1,)]
         assert statuses(db) == ["published"]
