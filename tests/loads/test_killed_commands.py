@@ -16,6 +16,7 @@ import pytest
 
 from dbsvc import Database, InputError, connect
 from dbsvc.engine.loads.operations import discard, find_retryable, publish_staged, release, retry
+from dbsvc.engine.loads.revert import revert
 from dbsvc.engine.migrations import read_schema, reset, yoyo_migrations
 from dbsvc.engine.settings import Settings
 from tests.helpers import load, register, stage, usage_csv, write
@@ -47,6 +48,17 @@ def stage_all(db: Database, folder: Path) -> None:
     stage(db, file, register(db, file))
 
 
+def publish_two(db: Database, folder: Path) -> None:
+    """The second repeats, changes and adds bills."""
+    load(db, write(folder / "1.csv", usage_csv(GOOD)))
+    load(
+        db,
+        write(
+            folder / "2.csv", usage_csv([*GOOD[:2], ("2021-10-01", 3, "EUR", "B", 7, 0), ("2021-11-01", 9, "USD", "A", 1, 0)])
+        ),
+    )
+
+
 def await_a_plant(db: Database, _folder: Path) -> None:
     deliver(db, inverters(5, 6), "inverters.csv")
     deliver(db, PLANTS, "plants.csv")
@@ -59,6 +71,7 @@ COMMANDS: dict[str, tuple[Callable[[Database, Path], None], tuple[str, ...], Aga
     "release of a discarded load": (hold_and_discard, ("loads", "release", "2"), lambda db: release(db, 2)),
     "discard": (hold, ("loads", "discard", "2", "--yes"), lambda db: discard(db, 2)),
     "publish": (stage_all, ("loads", "publish", "1"), lambda db: publish_staged(db, 1, Settings())),
+    "revert": (publish_two, ("loads", "revert", "1", "--yes"), lambda db: revert(db, 1)),
     "retry": (await_a_plant, ("rejects", "retry"), lambda db: [retry(db, one, Settings()) for one in find_retryable(db)]),
 }
 
