@@ -30,7 +30,7 @@ from dbsvc.engine.loads.place import with_months, withdraw
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
-from dbsvc.engine.loads.staging import create_staging, draw_load_id
+from dbsvc.engine.loads.staging import create_staging, draw_load_id, has_staging
 from dbsvc.engine.loads.validate import BATCH, stage_valid
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import Settings
@@ -145,6 +145,8 @@ def _stage_all(tx: Transaction, load_id: int, settings: Settings) -> Load:
 def _release(tx: Transaction, load_id: int) -> Load:
     load = lock_load(tx, find_load(tx, find_new_number(tx, load_id) or load_id))
     match load.status:
+        case LoadStatus.HELD if not has_staging(tx, load):
+            return restart(tx, load, tx.statements.fingerprint(load.dataset), released=True)
         case LoadStatus.HELD if reset_lost_chunks(tx, load):
             return restage(tx, load, released=True)
         case LoadStatus.HELD:

@@ -9,7 +9,7 @@ from dbsvc.engine.loads.corrections import note_matches
 from dbsvc.engine.loads.ledger import count_missing, find_checkpoints, find_load, find_replaced, lock_load, restage
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.place import withdraw
-from dbsvc.engine.loads.staging import create_staging, draw_load_id
+from dbsvc.engine.loads.staging import create_staging, draw_load_id, has_staging
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
 from dbsvc.engine.sources.header import Header
@@ -39,7 +39,7 @@ def register(
         if not load and find_checkpoints(tx, file, header) != known:
             return None
     if load:
-        if load.is_unfinished and load.rules != rules:
+        if load.is_unfinished and (load.rules != rules or not has_staging(tx, load)):
             load = lock_load(tx, load)
             if load.is_unfinished:
                 load = restart(tx, load, rules, released=load.released)

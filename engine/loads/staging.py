@@ -35,6 +35,11 @@ def draw_load_id(tx: Transaction, dataset: str) -> int:
     return load_id
 
 
+def has_staging(tx: Transaction, load: Load) -> bool:
+    """Whether a load's staging table is there: a backup may leave it out, or somebody drop it. Then all is staged again."""
+    return load.staging_table in find_staging(tx, load.dataset, load.load_id)
+
+
 def find_staging(tx: Transaction, dataset: str, load_id: int | None = None) -> list[str]:
     """Return the staging tables of a dataset's loads, or of one of them, with the parts of those that are staged by months."""
     number = "[0-9]+" if load_id is None else load_id

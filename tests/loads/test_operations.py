@@ -148,6 +148,19 @@ def test_a_table_of_another_load_is_left_alone(db: Database, good: Path, bad: Pa
     assert release(db, 1).status == "published"
 
 
+def test_an_open_load_without_its_staging_table(db: Database, good: Path, bad: Path) -> None:
+    """A backup may leave it out, or somebody drop it: all of the load is staged again."""
+    stage(db, good, register(db, good))
+    load(db, bad)
+    with db.transaction() as tx:
+        for load_id in (1, 2):
+            tx.run("load/staging/drop", staged=f"staged_usage_{load_id}")
+    assert load(db, good).load.status == "published"
+    assert release(db, 2).status == "staging"
+    assert load(db, bad).load.status == "published"
+    assert len(bills(db)) == 5
+
+
 def test_a_table_of_another_role_stops_no_load(server: Server, good: Path) -> None:
     """Who restored a backup may have been somebody else."""
     role, url = f"dbsvc_loader_{os.getpid()}", server.create(migrated=False)
