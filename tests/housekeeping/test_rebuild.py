@@ -142,7 +142,7 @@ def test_the_command(sunny: Database, cli_on: Cli) -> None:
 @pytest.mark.slow  # it kills processes
 def test_killed_and_run_again(sunny: Database, url: str, tmp_path: Path, cli_on: Callable[..., object]) -> None:
     """Beside a load that publishes; whatever is killed, the same command again gives what loading gives."""
-    load(sunny, write(tmp_path / "many.jsonl", events(range(10_000, 60_000))))
+    load(sunny, write(tmp_path / "many.jsonl", events(range(10_000, 20_000))))
     before = derived(sunny)
     execute(sunny, DAMAGES[2], DAMAGES[8])
     chance = random.Random(15)
@@ -151,7 +151,7 @@ def test_killed_and_run_again(sunny: Database, url: str, tmp_path: Path, cli_on:
             time.sleep(chance.uniform(0.4, 1.6))
             instance.kill(signal.SIGKILL)
             instance.await_end()
-    path = write(tmp_path / "later.jsonl", events(range(60_000, 61_000)))
+    path = write(tmp_path / "later.jsonl", events(range(20_000, 21_000)))
     with Instance(url, "db", "rebuild") as instance, Instance(url, "ingest", path) as ingesting:
         ingesting.succeed()
         instance.succeed()
