@@ -22,7 +22,7 @@ def migrate() -> None:
     from dbsvc.engine import migrate as apply
 
     with output.connect(create=True) as db:
-        applied = apply(db)
+        applied = output.interruptible(db, lambda: apply(db))
         output.show("", [{"database": db.dialect.label, "applied": applied}], ["database", "applied"])
 
 
@@ -49,5 +49,5 @@ def reset(
     with output.connect() as db:
         if not yes:
             typer.confirm(f"Delete all data in {db.dialect.label}?", abort=True, err=True)
-        migrations.reset(db)
+        output.interruptible(db, lambda: migrations.reset(db))
         output.say(f"{db.dialect.label} is empty.")

@@ -135,7 +135,7 @@ def yoyo_migrations(db: Database) -> Iterator[tuple[Any, Any]]:
         as_file(find_folder("migrations")) as root,
         db.translating(),
         db.dialect.migrator(db.statements) as backend,
-        db.watch.over(backend.connection),
+        db.minding(backend.connection),
         backend.transaction(),
     ):
         if internalmigrations.needs_upgrading(backend):

@@ -137,6 +137,18 @@ class Database:
                     self.dialect.close(connection)
 
     @contextmanager
+    def minding(self, connection: Any) -> Iterator[None]:
+        """Watch a connection that is not from the pool, and cancel what it does on interrupt()."""
+        with self._lock:
+            self._busy.add(connection)
+        try:
+            with self.watch.over(connection):
+                yield
+        finally:
+            with self._lock:
+                self._busy.discard(connection)
+
+    @contextmanager
     def translating(self) -> Iterator[None]:
         """Raise the driver's errors as the engine's, which keep them as their cause."""
         try:

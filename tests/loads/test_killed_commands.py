@@ -232,3 +232,15 @@ def test_migrate_is_killed_at_any_moment(empty_url: str) -> None:
             assert schema.applied == applied
     assert query(empty_url, "SELECT source FROM loads") == [("a",)]
     print(f"\nkilled {number} times before it was done")
+
+
+def test_reset_is_stopped_while_it_waits(server: Server, tmp_path: Path) -> None:
+    url = server.create()
+    with connect(url) as db:
+        hold(db, tmp_path)
+    before = state(url)
+    with holding(url, "SELECT 1 FROM datasets"), Instance(url, "db", "reset", "--yes") as instance:
+        await_blocked(url)
+        instance.kill(signal.SIGTERM)
+        assert instance.await_end(10) == 143
+    assert state(url) == before
