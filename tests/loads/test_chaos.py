@@ -69,6 +69,13 @@ PUBLIC = (
     "SELECT 'history', replaced_by_load_id, count(*) FROM bills_history GROUP BY replaced_by_load_id UNION ALL "
     "SELECT status, load_id, inserted + updated FROM loads WHERE status = 'published'"
 )
+#: ... in one statement: the bills there are, as many as the ledger accounts for, and their sums; then whose they may be
+ACCOUNTED = (
+    "SELECT (SELECT count(*) FROM bills), (SELECT COALESCE(sum(inserted - removed), 0) FROM loads WHERE status IN "
+    "('published', 'reverted')), (SELECT sum(bill_id * load_id) FROM bills), (SELECT sum(CAST(replace(CAST(product1_revenue "
+    "AS text), '.', '') AS bigint)) FROM bills), (SELECT sum(load_id * (1 + inserted + updated)) FROM loads WHERE status = "
+    "'published')"
+)
 STAGED = "SELECT load_id, count(read) FROM load_chunks GROUP BY load_id"
 
 
@@ -157,6 +164,62 @@ class Reader(threading.Thread):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._done.set()
         self.join()
+
+
+class Accountant(threading.Thread):
+    """Sums all bills up, twice in a transaction, all the time."""
+
+    def __init__(self, url: str, begin: str) -> None:
+        super().__init__()
+        self._url, self._begin = url, begin
+        self._done = threading.Event()
+        self.looks = 0
+        #: what was summed up, where it was not as it must be
+        self.wrong: list[tuple[str, Any]] = []
+
+    def run(self) -> None:
+        with observing(self._url) as connection:
+            if isinstance(connection, psycopg.Connection):
+                connection.prepare_threshold = None  # of those that are prepared: test_prepared.py
+            while not self._done.wait(0.01):
+                connection.execute(self._begin)
+                first, _, second = self._look(connection), self._done.wait(random.uniform(0, 0.3)), self._look(connection)
+                connection.execute("COMMIT")
+                # who sees one state all the time sees the same; who does not, as long as the ledger is the same
+                if first != second and ("READ COMMITTED" not in self._begin or first[4] == second[4]):
+                    self.wrong.append((self._begin, (first, second)))
+                self.looks += 1
+
+    def _look(self, connection: Any) -> tuple[Any, ...]:
+        found = tuple(connection.execute(ACCOUNTED).fetchone())
+        if found[0] != found[1]:
+            self.wrong.append((self._begin, found))
+        return found
+
+    def __enter__(self) -> Accountant:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._done.set()
+        self.join()
+
+
+#: how transactions of readers begin
+BEGINS = {
+    "sqlite": ["BEGIN"],
+    "postgresql": ["BEGIN ISOLATION LEVEL READ COMMITTED", "BEGIN ISOLATION LEVEL REPEATABLE READ"],
+}
+
+
+@contextmanager
+def accounting(dialect: str, url: str) -> Iterator[None]:
+    """Let readers sum the bills up at each level of isolation: nothing is ever wrong."""
+    with ExitStack() as stack:
+        readers = [stack.enter_context(Accountant(url, begin)) for begin in BEGINS[dialect]]
+        yield
+    assert [reader.wrong for reader in readers if reader.wrong] == []
+    assert all(reader.looks for reader in readers)
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +312,7 @@ def test_killed_at_random(dialect: str, fresh_url: Callable[[], str], tmp_path: 
     killed = Counter[str]()
     with observing(calm_url) as connection:
         expected = [public(connection)]
-    with Reader(url) as reader:
+    with accounting(dialect, url), Reader(url) as reader:
         for number in count():
             if killed.total() >= KILLS:
                 break
@@ -274,7 +337,10 @@ def test_killed_at_random(dialect: str, fresh_url: Callable[[], str], tmp_path: 
                             case 2:
                                 instance.await_event("statement", draw.randrange(1, 12))
                         time.sleep(draw.uniform(0, 0.01))
-                        instance.kill()
+                        if draw.random() < 0.3:
+                            freeze(instance, draw)
+                        else:
+                            instance.kill()
                     code = instance.await_end()
                     if code == 0:
                         break
@@ -288,6 +354,74 @@ def test_killed_at_random(dialect: str, fresh_url: Callable[[], str], tmp_path: 
     assert reader.states[-1] == expected[-1]
     assert reader.lost == []
     assert killed.total() >= KILLS
+
+
+def freeze(instance: Instance, draw: random.Random) -> None:
+    """Stop a process for a while; then it goes on, or is killed."""
+    instance.kill(signal.SIGSTOP)
+    time.sleep(draw.uniform(0, 0.5))
+    instance.kill(draw.choice([signal.SIGCONT, signal.SIGKILL]))
+
+
+def disturbed(url: str, draw: random.Random, *arguments: str | Path, **environment: Any) -> list[int]:
+    """Run a command, killed and frozen at random, until it ends by itself. Returns how it ended each time.
+
+    What it had done before it was killed is no error of the data: it says that it is done.
+    """
+    codes: list[int] = []
+    while not codes or codes[-1] < 0:
+        with Instance(url, *arguments, **environment) as instance:
+            if len(codes) < 3:
+                match draw.randrange(3):
+                    case 0:
+                        with suppress(subprocess.TimeoutExpired):
+                            instance.process.wait(draw.uniform(0.3, 1.5))
+                    case _:
+                        instance.await_event("statement", draw.randrange(1, 40))
+                if draw.random() < 0.4:
+                    freeze(instance, draw)
+                else:
+                    instance.kill()
+            codes.append(instance.await_end())
+            assert codes[-1] in (0, -signal.SIGKILL, 65), instance.events[-5:]
+    return codes
+
+
+def test_every_command_is_killed(dialect: str, fresh_url: Callable[[], str], tmp_path: Path) -> None:
+    """Loads, releases, retries and reverts, killed and frozen at random: all as if nothing had been, and all sums right."""
+    seed = int(os.environ.get("DBSVC_CHAOS_SEED", time.time_ns()))
+    print(f"\n{dialect}: seed {seed}")
+    draw = random.Random(seed)
+    url, calm_url = fresh_url(), fresh_url()
+    ended = Counter[int]()
+
+    def both(*arguments: str | Path, **environment: Any) -> None:
+        began = time.monotonic()
+        with Instance(calm_url, *arguments, **environment) as calm:
+            assert calm.await_end() in (0, 65), calm.events[-5:]
+        codes = disturbed(url, draw, *arguments, **environment)
+        ended.update(codes)
+        print(f"{dialect}: {' '.join(map(str, arguments[:3]))}: {codes}, {time.monotonic() - began:.1f} s")
+        assert query(url, LEDGER) == query(calm_url, LEDGER)
+
+    with accounting(dialect, url):
+        for number in range(2):
+            first, second = 2 * number + 1, 2 * number + 2
+            unknown = f"QQ{'AB'[number]}"
+            path = write_delivery(tmp_path / f"{first}.csv", first, ROWS // 4, bad=0.3)
+            path.write_bytes(path.read_bytes().replace(b"usd", unknown.encode(), 200))
+            both("ingest", path, DBSVC_MONTH_RECORDS=draw.choice([ROWS // 50, ROWS]))
+            both("loads", "release", str(first))
+            for each in (url, calm_url):
+                query(each, f"INSERT INTO currencies (code) VALUES ('{unknown}') RETURNING code")
+            both("rejects", "retry", str(first))
+            both("ingest", write_delivery(tmp_path / f"{second}.csv", second, ROWS // 4), DBSVC_MONTH_RECORDS=ROWS // 50)
+            both("loads", "revert", str(first if number else second), "--yes")
+    assert_same(url, calm_url)
+    assert ended[-signal.SIGKILL] > 2
+
+
+LEDGER = "SELECT load_id, status, read, rejected, removed FROM loads ORDER BY load_id"
 
 
 def phase_of(instance: Instance) -> str:

@@ -1,7 +1,8 @@
 """Loads, releases, discards, retries, reverts, redeliveries and crashes, in any order, against a plain model in Python.
 
 The model keeps every delivery of each bill, and reads from them what must be stored. Only one thing it cannot know: after a
-revert, whether a later load that merely repeated a bill is remembered. Then both answers are allowed, and the load must be named.
+revert, whether a later load that merely repeated a bill is remembered. Then both answers are allowed, and the load must be
+named.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -145,7 +147,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=FILE, month_records=MONTH_RECORDS, strict=st.booleans(), crash=CRASH)
     def ingest(self, number: int, month_records: int, strict: bool, crash: tuple[int, str] | None) -> None:
-        chosen = {"month_records": month_records, "max_contradicting_share": 0.0 if strict else 1.0, "total_factor": 10**9}
+        chosen: dict[str, Any] = {
+            "month_records": month_records,
+            "max_contradicting_share": 0.0 if strict else 1.0,
+            "total_factor": 10**9,
+        }
         outcome = self.do(lambda db: load(db, self.paths[number], **chosen), crash)
         one = self.delivered(number) or self.draw(number)
         assert outcome.load.load_id == one.load_id
@@ -238,7 +244,7 @@ class Machine(RuleBasedStateMachine):
         after = {
             (place[0], key)
             for key, chain in self.chains().items()
-            for (before, _), (place, _) in zip(chain, chain[1:], strict=False)
+            for (before, _), (place, _) in pairwise(chain)
             if before[0] == one.load_id
         }
         self.do(lambda db: revert(db, one.load_id), crash)
@@ -266,7 +272,7 @@ class Machine(RuleBasedStateMachine):
             if one.status not in ("discarded", "reverted"):
                 open_rejects |= dict.fromkeys(one.rejected(), one.load_id)
         for key, chain in self.chains().items():
-            for (_, before), ((load_id, _), value) in zip(chain, chain[1:], strict=False):
+            for (_, before), ((load_id, _), value) in pairwise(chain):
                 if before == value and load_id < min(oldest_open, open_rejects.get(key, 10**9)):
                     self.repeats.add((load_id, key))
 
