@@ -60,6 +60,11 @@ class Dataset:
         """The table that its rows lie in: its own; or one beneath it, if rows lie in place before their load is published."""
         return f"{self.table}_stored" if self.partition_by else self.table
 
+    @property
+    def is_digested(self) -> bool:
+        """Whether its rows are accounted for by digests; what is derived from rows is compared with them anyway."""
+        return not self.derive
+
     def merge_parameters(self) -> dict[str, Any]:
         """Return what the statements of ``sql/load`` need to know: the names of tables and columns."""
         columns = list(self.columns)
@@ -78,6 +83,8 @@ class Dataset:
             # within one key all values of a key column are equal, so it has no say
             "precedence": self.precedence or self.key[0],
             "partition_by": self.partition_by or self.key[0],
+            "by_day": self.partition_by is not None,
+            "digest_format": "|".join(["%s"] * len(columns)),
             "staged_columns": [("staged", column) for column in columns],
             "staged_values": [("staged", column) for column in values],
             "stored_values": [("stored", column) for column in values],
@@ -93,7 +100,11 @@ class Dataset:
         """Return what a check that runs for each dataset may need to know."""
         merged = self.merge_parameters()
         return {
-            **{name: merged[name] for name in ("dataset", "history", "key", "past_key", "stored_key")},
+            **{
+                name: merged[name]
+                for name in ("dataset", "history", "key", "past_key", "stored_key", "columns", "digest_format")
+            },
+            "is_digested": self.is_digested,
             "table": self.table,
             "stored": self.stored,
             "table_name": self.table,

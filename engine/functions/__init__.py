@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ SCALARS: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "nearest_float": (1, times.nearest_float),
     "natural_key": (1, natural.natural_key),
     "text_digest": (1, digests.text_digest),
+    "record_digest": (1, zlib.crc32),
     "decimal_mul": (2, decimals.multiply),
     "decimal_add": (2, decimals.add),
     "decimal_div": (3, decimals.divide),

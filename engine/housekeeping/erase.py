@@ -71,6 +71,11 @@ def _erase(tx: Transaction, name: str, *, dry_run: bool) -> Erased:
         others = (f"{dataset.table}_history", *_staging_tables(tx, dataset))
         for shown, table in {dataset.table: dataset.stored, **dict(zip(others, others, strict=True))}.items():
             records[shown] = sum(_rename(tx, table, column, name, pseudonym, dry_run) for column in dataset.personal)
+        if dataset.is_digested and not dry_run and records[dataset.table]:
+            names = dataset.merge_parameters()
+            given = {name: names[name] for name in ("table", "columns", "partition_by", "by_day", "digest_format")}
+            for column in dataset.personal:
+                tx.run("housekeeping/erase/account_again", **given, column=column, pseudonym=pseudonym)
         rejects = sum(1 for _ in rename_rejects(tx, dataset, one, dry_run=dry_run))
         records["rejects"] = records.get("rejects", 0) + rejects
     return Erased(pseudonym, records)

@@ -16,6 +16,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import IntegrityError
+from dbsvc.engine.loads.account import add_rows
 from dbsvc.engine.loads.ledger import lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import parameters, run_phase
@@ -78,8 +79,6 @@ def withdraw(tx: Transaction, load: Load) -> None:
 
 def count_in_place(tx: Transaction, load: Load) -> int:
     """Return how many records of a load, all of which are staged, lie in place."""
-    if not load.in_place:
-        return 0
     return int(tx.run("ledger/count_in_place", load_id=load.load_id, staged=load.staging_table).rows[0]["records"])
 
 
@@ -103,6 +102,7 @@ def _add_key_in(tx: Transaction, load: Load, month: str) -> None:
     run_phase(tx, load, "load/place/lock", month=month)
     if _keyless(tx, load, month):
         run_phase(tx, load, "load/place/key", month=month)
+        add_rows(tx, load, month)
 
 
 def _keyless(tx: Transaction, load: Load, month: str) -> bool:
@@ -120,6 +120,7 @@ def _attach_staged(tx: Transaction, load: Load) -> None:
         if not month["keyed"]:
             run_phase(tx, load, "load/place/set_aside", **month)
             run_phase(tx, load, "load/place/key", **month)
+            add_rows(tx, load, month["month"])
         run_phase(tx, load, "load/place/attach", **month)
         run_phase(tx, load, "load/place/take_over", **month)
     if months:

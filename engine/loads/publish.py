@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import IntegrityError
+from dbsvc.engine.loads.account import add_changes, add_rows, require_rows
 from dbsvc.engine.loads.corrections import close_mended
 from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
@@ -86,8 +87,9 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
     if any_staged:
         require_months(tx, load)
         make_way(tx, load)
-    if load.status is not LoadStatus.PUBLISHED:
+    if load.in_place and load.status is not LoadStatus.PUBLISHED:
         counts["inserted"] += count_in_place(tx, load)
+        require_rows(tx, load, counts["inserted"])
     if any_staged:
         inserted = _insert_vacant(tx, load)
         counts += inserted or Counter()
@@ -125,6 +127,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
         run_phase(tx, load, "load/gather")
         run_phase(tx, load, "load/replay")
         counts = run_statement(tx, load, "load/merge/count_changes")
+    add_changes(tx, load, inserted=counts["new"] > 0, replayed=counts["replay"] > 0)
     if counts["new"]:
         counts += run_statement(tx, load, "load/merge/insert_rows")
     if counts["reconfirmed"]:
@@ -152,5 +155,6 @@ def _insert_vacant(tx: Transaction, load: Load) -> Counter[str] | None:
             counts = run_statement(tx, load, f"load/merge/{'insert_all_sorted' if found[0]['unordered'] else 'insert_all'}")
     except IntegrityError:
         return None
+    add_rows(tx, load, load.staging_table)
     run_statement(tx, load, "load/merge/clear_staged")
     return counts

@@ -11,6 +11,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.account import add_changes
 from dbsvc.engine.loads.corrections import close_mended, reopen_mended
 from dbsvc.engine.loads.ledger import find_load, find_pruned, lock_load
 from dbsvc.engine.loads.model import Load, LoadStatus
@@ -69,6 +70,7 @@ def _revert(tx: Transaction, load_id: int) -> Reverted:
     run_phase(tx, load, "load/replay")
     _refuse_dependents(tx, load)
     restored = tx.run("ledger/count_restored", **parameters(tx, load, "ledger/count_restored")).rows[0]["records"]
+    add_changes(tx, load, inserted=False, replayed=True)
     removed = run_phase(tx, load, "load/withdraw")["removed"]
     own, after = tx.statements.derivations(load.dataset)
     for phase in (*own, *after):

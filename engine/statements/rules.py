@@ -39,7 +39,7 @@ PLACE_FOLDERS = (
 MERGED: frozenset[str] = frozenset(
     {
         *("staged", "load_id", "dataset", "table", "history", "key", "columns", "precedence", "partition_by"),
-        "key_names",
+        *("key_names", "by_day", "digest_format"),
         *("staged_columns", "staged_values", "stored_values", "assignments"),
         *("staged_key", "stored_key", "past_key", "newest_key"),
     }
@@ -64,7 +64,8 @@ CHECK_HEADER = ("title", "severity", "do", "runbook")
 #: What a check may use besides that runs for each dataset.
 CHECK_OF_EACH: frozenset[str] = frozenset(
     {
-        *("dataset", "table", "stored", "history", "key", "past_key", "stored_key"),
+        *("dataset", "table", "stored", "history", "key", "past_key", "stored_key", "columns", "digest_format"),
+        "is_digested",
         *("table_name", "history_name", "has_precedence", "is_registry"),
     }
 )

@@ -7,6 +7,7 @@ BEGIN
         DROP VIEW revenue_daily;
         DROP VIEW bills_in_usd;
         DROP VIEW bills;
+        DROP FUNCTION insert_bill;
         ALTER TABLE bills_stored RENAME TO bills;
         ALTER INDEX bills_stored_pkey RENAME TO bills_pkey;
         CREATE TABLE bills_other_months PARTITION OF bills DEFAULT;

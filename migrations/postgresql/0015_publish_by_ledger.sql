@@ -72,6 +72,31 @@ WHERE
         TRUE
     );
 
+-- Whoever adds bills by hand may do so through the view, of any month, also by COPY. Changing and deleting go through by themselves.
+CREATE OR REPLACE FUNCTION insert_bill() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    first date := date_trunc('month', new.bill_date)::date;
+    month text := 'bills_' || to_char(new.bill_date, 'YYYY"_"MM');
+BEGIN
+    IF to_regclass(quote_ident(month)) IS NULL THEN
+        EXECUTE format(
+            'CREATE TABLE %I PARTITION OF bills_stored FOR VALUES FROM (%L) TO (%L)',
+            month, first, (first + interval '1 month')::date
+        );
+    END IF;
+    INSERT INTO bills_stored (
+        bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue, load_id, line_no
+    )
+    VALUES (
+        new.bill_date, new.bill_id, new.customer_name, new.currency, new.product1_revenue, new.product2_revenue, new.load_id,
+        new.line_no
+    );
+    RETURN new;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER bills_inserted INSTEAD OF INSERT ON bills FOR EACH ROW EXECUTE FUNCTION insert_bill();
+
 -- Who was allowed to read or write the table may do so by the view.
 DO $$
 DECLARE

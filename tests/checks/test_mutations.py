@@ -68,6 +68,10 @@ def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with connect(url) as db:
         migrate(db)
         fill(db)
+        if request.param == "postgresql":  # the month that a bill is moved to
+            month = "bills_2031_01 PARTITION OF bills_stored FOR VALUES FROM ('2031-01-01') TO ('2031-02-01')"
+            with db.transaction() as tx:
+                tx.execute(f"CREATE TABLE {month}")
         yield db
 
 
@@ -98,62 +102,84 @@ SOME_EVENT = "e1_2600"
 
 #: what is done, and which checks must notice (others may, too)
 MUTATIONS: dict[str, tuple[list[str], set[str]]] = {
-    "a bill is deleted": (["DELETE FROM bills WHERE bill_id = 77"], {"rows_unaccounted"}),
+    "a bill is deleted": (["DELETE FROM bills_stored WHERE bill_id = 77"], {"rows_unaccounted"}),
     "a day of bills is deleted": (
-        [f"DELETE FROM bills WHERE bill_date = '{SOME_DAY}'"],
+        [f"DELETE FROM bills_stored WHERE bill_date = '{SOME_DAY}'"],
         {"bill_days_missing", "rows_unaccounted"},
     ),
     "a bill is invented": (
         [
-            f"INSERT INTO bills ({COLUMNS}) SELECT bill_date, 99999, 'Ghost', currency, product1_revenue, product2_revenue, "
-            "load_id, line_no "
+            f"INSERT INTO bills_stored ({COLUMNS}) SELECT bill_date, 99999, 'Ghost', currency, product1_revenue, "
+            "product2_revenue, load_id, line_no "
             "FROM bills WHERE bill_id = 77"
         ],
         {"rows_unaccounted", "bills_total_changed"},
     ),
     "a bill is copied under another id": (
         [
-            f"INSERT INTO bills ({COLUMNS}) SELECT bill_date, 99999, customer_name, currency, "
+            f"INSERT INTO bills_stored ({COLUMNS}) SELECT bill_date, 99999, customer_name, currency, "
             "product1_revenue, product2_revenue, load_id, line_no "
             "FROM bills WHERE bill_id = 77"
         ],
         {"bills_identical", "rows_unaccounted"},
     ),
     "an amount is changed": (
-        ["UPDATE bills SET product1_revenue = '400.00000000' WHERE bill_id = 77"],
-        {"bills_total_changed"},
+        ["UPDATE bills_stored SET product1_revenue = '400.00000000' WHERE bill_id = 77"],
+        {"bills_total_changed", "rows_differ"},
     ),
+    "an amount is changed by a cent": (
+        ["UPDATE bills_stored SET product1_revenue = '116.01000000', product2_revenue = '66.00000000' WHERE bill_id = 77"],
+        {"rows_differ"},
+    ),
+    "a currency is changed to one with rates": (
+        ["UPDATE bills_stored SET currency = 'EUR' WHERE currency = 'ILS' AND bill_id = 62"],
+        {"rows_differ"},
+    ),
+    "a name is changed": (["UPDATE bills_stored SET customer_name = 'Mallory' WHERE bill_id = 77"], {"rows_differ"}),
+    "two names are exchanged": (
+        [
+            "UPDATE bills_stored SET customer_name = "
+            "CASE customer_name WHEN 'Customer 3' THEN 'Customer 6' ELSE 'Customer 3' END "
+            f"WHERE bill_date = '{SOME_DAY}' AND customer_name IN ('Customer 3', 'Customer 6')"
+        ],
+        {"rows_differ"},
+    ),
+    "a plant is renamed": (["UPDATE plants SET name = 'Won' WHERE plant_id = 'p1'"], {"rows_differ"}),
+    "an inverter gets another model": (["UPDATE inverters SET model = 'X' WHERE inverter_id = 'i1'"], {"rows_differ"}),
     "a currency is changed to one without rates": (
-        ["UPDATE bills SET currency = 'JPY' WHERE bill_id = 77"],
+        ["UPDATE bills_stored SET currency = 'JPY' WHERE bill_id = 77"],
         {"fx_rates_missing"},
     ),
     "a currency is changed to one that does not exist": (
-        ["UPDATE bills SET currency = 'QQQ' WHERE bill_id = 77"],
+        ["UPDATE bills_stored SET currency = 'QQQ' WHERE bill_id = 77"],
         {"currencies_unknown"},
     ),
-    "a bill is moved to the future": (["UPDATE bills SET bill_date = '2031-01-01' WHERE bill_id = 77"], {"currencies_unknown"}),
+    "a bill is moved to the future": (
+        ["UPDATE bills_stored SET bill_date = '2031-01-01' WHERE bill_id = 77"],
+        {"currencies_unknown"},
+    ),
     "a bill's id is given to one of every day": (
-        [f"UPDATE bills SET bill_id = 88888 WHERE customer_name = 'Customer 3' AND bill_date > '{SOME_DAY}'"],
+        [f"UPDATE bills_stored SET bill_id = 88888 WHERE customer_name = 'Customer 3' AND bill_date > '{SOME_DAY}'"],
         {"bill_ids_on_several_dates"},
     ),
     "a bill belongs to a load that does not exist": (
-        ["UPDATE bills SET load_id = 12345 WHERE bill_id = 77"],
+        ["UPDATE bills_stored SET load_id = 12345 WHERE bill_id = 77"],
         {"bills_orphaned"},
     ),
     "a customer vanishes": (
-        [f"DELETE FROM bills WHERE customer_name = 'Customer 4' AND bill_date > '{SOME_DAY}'"],
+        [f"DELETE FROM bills_stored WHERE customer_name = 'Customer 4' AND bill_date > '{SOME_DAY}'"],
         {"customers_stopped", "rows_unaccounted"},
     ),
     "a day's amounts are in cents": (
         [
-            f"UPDATE bills SET product1_revenue = '30000.00000000', product2_revenue = '15000.00000000' WHERE "
+            f"UPDATE bills_stored SET product1_revenue = '30000.00000000', product2_revenue = '15000.00000000' WHERE "
             f"bill_date = '{SOME_DAY}'"
         ],
         {"revenue_day_unusual", "revenue_customer_unusual", "bills_total_changed"},
     ),
     "a product moves to the other column": (
         [
-            f"UPDATE bills SET product1_revenue = product2_revenue, product2_revenue = product1_revenue WHERE "
+            f"UPDATE bills_stored SET product1_revenue = product2_revenue, product2_revenue = product1_revenue WHERE "
             f"bill_date = '{SOME_DAY}'"
         ],
         {"product_mix_shifted"},

@@ -51,6 +51,17 @@ def _outdated_load_that_repeats(db: Database) -> None:
     execute(db, f"UPDATE loads SET published_at = '2021-10-02 00:00:00' WHERE dataset = 'plants' AND load_id <> {late}")
 
 
+def _change_quietly(db: Database) -> None:
+    deliver(db, bills({"day": "2021-10-01"}, {"day": "2021-10-02"}, {"day": "2021-10-03"}))
+    deliver(db, PLANTS)
+    execute(
+        db,
+        "UPDATE bills SET customer_name = 'Mallory' WHERE bill_date = '2021-10-01'",
+        "DELETE FROM bills WHERE bill_date = '2021-10-02'",
+        "UPDATE plants SET name = 'Elsewhere'",
+    )
+
+
 def _delete_rows(db: Database) -> None:
     change_bills(db)
     telemetry(db, {}, {"event_time": "2025-04-01T06:01:00Z"})
@@ -213,6 +224,15 @@ CASES = {
         expected=[
             {"load_id": "1", "records": "2", "records_found": "2", "control_total": "6", "total_found": "7"},
             {"load_id": "2", "records": "1", "records_found": "2", "control_total": "3", "total_found": "6"},
+        ],
+    ),
+    "rows_differ": Case(
+        trips=[_change_quietly],
+        nearly=[_all_kinds_of_records, _outdated_load_that_repeats],
+        expected=[
+            {"table_name": "bills", "day": "2021-10-01", "records": "1", "records_found": "1", "what": "values differ"},
+            {"table_name": "bills", "day": "2021-10-02", "records": "1", "records_found": "0", "what": "rows differ"},
+            {"table_name": "plants", "day": "", "what": "values differ"},
         ],
     ),
     "history_broken": Case(

@@ -335,7 +335,16 @@ def test_the_migration_keeps_the_bills(empty_url: str, dialect: str) -> None:
 
 def plans(db: Database, dialect: str, first: datetime.date, last: datetime.date) -> Iterator[tuple[str, str]]:
     """Every statement of revenue and the checks that takes a range of days, with its plan."""
-    given = {"load_id": 1, "first": first, "last": last, "by": "currency", "since": first, "today": last, "points": 20}
+    given = {
+        **db.statements.datasets["usage"].check_parameters(),
+        "load_id": 1,
+        "first": first,
+        "last": last,
+        "by": "currency",
+        "since": first,
+        "today": last,
+        "points": 20,
+    }
     given["staged"] = "bills"  # what a load has staged looks alike
     for name in db.statements.names:
         statement = db.statements[name]

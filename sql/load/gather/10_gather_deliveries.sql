@@ -5,7 +5,8 @@ SELECT -- noqa: LT09
     cast(:load_id AS bigint) AS load_id,
     line_no,
     cast(NULL AS bigint) AS was_replaced_by_load_id,
-    FALSE AS gone
+    FALSE AS gone,
+    FALSE AS was_current
 FROM changes
 WHERE replay
 UNION ALL
@@ -14,7 +15,8 @@ SELECT -- noqa: LT09
     load_id,
     line_no,
     cast(NULL AS bigint) AS was_replaced_by_load_id,
-    FALSE AS gone
+    FALSE AS gone,
+    TRUE AS was_current
 FROM :"table"
 WHERE (:"key") IN (SELECT :"key" FROM changes WHERE replay) -- noqa: RF02
 UNION ALL
@@ -23,7 +25,8 @@ SELECT -- noqa: LT09
     load_id,
     line_no,
     replaced_by_load_id AS was_replaced_by_load_id,
-    FALSE AS gone
+    FALSE AS gone,
+    FALSE AS was_current
 FROM :"history"
 WHERE
     (:"key") IN (SELECT :"key" FROM changes WHERE replay) -- noqa: RF02

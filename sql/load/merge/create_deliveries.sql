@@ -1,5 +1,5 @@
 -- The deliveries of the rows to replay, with what each turns out to be: current, past, or a duplicate that is not kept. And what
--- was written of it before.
+-- it was, and what was written of it, before.
 CREATE TEMP TABLE deliveries AS
 SELECT -- noqa: LT09
     :"columns",
@@ -8,6 +8,7 @@ SELECT -- noqa: LT09
     load_id AS replaced_by_load_id,
     load_id AS was_replaced_by_load_id,
     1 = 1 AS is_current,
-    1 = 1 AS is_past
+    1 = 1 AS is_past,
+    1 = 1 AS was_current
 FROM :"table"
 WHERE 1 = 0

@@ -43,7 +43,8 @@ SELECT -- noqa: LT09
     replaced_by_load_id,
     was_replaced_by_load_id,
     NOT repeats AND replaced_by_load_id IS NULL AS is_current,
-    repeats OR replaced_by_load_id IS NOT NULL AS is_past
+    repeats OR replaced_by_load_id IS NOT NULL AS is_past,
+    was_current
 FROM replacements
 UNION ALL
 SELECT -- noqa: LT09
@@ -53,7 +54,8 @@ SELECT -- noqa: LT09
     load_id AS replaced_by_load_id,
     was_replaced_by_load_id,
     FALSE AS is_current,
-    NOT duplicate AS is_past
+    NOT duplicate AS is_past,
+    was_current
 FROM lines
 WHERE lost
 UNION ALL
@@ -64,6 +66,7 @@ SELECT -- noqa: LT09
     NULL AS replaced_by_load_id,
     was_replaced_by_load_id,
     FALSE AS is_current,
-    FALSE AS is_past
+    FALSE AS is_past,
+    was_current
 FROM delivered
 WHERE gone

@@ -6,7 +6,8 @@ SELECT -- noqa: LT09
     load_id,
     line_no,
     cast(NULL AS bigint) AS was_replaced_by_load_id,
-    load_id = :load_id AS gone
+    load_id = :load_id AS gone,
+    TRUE AS was_current
 FROM :"table"
 WHERE (:"key") IN (SELECT :"key" FROM changes WHERE replay) -- noqa: RF02
 UNION ALL
@@ -15,7 +16,8 @@ SELECT -- noqa: LT09
     load_id,
     line_no,
     replaced_by_load_id AS was_replaced_by_load_id,
-    load_id = :load_id AS gone
+    load_id = :load_id AS gone,
+    FALSE AS was_current
 FROM :"history"
 WHERE
     (:"key") IN (SELECT :"key" FROM changes WHERE replay) -- noqa: RF02

@@ -1,0 +1,35 @@
+"""Accounting: how many rows stand by each load and day, and a digest of them, so that a check notices what others change."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.loads.model import Load
+from dbsvc.engine.loads.phases import parameters, run_statement
+
+
+def add_rows(tx: Transaction, load: Load, table: str, first_day: date = date.min, last_day: date = date.max) -> None:
+    """Account for the rows of a load in a table, as far as they are of these days."""
+    given = parameters(tx, load, "load/account/add_rows", rows=table, first_day=first_day, last_day=last_day)
+    tx.run("load/account/add_rows", **given)
+
+
+def add_changes(tx: Transaction, load: Load, *, inserted: bool, replayed: bool) -> None:
+    """Account for what a merge, or taking a load back, writes down."""
+    if not tx.statements.datasets[load.dataset].is_digested:
+        return
+    if inserted:
+        run_statement(tx, load, "load/account/add_inserted")
+    if replayed:
+        run_statement(tx, load, "load/account/add_replayed")
+
+
+def require_rows(tx: Transaction, load: Load, records: int) -> None:
+    """See that all rows of a load that lie in place are accounted for. Their days are known by a sample only."""
+    stored = tx.statements.datasets[load.dataset].stored
+    for first_day, last_day in ((load.first_day, load.last_day), (date.min, date.max)):
+        if tx.run("load/account/count", load_id=load.load_id).rows[0]["records"] == records:
+            return
+        tx.run("load/account/forget", load_id=load.load_id)
+        add_rows(tx, load, stored, first_day or date.min, last_day or date.max)

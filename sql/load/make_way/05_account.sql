@@ -1,0 +1,23 @@
+-- They are not accounted for in their place any more.
+INSERT INTO load_days (load_id, day, records, digest)
+SELECT
+    days.load_id,
+    CASE WHEN :by_day THEN cast(days.day AS text) ELSE '' END AS day,
+    -sum(days.records),
+    -sum(days.digest)
+FROM (
+    SELECT
+        load_id,
+        :"partition_by" AS day,
+        count(*) AS records,
+        sum(row_digest(:digest_format, :"columns")) AS digest
+    FROM :"table"
+    WHERE
+        load_id = :others_load_id
+        AND (:"key") IN (SELECT :"key" FROM :"staged") -- noqa: RF02
+    GROUP BY load_id, :"partition_by"
+) AS days
+GROUP BY days.load_id, CASE WHEN :by_day THEN cast(days.day AS text) ELSE '' END
+ON CONFLICT (load_id, day) DO UPDATE SET
+    records = load_days.records + excluded.records,
+    digest = load_days.digest + excluded.digest
