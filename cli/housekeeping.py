@@ -87,14 +87,15 @@ def reconcile(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Accept rows that somebody deleted or added by hand: from now on the ledger counts with them."""
+    """Accept rows that somebody deleted, added or changed by hand: from now on the ledger counts with them."""
     from dbsvc.engine.housekeeping.reconcile import reconcile as reconciling
 
     with open_database() as db:
         if not yes and not dry_run and sys.stdin and sys.stdin.isatty():
             typer.confirm(f"Accept the rows of {db.dialect.label} as they are?", abort=True, err=True)
         differences = output.interruptible(db, lambda: reconciling(db, reason, dry_run=dry_run))
-    rows = [{"table": one.table, "expected": one.expected, "found": one.found, "dry_run": dry_run} for one in differences]
-    output.show("", rows, ["table", "expected", "found"])
+    columns = ["table", "expected", "found", "changed"]
+    rows = [{name: getattr(one, name) for name in columns} | {"dry_run": dry_run} for one in differences]
+    output.show("", rows, columns)
     if not rows:
         output.say("All tables have the rows that the ledger says.")

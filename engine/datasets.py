@@ -104,7 +104,7 @@ class Dataset:
                 name: merged[name]
                 for name in ("dataset", "history", "key", "past_key", "stored_key", "columns", "digest_format")
             },
-            "is_digested": self.is_digested,
+            "is_digested": self.is_digested and not self.partition_by,
             "table": self.table,
             "stored": self.stored,
             "table_name": self.table,

@@ -1,27 +1,30 @@
-"""Reconcile: rows that somebody deleted or added by hand, and that may stay so, are accepted: the ledger counts with them."""
+"""Reconcile: what somebody deleted, added or changed by hand, and may stay so, is accepted: the ledger counts with it."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from dbsvc.engine import checks
 from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.log import event
 
-_CHECK = "rows_unaccounted"
+_COUNTED, _DIGESTED = "rows_unaccounted", "rows_differ"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How many rows a table should have by the ledger, and has."""
+    """How many rows a table should have by the ledger, and has; and of how many loads, or days of them, values differ."""
 
     table: str
     expected: int
     found: int
+    changed: int = 0
 
 
 def reconcile(db: Database, reason: str, *, dry_run: bool = False) -> list[Difference]:
@@ -39,10 +42,7 @@ def reconcile(db: Database, reason: str, *, dry_run: bool = False) -> list[Diffe
 def _reconcile(tx: Transaction, reason: str, *, dry_run: bool) -> list[Difference]:
     for dataset in tx.statements.datasets:
         tx.run("ledger/lock_dataset", dataset=dataset)
-    (check,) = checks.choose(checks.load_checks(tx.statements), [_CHECK], [])
-    today = datetime.now(UTC).date()
-    found = checks.find(tx, check, date.min, today, check.read_thresholds(), sys.maxsize).rows
-    differences = [Difference(row["table_name"], int(row["expected"]), row["found"]) for row in found]
+    differences = [Difference(row["table_name"], int(row["expected"]), row["found"]) for row in _find(tx, _COUNTED)]
     if twice := {one.table for one in differences if sum(one.table == other.table for other in differences) > 1}:
         raise InputError(
             f"The ledger contradicts itself about {', '.join(twice)}: it was changed, too. Restore the database from a backup."
@@ -50,4 +50,28 @@ def _reconcile(tx: Transaction, reason: str, *, dry_run: bool) -> list[Differenc
     for one in [] if dry_run else differences:
         difference = one.found - one.expected
         tx.run("housekeeping/reconcile/add", table_name=one.table, difference=difference, reason=reason)
-    return differences
+    return [*differences, *_account_again(tx, reason, dry_run=dry_run)]
+
+
+def _account_again(tx: Transaction, reason: str, *, dry_run: bool) -> Iterator[Difference]:
+    """Account for rows as they are, of each dataset that has others than its loads published; yields where values differ."""
+    found = _find(tx, _DIGESTED)
+    for dataset in tx.statements.datasets.values():
+        rows = [row for row in found if row["table_name"] == dataset.table]
+        if rows and not dry_run:
+            given = dataset.merge_parameters()
+            tx.run("housekeeping/reconcile/forget_days", dataset=dataset.name)
+            statement = "housekeeping/reconcile/account_for_all"
+            tx.run(statement, **{name: given[name] for name in tx.statements[statement].parameters})
+        if changed := [row for row in rows if row["what"] == "values differ"]:
+            records = int(sum(row["records"] for row in changed))
+            if not dry_run:
+                tx.run("housekeeping/reconcile/add", table_name=dataset.table, difference=0, reason=reason)
+            yield Difference(dataset.table, records, records, len(changed))
+
+
+def _find(tx: Transaction, name: str) -> list[Row]:
+    """Return all that a check finds, however far back."""
+    (check,) = checks.choose(checks.load_checks(tx.statements), [name], [])
+    today = datetime.now(UTC).date()
+    return checks.find(tx, check, date.min, today, check.read_thresholds(), sys.maxsize).rows

@@ -25,6 +25,7 @@ def read_status(db: Database) -> Status:
     """Return what is in the database."""
     with db.snapshot() as tx:
         read_as = {dataset.stored: dataset.table for dataset in db.statements.datasets.values()}
-        names = sorted(read_as.get(row["table_name"], row["table_name"]) for row in tx.run("schema/tables").rows)
-        tables = [{"table": name, "rows": count_rows(tx, name)} for name in names if "yoyo" not in name]
-        return Status(tables, newest_loads(tx, _MOST), tx.run("reports/newest_summaries", most=_MOST).rows)
+        tables = [str(row["table_name"]) for row in tx.run("schema/tables").rows]
+        names = sorted(read_as.get(table, table) for table in tables)
+        counted = [{"table": name, "rows": count_rows(tx, name)} for name in names if "yoyo" not in name]
+        return Status(counted, newest_loads(tx, _MOST), tx.run("reports/newest_summaries", most=_MOST).rows)

@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS pruned_rejects (
 CREATE TABLE IF NOT EXISTS reconciliations (
     reconciliation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     table_name text NOT NULL,
-    difference bigint NOT NULL CHECK (difference <> 0),
+    -- 0 where only values differ
+    difference bigint NOT NULL,
     reason text NOT NULL CHECK (reason <> ''),
     reconciled_at timestamptz NOT NULL DEFAULT current_timestamp
 );

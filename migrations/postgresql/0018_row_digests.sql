@@ -17,7 +17,7 @@ SELECT
     load_id,
     cast(bill_date AS text),
     count(*),
-    sum(hash_record_extended(ROW(bill_date, bill_id, currency, customer_name, product1_revenue, product2_revenue), 0) & 4294967295)
+    sum(hashint8extended(hash_record_extended(ROW(bill_date, bill_id, currency, customer_name, product1_revenue, product2_revenue), 0), 0) & 4294967295)
 FROM bills_stored
 GROUP BY load_id, bill_date
 ON CONFLICT (load_id, day) DO UPDATE SET records = excluded.records, digest = excluded.digest;
@@ -27,7 +27,7 @@ SELECT
     load_id,
     '',
     count(*),
-    sum(hash_record_extended(ROW(plant_id, name, location, timezone), 0) & 4294967295)
+    sum(hashint8extended(hash_record_extended(ROW(plant_id, name, location, timezone), 0), 0) & 4294967295)
 FROM plants
 GROUP BY load_id
 ON CONFLICT (load_id, day) DO UPDATE SET records = excluded.records, digest = excluded.digest;
@@ -37,7 +37,7 @@ SELECT
     load_id,
     '',
     count(*),
-    sum(hash_record_extended(ROW(inverter_id, plant_id, vendor, model, capacity_kw, commissioned_at), 0) & 4294967295)
+    sum(hashint8extended(hash_record_extended(ROW(inverter_id, plant_id, vendor, model, capacity_kw, commissioned_at), 0), 0) & 4294967295)
 FROM inverters
 GROUP BY load_id
 ON CONFLICT (load_id, day) DO UPDATE SET records = excluded.records, digest = excluded.digest;

@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS pruned_rejects (
 CREATE TABLE IF NOT EXISTS reconciliations (
     reconciliation_id integer PRIMARY KEY,
     table_name text NOT NULL,
-    difference integer NOT NULL CHECK (difference <> 0),
+    -- 0 where only values differ
+    difference integer NOT NULL,
     reason text NOT NULL CHECK (reason <> ''),
     reconciled_at utc_timestamp NOT NULL DEFAULT current_timestamp
 );

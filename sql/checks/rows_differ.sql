@@ -1,10 +1,10 @@
 -- title: Rows that are not what their load published
 -- severity: critical
 -- for each: dataset
--- do: Nothing of the program does this: find out who changed rows. Then restore the database from a backup
+-- do: Find out who changed rows. Restore a backup; or, if they may stay as they are: dbsvc db reconcile
 -- runbook: rows_differ
 -- When a load is published, the number of its rows and a digest of their values are kept, and follow what later loads replace.
--- These loads have other rows now: somebody else changed, added or deleted some. Of bills each day is compared by itself. Events
+-- These loads have other rows now: somebody else changed, added or deleted some. Those of a table that is partitioned by days are compared day by day, by a query of their dataset. Events
 -- are left to the checks that compare them with what is derived from them.
 WITH known AS (
     SELECT
@@ -13,7 +13,7 @@ WITH known AS (
         sum(load_days.digest) AS digest
     FROM load_days
     INNER JOIN loads ON load_days.load_id = loads.load_id
-    WHERE loads.dataset = :dataset AND loads.status = 'published'
+    WHERE loads.dataset = :dataset AND loads.status = 'published' AND :is_digested
     GROUP BY load_days.load_id
 ),
 

@@ -52,12 +52,12 @@ def _outdated_load_that_repeats(db: Database) -> None:
 
 
 def _change_quietly(db: Database) -> None:
-    deliver(db, bills({"day": "2021-10-01"}, {"day": "2021-10-02"}, {"day": "2021-10-03"}))
+    deliver(db, bills({"day": "2021-10-02"}, {"day": "2021-10-03"}, {"day": "2021-10-04"}))
     deliver(db, PLANTS)
     execute(
         db,
-        "UPDATE bills SET customer_name = 'Mallory' WHERE bill_date = '2021-10-01'",
-        "DELETE FROM bills WHERE bill_date = '2021-10-02'",
+        "UPDATE bills SET customer_name = 'Mallory' WHERE bill_date = '2021-10-02'",
+        "DELETE FROM bills WHERE bill_date = '2021-10-03'",
         "UPDATE plants SET name = 'Elsewhere'",
     )
 
@@ -230,8 +230,8 @@ CASES = {
         trips=[_change_quietly],
         nearly=[_all_kinds_of_records, _outdated_load_that_repeats],
         expected=[
-            {"table_name": "bills", "day": "2021-10-01", "records": "1", "records_found": "1", "what": "values differ"},
-            {"table_name": "bills", "day": "2021-10-02", "records": "1", "records_found": "0", "what": "rows differ"},
+            {"table_name": "bills", "day": "2021-10-02", "records": "1", "records_found": "1", "what": "values differ"},
+            {"table_name": "bills", "day": "2021-10-03", "records": "1", "records_found": "0", "what": "rows differ"},
             {"table_name": "plants", "day": "", "what": "values differ"},
         ],
     ),

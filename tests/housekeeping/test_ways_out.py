@@ -32,7 +32,7 @@ def test_deleted_and_brought_back(db: Database, cli_on: Cli) -> None:
     before = values(db)
     assert cli_on("ingest", "--again", "usage.csv").objects[0]["outcome"] == "already published"
     execute(db, "DELETE FROM bills WHERE bill_id IN (302, 500)")
-    assert red(db) == ["rows_unaccounted"]
+    assert red(db) == ["rows_differ", "rows_unaccounted"]
     (loaded, _) = cli_on("ingest", "--again", "usage.csv").objects
     assert (loaded["inserted"], loaded["unchanged"]) == (2, 26)
     assert values(db) == before
@@ -64,6 +64,17 @@ def test_deleted_for_a_reason(db: Database, tmp_path: Path) -> None:
         write(tmp_path / "next.csv", usage_csv([("2021-10-07", 701, "USD", "B", 3, 0), ("2021-10-08", 1, "USD", "B", 3, 0)])),
     )
     assert "rows_unaccounted" not in red(db)
+
+
+def test_changed_by_hand(db: Database, cli_on: Cli) -> None:
+    assert cli_on("ingest", cli_on.write("usage.csv", FILE)).code == 0
+    for bill_id in (302, 500):
+        execute(db, f"UPDATE bills SET customer_name = 'B' WHERE bill_id = {bill_id}")
+    assert red(db) == ["rows_differ"]
+    assert [row["changed"] for row in cli_on("db", "reconcile", "--dry-run").objects] == [2]
+    assert red(db) == ["rows_differ"]
+    assert cli_on("db", "reconcile", "--reason", "renamed", "--yes").code == 0
+    assert red(db) == []
 
 
 def test_a_ledger_that_contradicts_itself(db: Database, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ WHERE
     AND bills.load_id NOT IN (
         SELECT known.load_id
         FROM loads AS known
-        WHERE known.status = 'published' OR known.in_place
+        WHERE known.status = 'published' OR (known.in_place AND known.status IN ('staging', 'staged', 'held'))
     )
 GROUP BY bills.load_id
 ORDER BY bills.load_id
