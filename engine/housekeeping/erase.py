@@ -72,10 +72,7 @@ def _erase(tx: Transaction, name: str, *, dry_run: bool) -> Erased:
         for shown, table in {dataset.table: dataset.stored, **dict(zip(others, others, strict=True))}.items():
             records[shown] = sum(_rename(tx, table, column, name, pseudonym, dry_run) for column in dataset.personal)
         if dataset.is_digested and not dry_run and records[dataset.table]:
-            names = dataset.merge_parameters()
-            given = {name: names[name] for name in ("table", "columns", "partition_by", "by_day", "digest_format")}
-            for column in dataset.personal:
-                tx.run("housekeeping/erase/account_again", **given, column=column, pseudonym=pseudonym)
+            _account_again(tx, dataset, pseudonym)
         rejects = sum(1 for _ in rename_rejects(tx, dataset, one, dry_run=dry_run))
         records["rejects"] = records.get("rejects", 0) + rejects
     return Erased(pseudonym, records)
@@ -87,6 +84,14 @@ def _rename(tx: Transaction, table: str, column: str, name: str, pseudonym: str,
     if found and not dry_run:
         tx.run("housekeeping/erase/rename_rows", table=table, column=column, name=name, pseudonym=pseudonym)
     return found
+
+
+def _account_again(tx: Transaction, dataset: Dataset, pseudonym: str) -> None:
+    """Account for the rows of the days that carry a pseudonym now."""
+    statement = tx.statements["housekeeping/erase/account_again"]
+    for column in dataset.personal:
+        given = {**dataset.merge_parameters(), "column": column, "pseudonym": pseudonym}
+        tx.run(statement.name, **{name: given[name] for name in statement.parameters})
 
 
 def _staging_tables(tx: Transaction, dataset: Dataset) -> list[str]:

@@ -60,7 +60,7 @@ def rebuild(
     """
     known = {name for dataset in db.statements.datasets.values() for name in dataset.rebuild}
     if name is not None and name not in known:
-        raise InputError(f"{name} is nothing that is derived; that is only: {', '.join(known)}.")
+        raise InputError(f"{name} is nothing that is derived; that is only: {', '.join(sorted(known))}.")
     return [_rebuild(db, *one, dry_run=dry_run, most=batch, progress=progress) for one in _find_derived(db, name)]
 
 

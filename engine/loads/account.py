@@ -11,7 +11,7 @@ from dbsvc.engine.loads.phases import parameters, run_statement
 
 def add_rows(tx: Transaction, load: Load, table: str, first_day: date = date.min, last_day: date = date.max) -> None:
     """Account for the rows of a load in a table, as far as they are of these days."""
-    given = parameters(tx, load, "load/account/add_rows", rows=table, first_day=first_day, last_day=last_day)
+    given = parameters(tx, load, "load/account/add_rows", from_table=table, first_day=first_day, last_day=last_day)
     tx.run("load/account/add_rows", **given)
 
 

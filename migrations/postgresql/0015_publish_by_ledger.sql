@@ -72,7 +72,7 @@ WHERE
         TRUE
     );
 
--- Whoever adds bills by hand may do so through the view, of any month, also by COPY. Changing and deleting go through by themselves.
+-- Whoever adds bills by hand may do so through the view, of any month, also by COPY. Changing and deleting need nothing for that.
 CREATE OR REPLACE FUNCTION insert_bill() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     first date := date_trunc('month', new.bill_date)::date;

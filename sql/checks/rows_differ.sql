@@ -4,8 +4,8 @@
 -- do: Find out who changed rows. Restore a backup; or, if they may stay as they are: dbsvc db reconcile
 -- runbook: rows_differ
 -- When a load is published, the number of its rows and a digest of their values are kept, and follow what later loads replace.
--- These loads have other rows now: somebody else changed, added or deleted some. Those of a table that is partitioned by days are compared day by day, by a query of their dataset. Events
--- are left to the checks that compare them with what is derived from them.
+-- These loads have other rows now: somebody else changed, added or deleted some. Rows of a table that is partitioned by days are
+-- compared day by day. Events are left to the checks that compare them with what is derived from them.
 WITH known AS (
     SELECT
         load_days.load_id,

@@ -100,11 +100,17 @@ DAMAGE: dict[str, tuple[Callable[[Database], object], Mapping[str, Sequence[Mapp
     "nothing": (damaged(), {}),
     "a row is deleted": (
         damaged("DELETE FROM meters WHERE meter_id = 'm07'"),
-        {"rows_unaccounted": [{"table_name": "meters", "expected": 30, "found": 29}]},
+        {
+            "rows_unaccounted": [{"table_name": "meters", "expected": 30, "found": 29}],
+            "rows_differ": [{"table_name": "meters", "what": "rows differ"}],
+        },
     ),
     "a row is added": (
         damaged("INSERT INTO meters VALUES ('x', 'there', 1, 1, 99)"),
-        {"rows_unaccounted": [{"table_name": "meters", "expected": 30, "found": 31}]},
+        {
+            "rows_unaccounted": [{"table_name": "meters", "expected": 30, "found": 31}],
+            "rows_differ": [{"table_name": "meters", "what": "rows differ"}],
+        },
     ),
     "a row of the history is removed": (
         damaged("DELETE FROM meters_history"),
@@ -112,7 +118,10 @@ DAMAGE: dict[str, tuple[Callable[[Database], object], Mapping[str, Sequence[Mapp
     ),
     "a row is said to be of a load that never was": (
         damaged("UPDATE meters SET load_id = 9 WHERE meter_id = 'm03'"),
-        {"registries_orphaned": [{"table_name": "meters", "row_key": "m03", "load_id": 9}]},
+        {
+            "registries_orphaned": [{"table_name": "meters", "row_key": "m03", "load_id": 9}],
+            "rows_differ": [{"table_name": "meters", "what": "rows differ"}] * 2,
+        },
     ),
     "a row is said to be of a load that is held": (
         lambda db: [
@@ -122,6 +131,7 @@ DAMAGE: dict[str, tuple[Callable[[Database], object], Mapping[str, Sequence[Mapp
         {
             "loads_held": [{"load_id": 3, "dataset": "meters"}],
             "registries_orphaned": [{"table_name": "meters", "row_key": "m04", "load_id": 3}],
+            "rows_differ": [{"table_name": "meters", "what": "rows differ"}] * 2,
         },
     ),
     "a past row is said to be of a load that never was": (

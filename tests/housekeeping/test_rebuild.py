@@ -68,7 +68,7 @@ def sunny(db: Database, tmp_path: Path) -> Database:
 
 
 @given(
-    damages=st.lists(st.sampled_from(DAMAGES), max_size=3),
+    damages=st.lists(st.sampled_from(DAMAGES), max_size=3, unique=True),
     batch=st.integers(20, 300),
     what=st.sampled_from([None, "readings"]),
     dies=st.integers(0, 4),

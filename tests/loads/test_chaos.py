@@ -24,7 +24,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import psycopg
 import pytest
 
 from dbsvc import connect, migrate
@@ -42,6 +41,7 @@ from tests.helpers.processes import (
     succeed,
     together,
 )
+from tests.helpers.published import TABLES, stream
 from tests.helpers.server import Server
 
 pytestmark = pytest.mark.slow
@@ -50,20 +50,7 @@ KILLS = int(os.environ.get("DBSVC_CHAOS_KILLS", 10))  # on each database
 MEMORY = 200 * 2**20
 
 
-#: what is published, as the same values on every database
-TABLES = {
-    "bills": "SELECT CAST(bill_date AS text), bill_id, customer_name, currency, CAST(product1_revenue AS text), "
-    "CAST(product2_revenue AS text), load_id, line_no FROM bills ORDER BY bill_date, bill_id",
-    "history": "SELECT CAST(bill_date AS text), bill_id, customer_name, currency, CAST(product1_revenue AS text), "
-    "CAST(product2_revenue AS text), load_id, line_no, replaced_by_load_id FROM bills_history "
-    "ORDER BY bill_date, bill_id, load_id, line_no",
-    "rejects": "SELECT load_id, line_no, reasons, raw_record FROM rejects ORDER BY load_id, line_no",
-    "chunks": "SELECT load_id, chunk_no, byte_start, byte_end, first_line, read, staged, rejected FROM load_chunks "
-    "ORDER BY load_id, chunk_no",
-    "sums": "SELECT load_id, status, read, rejected, CAST(control_total AS text) FROM loads ORDER BY load_id",
-    "buckets": "SELECT load_id, inserted, updated, unchanged, duplicate, superseded FROM loads ORDER BY load_id",
-}
-#: ... and in one snapshot: how much each load has of it
+#: what is published, in one snapshot: how much each load has of it
 PUBLIC = (
     "SELECT 'bills', load_id, count(*) FROM bills GROUP BY load_id UNION ALL "
     "SELECT 'history', replaced_by_load_id, count(*) FROM bills_history GROUP BY replaced_by_load_id UNION ALL "
@@ -102,16 +89,6 @@ def write_delivery(path: Path, number: int, rows: int, *, bad: float = 0.01, nam
                 recent.append(line)
             file.write(line)
     return path
-
-
-def stream(url: str, sql: str) -> Iterator[tuple[Any, ...]]:
-    """Rows, in bounded memory."""
-    with observing(url) as connection:
-        if isinstance(connection, psycopg.Connection):
-            with connection.transaction(), connection.cursor("rows") as cursor:
-                yield from cursor.execute(sql.encode())
-        else:
-            yield from connection.execute(sql)
 
 
 def assert_same(url: str, expected_url: str, *, but: str = "") -> None:

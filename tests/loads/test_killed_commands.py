@@ -23,8 +23,8 @@ from tests.helpers import load, register, stage, usage_csv, write
 from tests.helpers.check_case import deliver
 from tests.helpers.counters import PLANTS, inverters
 from tests.helpers.processes import Instance, await_blocked, holding, query, succeed
+from tests.helpers.published import TABLES, stream
 from tests.helpers.server import Server
-from tests.loads.test_chaos import TABLES, stream
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dbsvc import Database, InputError, connect
-from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.corrections import reopen_mended
 from dbsvc.engine.loads.operations import discard, dismiss, find_retryable, release, retry
 from dbsvc.engine.loads.revert import revert
@@ -399,22 +398,26 @@ def test_a_crash_at_any_statement_changes_nothing_in_the_end(
         pass
 
     left = [0]
-    execute: Any = Transaction._execute
 
-    def crash(self: Transaction, statement: Any, parameters: Any) -> Any:
-        left[0] -= 1
-        if not left[0]:
-            raise Crash
-        return execute(self, statement, parameters)
+    def crash_in(db: Database) -> None:
+        execute = db.dialect.execute
+
+        def crash(connection: Any, statement: Any, parameters: Any) -> Any:
+            left[0] -= 1
+            if not left[0]:
+                raise Crash
+            return execute(connection, statement, parameters)
+
+        monkeypatch.setattr(db.dialect, "execute", crash)
 
     with connect(fresh_url()) as db:
         prepared(db)
         act(db)
         undisturbed = everything(db)
-    monkeypatch.setattr(Transaction, "_execute", crash)
     at, crashed = 0, True
     with connect(fresh_url()) as db:
         prepared(db)
+        crash_in(db)
         while crashed:  # ever later, in one database: what a crash leaves is what the next one begins with
             at, crashed = at + 1, False
             left[0] = at

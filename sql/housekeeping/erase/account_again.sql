@@ -11,10 +11,13 @@ FROM (
         :"partition_by" AS day,
         count(*) AS records,
         sum(row_digest(:digest_format, :"columns")) AS digest
-    FROM :"table"
+    FROM :"table" -- noqa: AL04
     WHERE
-        load_id IN (SELECT load_id FROM :"table" WHERE :"column" = :pseudonym) -- noqa: RF02
-        AND (NOT :by_day OR :"partition_by" IN (SELECT :"partition_by" FROM :"table" WHERE :"column" = :pseudonym)) -- noqa: RF02
+        load_id IN (SELECT named.load_id FROM :"table" AS named WHERE :"column" = :pseudonym) -- noqa: RF02, AL04
+        AND (
+            NOT :by_day
+            OR :"partition_by" IN (SELECT :"partition_by" FROM :"table" WHERE :"column" = :pseudonym) -- noqa: RF02, AL04
+        )
     GROUP BY load_id, :"partition_by"
 ) AS days
 GROUP BY days.load_id, CASE WHEN :by_day THEN cast(days.day AS text) ELSE '' END

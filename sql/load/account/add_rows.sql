@@ -11,7 +11,7 @@ FROM (
         :"partition_by" AS day,
         count(*) AS records,
         sum(row_digest(:digest_format, :"columns")) AS digest
-    FROM :"rows"
+    FROM :"from_table"
     WHERE load_id = :load_id AND (NOT :by_day OR :"partition_by" BETWEEN :first_day AND :last_day)
     GROUP BY load_id, :"partition_by"
 ) AS days
