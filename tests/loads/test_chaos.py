@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psycopg
 import pytest
 
 from dbsvc import connect, migrate
