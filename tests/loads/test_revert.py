@@ -93,6 +93,20 @@ def test_later_loads_that_repeated_it_are_named(db: Database, tmp_path: Path) ->
     assert [row[1] for row in bills(db)] == [1, 2]
 
 
+def test_they_are_named_also_where_another_load_had_replaced_it(db: Database, tmp_path: Path) -> None:
+    """They are of use when that one is taken back as well: what they repeated does not stand again."""
+    deliver(db, tmp_path, [bill("2021-10-01", 1)])
+    repeating = deliver(db, tmp_path, [bill("2021-10-01", 1), bill("2021-10-01", 2)])
+    third = deliver(db, tmp_path, [bill("2021-10-01", 1, 3)])
+    done = revert(db, 1)
+    assert (done.removed, done.restored) == (0, 0)
+    assert [row["load_id"] for row in done.perhaps_repeated_by] == [repeating]
+    revert(db, third)
+    assert [row[1] for row in bills(db)] == [2]
+    load(db, tmp_path / "1.csv", again=True)
+    assert [row[1] for row in bills(db)] == [1, 2]
+
+
 RECORD = st.tuples(st.sampled_from(["2021-10-01", "2021-11-01"]), st.integers(1, 2), st.sampled_from([1, 2, 3])).map(
     lambda known: bill(*known)
 )

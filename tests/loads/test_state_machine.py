@@ -70,9 +70,10 @@ class Delivery:
             if currency in (self.known or ()):
                 yield line, (month, bill_id), (currency, amount)
 
-    def rejected(self) -> list[Key]:
-        """The keys of its other records."""
-        return [line[:2] for line in self.lines if line[2] not in (self.known or ())]
+    def rejected(self) -> list[tuple[int, Key]]:
+        """Its other records: line, key."""
+        known = self.known or ()
+        return [(line, record[:2]) for line, record in enumerate(self.lines, 2) if record[2] not in known]
 
 
 class Machine(RuleBasedStateMachine):
@@ -99,8 +100,8 @@ class Machine(RuleBasedStateMachine):
         self.db.close()
         self._folder.cleanup()
 
-    @initialize(files=FILES)
-    def write_files(self, files: list[list[Record]]) -> None:
+    @initialize(files=FILES, loaded=st.sampled_from([0, 3, 4]))
+    def write_files(self, files: list[list[Record]], loaded: int) -> None:
         self.files = files
         self.paths = [
             write(
@@ -109,6 +110,8 @@ class Machine(RuleBasedStateMachine):
             )
             for number, file in enumerate(files)
         ]
+        for number in range(loaded):
+            self.deliver(number)
 
     # --- what happens
 
@@ -147,11 +150,10 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=FILE, month_records=MONTH_RECORDS, strict=st.booleans(), crash=CRASH)
     def ingest(self, number: int, month_records: int, strict: bool, crash: tuple[int, str] | None) -> None:
-        chosen: dict[str, Any] = {
-            "month_records": month_records,
-            "max_contradicting_share": 0.0 if strict else 1.0,
-            "total_factor": 10**9,
-        }
+        self.deliver(number, crash, month_records=month_records, max_contradicting_share=0.0 if strict else 1.0)
+
+    def deliver(self, number: int, crash: tuple[int, str] | None = None, **chosen: Any) -> None:
+        chosen["total_factor"] = 10**9
         outcome = self.do(lambda db: load(db, self.paths[number], **chosen), crash)
         one = self.delivered(number) or self.draw(number)
         assert outcome.load.load_id == one.load_id
@@ -235,8 +237,16 @@ class Machine(RuleBasedStateMachine):
             if one.status == "held" and passed:
                 self.settle(one)
 
+    @rule(number=PICK)
+    def revert_calmly(self, number: int) -> None:
+        """Most is to be learnt from reverts."""
+        self.take_back(number, None)
+
     @rule(number=PICK, crash=CRASH)
     def revert(self, number: int, crash: tuple[int, str] | None) -> None:
+        self.take_back(number, crash)
+
+    def take_back(self, number: int, crash: tuple[int, str] | None) -> None:
         one = self.pick(number, "published")
         if one is None:
             return
@@ -267,13 +277,14 @@ class Machine(RuleBasedStateMachine):
     def note_repeats(self) -> None:
         """What repeats the delivery before it is remembered as long as something older may still come in between."""
         oldest_open = min((one.load_id for one in self.loads.values() if one.status in UNFINISHED), default=10**9)
-        open_rejects: dict[Key, int] = {}
-        for one in sorted(self.loads.values(), key=lambda one: -one.load_id):
-            if one.status not in ("discarded", "reverted"):
-                open_rejects |= dict.fromkeys(one.rejected(), one.load_id)
+        may_pass: dict[Key, list[Place]] = defaultdict(list)
+        for one in self.loads.values():
+            for line, key in one.rejected() if one.status not in ("discarded", "reverted") else ():
+                may_pass[key].append((one.load_id, line))
         for key, chain in self.chains().items():
-            for (_, before), ((load_id, _), value) in pairwise(chain):
-                if before == value and load_id < min(oldest_open, open_rejects.get(key, 10**9)):
+            for (place, before), ((load_id, _), value) in pairwise(chain):
+                between = [reject for reject in may_pass[key] if reject > place and reject[0] <= load_id]
+                if before == value and load_id < oldest_open and not between:
                     self.repeats.add((load_id, key))
 
     def expected(self) -> tuple[list[Bill], list[Past]]:
