@@ -38,7 +38,7 @@ def test_a_dataset_comes_after_those_it_depends_on() -> None:
 FAULTS = {
     "an unknown key": ("usage", 'table = "bills"', 'tabel = "bills"', 5, "there is no key tabel; did you mean table?"),
     "a key like no other": ("plants", 'title = "plants"', "xyz = 1", 2, "there is no key xyz, only title, format, "),
-    "an unknown key in a table": ("usage", "[columns]", "[colums]", 10, "there is no key colums; did you mean columns?"),
+    "an unknown key in a table": ("usage", "[columns]", "[colums]", 12, "there is no key colums; did you mean columns?"),
     "a missing key": ("usage", 'table = "bills"\n', "", 1, "the key table is missing"),
     "a missing table": ("plants", "[columns]", "[derive_after]", 11, "derive_after must be a table of lists of texts"),
     "a text that is a number": ("usage", 'title = "bills"', "title = 7", 2, "title must be a text"),

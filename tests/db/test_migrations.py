@@ -30,6 +30,7 @@ TABLES = {
         "rejects",
         "reject_closings",
         "reject_matches",
+        "load_days",
         "replacements",
         "power_units",
         "inverter_daily_summary",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbsvc import Database, InputError, connect
+from dbsvc import Database, InputError, connect, migrate
+from dbsvc.engine import migrations
 from dbsvc.engine.checks import load_checks, run
+from dbsvc.engine.loads import lifecycle
+from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.operations import release
+from dbsvc.engine.loads.place import place
 from dbsvc.engine.loads.revert import revert
 from tests.helpers import bills, buckets, find_one, history, load, query, usage_csv, write
 
@@ -105,6 +110,38 @@ def test_they_are_named_also_where_another_load_had_replaced_it(db: Database, tm
     assert [row[1] for row in bills(db)] == [2]
     load(db, tmp_path / "1.csv", again=True)
     assert [row[1] for row in bills(db)] == [1, 2]
+
+
+def test_the_migration_goes_back(db: Database, tmp_path: Path) -> None:
+    """What is published stays; what lies in place without being public, and what was taken back, is given up."""
+    deliver(db, tmp_path, [bill("2021-10-01", 1), bill("2021-10-02", 2)])
+    reverted = deliver(db, tmp_path, [bill("2021-10-01", 1, 7), bill("2021-10-03", 3)])
+    revert(db, reverted)
+    before = bills(db)
+    path = write(tmp_path / "placed.csv", usage_csv([bill(f"2021-11-{day:02}", day) for day in range(1, 5)]))
+
+    def place_alone(db: Database, placed: Load, **_: object) -> Load:
+        place(db, placed)
+        return replace(placed, status=LoadStatus.HELD)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lifecycle, "publish", place_alone)
+        load(db, path, month_records=1)
+    assert (find_one(db, 3).status, find_one(db, 3).in_place) == ("staged", True)
+    assert query(db, "SELECT count(*) > 0 FROM bills_stored WHERE load_id = 3") == [(True,)]
+    assert bills(db) == before
+    with migrations.yoyo_migrations(db) as (backend, known):
+        backend.rollback_migrations([one for one in backend.to_rollback(known) if one.id >= "0015"])
+    assert bills(db) == before
+    statuses = "SELECT status FROM loads ORDER BY load_id"
+    assert query(db, statuses) == [("published",), ("discarded",), ("discarded",)]
+    migrate(db)
+    assert bills(db) == before
+    assert query(db, "SELECT sum(records) FROM load_days") == [(2,)]
+    release(db, 3)
+    assert load(db, path, month_records=1).load.status == "published"
+    found = run(db, load_checks(db.statements), days=10**4)
+    assert [result for result in found if result.state in ("critical", "unknown")] == []
 
 
 RECORD = st.tuples(st.sampled_from(["2021-10-01", "2021-11-01"]), st.integers(1, 2), st.sampled_from([1, 2, 3])).map(
