@@ -80,12 +80,12 @@ def _revert(tx: Transaction, load_id: int) -> Reverted:
     reopen_mended(tx, load_id)
     tx.run("ledger/forget_replacements", load_id=load_id)
     tx.run("ledger/forget_pruned", load_id=load_id)
+    brought = removed or restored or load.inserted or load.updated or load.superseded
+    repeating = tx.run("ledger/find_repeating", load_id=load_id).rows if brought else []
     tx.run("ledger/mark_later_loads", dataset=load.dataset, load_id=load_id)
     tx.run("ledger/revert_load", load_id=load_id, removed=removed)
     close_mended(tx, load)  # of what it mended, by other loads that did as well
     run_statement(tx, load, "load/merge/prune_reconfirmations")
-    brought = removed or restored or load.inserted or load.updated or load.superseded
-    repeating = tx.run("ledger/find_repeating", load_id=load_id).rows if brought else []
     return Reverted(find_load(tx, load_id), removed, restored, repeating)
 
 

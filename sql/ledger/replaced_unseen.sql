@@ -15,5 +15,5 @@ INNER JOIN loads AS reverted
         AND this.load_id > reverted.load_id
         AND reverted.status = 'reverted'
         AND this.published_at <= reverted.reverted_at
-WHERE this.load_id = :load_id AND this.unchanged + this.superseded > 0
+WHERE this.load_id = :load_id AND (this.unchanged + this.superseded > 0 OR this.out_of_turn)
 ORDER BY load_id
