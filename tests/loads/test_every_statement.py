@@ -306,12 +306,13 @@ def spread(calls: list[str], number: int) -> list[tuple[int, str]]:
     return sorted({*faults[step // 2 :: step], faults[-1]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in SCHEMA])
 def test_some_crashes(copies: Copies, files: Path, name: str) -> None:
     assert crash(copies, files, COMMANDS[name], lambda calls: spread(calls, SOME))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_crash(copies: Copies, files: Path, name: str) -> None:
     """But the schema is changed by one transaction of hundreds of calls, of which a part has to do."""

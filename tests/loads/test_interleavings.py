@@ -157,11 +157,13 @@ def hold(db: Database, path: Path) -> None:
     assert find_one(db, 2).status == "held"
 
 
-#: pairs of which there are hundreds of orders more
-MANY = ("loads of vacant days", "the same file")
+#: pairs of which there are hundreds of orders, and those of which there are hundreds more
+MANY = {"loads": "slow", "a load and a release": "slow", "loads of vacant days": "long", "the same file": "long"}
 
 
-@pytest.mark.parametrize("pair", [pytest.param(pair, marks=[pytest.mark.slow] if pair in MANY else []) for pair in PAIRS])
+@pytest.mark.parametrize(
+    "pair", [pytest.param(pair, marks=[getattr(pytest.mark, MANY[pair])] if pair in MANY else []) for pair in PAIRS]
+)
 def test_every_order(sqlite_template: Path, tmp_path: Path, pair: str) -> None:
     """What is stored is what one command after the other would have stored; for loads in the order of their numbers."""
     for name, rows in FILES.items():

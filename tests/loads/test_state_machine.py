@@ -358,7 +358,7 @@ def test_a_few_orders(fresh_url: Callable[[], str], dialect: str) -> None:
     run_state_machine_as_test(OnThis, settings=few)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_orders(fresh_url: Callable[[], str], dialect: str) -> None:
     class OnThis(Machine):
         make_url = staticmethod(fresh_url)
