@@ -25,7 +25,7 @@ from tests.helpers.server import Server, start_server
 settings.register_profile(
     "dbsvc",
     deadline=None,
-    max_examples=int(os.environ.get("DBSVC_TEST_EXAMPLES", 15)),
+    max_examples=int(os.environ.get("DBSVC_TEST_EXAMPLES", 10 if os.environ.get("CI") else 15)),
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -38,8 +38,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Coverage is measured by examples: properties and processes run the same lines again, a quarter slower."""
+    """Coverage is measured by examples: properties and processes run the same lines again, a quarter slower.
+
+    What follows pages by some hundred processes does so on one database; on the others before a release.
+    """
     for item in items:
+        if item.get_closest_marker("follows_pages") and "postgresql" in item.name:
+            item.add_marker("long")
         if item.get_closest_marker("slow") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("no_cover")
 

@@ -250,7 +250,8 @@ def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> No
     follow(url, "published", bad, lambda blocks: blocks[2:])
 
 
-@pytest.mark.slow  # it starts some hundred processes
+@pytest.mark.slow
+@pytest.mark.follows_pages
 @pytest.mark.parametrize("title", [*EXIT_CODES, *INCIDENTS])
 def test_runbook_commands_work(url: str, db: Database, good: Path, title: str) -> None:
     if title in INCIDENTS:

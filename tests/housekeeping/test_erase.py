@@ -182,7 +182,7 @@ def test_the_salt_is_of_this_database(fresh_url: Callable[[], str]) -> None:
     assert len(pseudonyms) == 2
 
 
-@pytest.mark.slow  # it kills processes
+@pytest.mark.long  # it kills processes
 def test_killed_and_run_again(db: Database, url: str, tmp_path: Path) -> None:
     """Beside a load of that very name: in the end nobody finds it."""
     load(db, write(tmp_path / "old.csv", usage_csv([("2021-10-01", n, "USD", "Ada", n, 1) for n in range(20_000)])))

@@ -174,7 +174,7 @@ def test_the_command(db: Database, cli_on: Cli, tmp_path: Path) -> None:
     assert cli_on("db", "prune").code == 2
 
 
-@pytest.mark.slow  # it kills processes
+@pytest.mark.long  # it kills processes
 def test_killed_and_run_again(db: Database, url: str, tmp_path: Path) -> None:
     for name, amount in (("one", 1), ("two", 2), ("three", 3)):
         deliver(db, tmp_path, name, *(bill(n, amount) for n in range(20_000)))

@@ -139,7 +139,7 @@ def test_the_command(sunny: Database, cli_on: Cli) -> None:
     assert (ran.code, ran.error[:30]) == (65, "weather is nothing that is der")
 
 
-@pytest.mark.slow  # it kills processes
+@pytest.mark.long  # it kills processes
 def test_killed_and_run_again(sunny: Database, url: str, tmp_path: Path, cli_on: Callable[..., object]) -> None:
     """Beside a load that publishes; whatever is killed, the same command again gives what loading gives."""
     load(sunny, write(tmp_path / "many.jsonl", events(range(10_000, 20_000))))

@@ -47,7 +47,7 @@ from tests.helpers.server import Server
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("DBSVC_CHAOS_KILLS", 10))  # on each database
+KILLS = int(os.environ.get("DBSVC_CHAOS_KILLS", 6))  # on each database
 MEMORY = 200 * 2**20
 
 
@@ -365,6 +365,7 @@ def disturbed(url: str, draw: random.Random, *arguments: str | Path, **environme
     return codes
 
 
+@pytest.mark.long
 def test_every_command_is_killed(dialect: str, fresh_url: Callable[[], str], tmp_path: Path) -> None:
     """Loads, releases, retries and reverts, killed and frozen at random: all as if nothing had been, and all sums right."""
     seed = int(os.environ.get("DBSVC_CHAOS_SEED", time.time_ns()))

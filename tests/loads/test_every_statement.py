@@ -30,7 +30,7 @@ from tests.helpers.server import Server
 
 CHUNK_BYTES = 150
 #: how many crashes of a command the fast suite tries
-SOME = 2
+SOME = 1
 #: commands of one transaction of hundreds of calls
 SCHEMA = ("migrate", "reset")
 

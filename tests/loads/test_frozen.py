@@ -58,7 +58,7 @@ def freeze(instance: Instance, url: str, state: str) -> None:
         time.sleep(0.003)
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", ["in the middle of a copy", pytest.param("between statements", marks=pytest.mark.long)])
 def test_a_frozen_instance_loses_its_claim(server: Server, large: Path, state: str) -> None:
     url = server.create()
     chunks = {"DBSVC_CHUNK_BYTES": 4_000_000} | QUICK
@@ -79,7 +79,7 @@ def test_a_frozen_instance_loses_its_claim(server: Server, large: Path, state: s
 COMMANDS = {"discard": ("loads", "discard", "1", "--yes"), "reset": ("db", "reset", "--yes")}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ["discard", pytest.param("reset", marks=pytest.mark.long)])
 def test_operators_need_not_wait_for_a_frozen_instance(server: Server, large: Path, name: str) -> None:
     url = server.create()
     with Instance(url, "ingest", "--jobs", "1", large, **QUICK) as frozen:
@@ -95,6 +95,7 @@ def test_operators_need_not_wait_for_a_frozen_instance(server: Server, large: Pa
     assert query(url, "SELECT relname FROM pg_class WHERE relname LIKE 'staged%'") == []
 
 
+@pytest.mark.long
 def test_a_frozen_migrator(server: Server, large: Path) -> None:
     """It froze before it could commit: it loses the schema's lock, and another one does the work."""
     url = server.create(migrated=False)
@@ -122,6 +123,7 @@ def test_a_lock_of_somebody_else_ends_with_a_sentence(server: Server, large: Pat
     succeed(url, "ingest", large)
 
 
+@pytest.mark.long
 def test_a_frozen_instance_on_sqlite(large: Path, sqlite_template: Path, tmp_path: Path) -> None:
     """Nobody can take its lock: the others say who holds it, and end; it goes on, or is killed, without harm."""
     shutil.copy(sqlite_template, tmp_path / "data.db")

@@ -388,6 +388,7 @@ ACTS: dict[str, Act] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("act", ACTS.values(), ids=list(ACTS))
 def test_a_crash_at_any_statement_changes_nothing_in_the_end(
     fresh_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch, act: Act
@@ -432,7 +433,7 @@ def test_a_crash_at_any_statement_changes_nothing_in_the_end(
     assert at > 8
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("command", ["rejects dismiss 2", "rejects retry", "ingest {correction}"])
 def test_a_killed_command_is_run_again(fresh_url: Callable[[], str], tmp_path: Path, command: str) -> None:
     """Killed while it waits, and at moments after."""
