@@ -13,5 +13,12 @@ CROSS JOIN LATERAL to_date(right(month.relname, 7), 'YYYY_MM') AS days (first_da
 WHERE
     pg_inherits.inhparent = to_regclass(quote_ident(:staged_name))
     AND month.relname ~ '_\d{4}_\d{2}$'
-    AND to_regclass(quote_ident(:table_name || right(month.relname, 8))) IS NULL
+    -- by the catalog's rows: to_regclass() may remember from before we waited for a lock that there was none
+    AND NOT EXISTS (
+        SELECT 1
+        FROM pg_class AS known
+        WHERE
+            known.relname = :table_name || right(month.relname, 8)
+            AND known.relnamespace = month.relnamespace
+    )
 ORDER BY month.relname
