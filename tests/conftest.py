@@ -40,10 +40,10 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Coverage is measured by examples: properties and processes run the same lines again, a quarter slower.
 
-    What follows pages by some hundred processes does so on one database; on the others before a release.
+    What takes long, and is alike on all databases, runs on one of them; on the others before a release.
     """
     for item in items:
-        if item.get_closest_marker("follows_pages") and "postgresql" in item.name:
+        if item.get_closest_marker("one_database") and "postgresql" in item.name:
             item.add_marker("long")
         if item.get_closest_marker("slow") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("no_cover")

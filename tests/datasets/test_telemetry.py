@@ -632,6 +632,7 @@ def test_the_last_delivery_wins_whenever_it_is_published(world: World, schedule:
     assert all(row[3] or row[0][0] in ghosts for row in scene.history())
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_every_order_of_publishing_three_loads(world: World, order: Sequence[int]) -> None:
     # one event for every way in which three loads can bring one: not at all, with one value, with another, or a newer one

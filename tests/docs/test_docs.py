@@ -251,7 +251,7 @@ def test_runbook_published_with_rejects(url: str, db: Database, bad: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.follows_pages
+@pytest.mark.one_database
 @pytest.mark.parametrize("title", [*EXIT_CODES, *INCIDENTS])
 def test_runbook_commands_work(url: str, db: Database, good: Path, title: str) -> None:
     if title in INCIDENTS:

@@ -864,6 +864,7 @@ MOMENTS += [
 MOMENTS += [("after", "fx/drop_quotes"), ("before", "session/commit")]
 
 
+@pytest.mark.one_database
 @pytest.mark.slow  # it kills processes
 @pytest.mark.parametrize(("moment", "fatal"), [*MOMENTS, ("after", "session/commit")])
 def test_killed(cli: Cli, db: Database, api: CurrencyLayer, moment: str, fatal: str) -> None:

@@ -47,7 +47,7 @@ from tests.helpers.server import Server
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("DBSVC_CHAOS_KILLS", 6))  # on each database
+KILLS = int(os.environ.get("DBSVC_CHAOS_KILLS", 5))  # on each database
 MEMORY = 200 * 2**20
 
 

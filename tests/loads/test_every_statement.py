@@ -306,6 +306,7 @@ def spread(calls: list[str], number: int) -> list[tuple[int, str]]:
     return sorted({*faults[step // 2 :: step], faults[-1]})
 
 
+@pytest.mark.one_database
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in SCHEMA])
 def test_some_crashes(copies: Copies, files: Path, name: str) -> None:

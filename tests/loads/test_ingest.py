@@ -452,6 +452,7 @@ def test_the_outcome_depends_only_on_the_order_of_registration(
         check_schedule(db, tmp_path, *schedule)
 
 
+@pytest.mark.one_database
 @pytest.mark.slow  # it loads some hundred files
 def test_every_order_of_publishing_four_loads(fresh_url: Callable[[], str], tmp_path: Path) -> None:
     # one bill for every way in which four loads can bring one: not at all, with one value, or with another

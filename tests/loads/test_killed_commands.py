@@ -83,12 +83,11 @@ def state(url: str) -> list[Any]:
     return [sorted(name for name in tables if name.startswith("staged")), *([*stream(url, sql)] for sql in STATES)]
 
 
-@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 9])
+@pytest.mark.long
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_at_every_statement(
-    fresh_url: Callable[[], str], dialect: str, server: Server, tmp_path: Path, name: str, step: int
+    fresh_url: Callable[[], str], dialect: str, server: Server, tmp_path: Path, name: str
 ) -> None:
-    """Or at one in nine: in one process, tests of every statement try them all."""
     fill, command, again = COMMANDS[name]
     filled = fresh_url()
     with connect(filled) as db:
@@ -110,7 +109,7 @@ def test_killed_at_every_statement(
     with copied() as url:
         statements = sum(event["event"] == "statement" for event in succeed(url, *command))
         expected, killed = state(url), 0
-    for moment in range(step // 2, statements + 1, step):
+    for moment in range(statements + 1):
         with copied() as url:
             with Instance(url, *command) as instance:
                 instance.await_event("statement", moment)
@@ -119,7 +118,7 @@ def test_killed_at_every_statement(
             with connect(url) as db, suppress(InputError):  # it is done already
                 again(db)
             assert state(url) == expected, moment
-    print(f"\n{name}: {killed} of {len(range(step // 2, statements + 1, step))} were killed in time")
+    print(f"\n{name}: {killed} of {len(range(statements + 1))} were killed in time")
 
 
 def test_release_is_killed_between_its_two_transactions(server: Server, tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ RETRIED: list[Step] = [*LOAD_ALL, ("know", 0), ("retry", 0), ("retry", 1), ("ret
 LATE: list[Step] = [("begin", 0), ("load", 1), ("load", 2), ("load", 3), ("finish", 0)]
 
 
+@pytest.mark.one_database
 @pytest.mark.slow  # it starts many processes
 @example([[A], [A, X, (1, "XXX", "A")], [B], [A]], RETRIED)
 @example([[A, (2, "XXX", "A")], [(2, "USD", "A"), X], [X, B, (2, "USD", "B")]], [*RETRIED, ("load", 1)])
