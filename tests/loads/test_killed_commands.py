@@ -194,7 +194,8 @@ def test_reset_stops_instances(url: str, tmp_path: Path) -> None:
     file = write(tmp_path / "usage.csv", usage_csv(("2021-10-01", n, "EUR", "A", n % 997, 1) for n in range(40_000)))
     with ExitStack() as stack:
         run = [stack.enter_context(Instance(url, "ingest", file, DBSVC_CHUNK_BYTES="8000")) for _ in range(2)]
-        run[0].await_event("staged", 10)
+        for instance in run:
+            instance.await_event("staged", 5)
         with connect(url) as db:
             began = time.monotonic()
             reset(db)

@@ -39,5 +39,11 @@ WHERE
     :records >= :month_records * months
     -- only before anything is staged, and once
     AND NOT EXISTS (SELECT 1 FROM load_chunks WHERE load_chunks.load_id = :load_id AND load_chunks.read IS NOT NULL)
-    AND EXISTS (SELECT 1 FROM pg_class WHERE pg_class.oid = to_regclass(quote_ident(:staged_name)) AND pg_class.relkind = 'r')
+    -- by the catalog's rows: to_regclass() may remember from before we waited for a lock what has another name since
+    AND EXISTS (
+        SELECT 1
+        FROM pg_class AS staged
+        INNER JOIN pg_class AS ledger ON staged.relnamespace = ledger.relnamespace
+        WHERE staged.relname = :staged_name AND staged.relkind = 'r' AND ledger.oid = 'loads'::regclass
+    )
 ORDER BY first_day
