@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from dbsvc.engine.db.dialect import Blocker, Dialect
-from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.db.watch import Watch
 from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError, LockedError, UnavailableError
 from dbsvc.engine.log import event
@@ -80,14 +80,19 @@ class Database:
     def run_transaction(self, work: Callable[[Transaction], T], attempts: int = _ATTEMPTS) -> T:
         """Run ``work`` in a transaction; on an error that a retry can help, run the whole of it again, as ``retry`` does.
 
-        ``work`` must have no effect outside the transaction.
+        ``work`` must have no effect outside the transaction. If it raises TakenBackError, what it did is taken back, and the
+        error's result returned.
         """
 
         def run() -> T:
             with self.transaction() as transaction:
                 return work(transaction)
 
-        return self.retry(run, attempts)
+        try:
+            return self.retry(run, attempts)
+        except TakenBackError as taken_back:
+            result: T = taken_back.result
+            return result
 
     def retry(self, work: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
         """Run what opens a transaction; on an error that a retry can help, again, with pauses from 50 ms to 5 s, with jitter.

@@ -14,6 +14,14 @@ from dbsvc.engine.statements.catalog import Statements
 from dbsvc.engine.statements.statement import Statement
 
 
+class TakenBackError(Exception):
+    """Raised by work in a transaction that is to leave nothing: it is taken back, and this is what the work returns."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
+
+
 class Session(Protocol):
     """What a transaction needs of the database that it is in."""
 

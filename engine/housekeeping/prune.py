@@ -5,24 +5,15 @@ Each is a transaction of its own. One that was killed is pruned by the same comm
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
-from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.log import event
 from dbsvc.engine.reports.loads import count_rows
-
-
-class _DryRunError(Exception):
-    """Nothing is to be changed."""
-
-    def __init__(self, records: int) -> None:
-        super().__init__()
-        self.records = records
 
 
 def prune(db: Database, before: date, *, dry_run: bool = False) -> dict[str, int]:
@@ -34,20 +25,13 @@ def prune(db: Database, before: date, *, dry_run: bool = False) -> dict[str, int
     if before > datetime.now(UTC).date():
         raise InputError(f"{before} has not come: what is to be kept begins today or before.")
     # first, for what may pass a retry keeps the history that it would fall into
-    pruned = {"rejects": _run(db, partial(_prune_rejects, before=before, dry_run=dry_run))}
+    pruned = {"rejects": db.run_transaction(partial(_prune_rejects, before=before, dry_run=dry_run))}
     for dataset in db.statements.datasets.values():
         history = partial(_prune_history, dataset=dataset, before=before, dry_run=dry_run)
-        pruned[f"{dataset.table}_history"] = _run(db, history)
-    pruned["check_results"] = _run(db, partial(_prune_results, before=before, dry_run=dry_run))
+        pruned[f"{dataset.table}_history"] = db.run_transaction(history)
+    pruned["check_results"] = db.run_transaction(partial(_prune_results, before=before, dry_run=dry_run))
     event("pruned", before=before.isoformat(), dry_run=dry_run, **pruned)
     return pruned
-
-
-def _run(db: Database, work: Callable[[Transaction], int]) -> int:
-    try:
-        return db.run_transaction(work)
-    except _DryRunError as found:
-        return found.records
 
 
 def _prune_history(tx: Transaction, *, dataset: Dataset, before: date, dry_run: bool) -> int:
@@ -79,10 +63,10 @@ def _prune_results(tx: Transaction, *, before: date, dry_run: bool) -> int:
 
 
 def _found(tx: Transaction, dry_run: bool) -> int:
-    """Return how many rows go. Raises _DryRunError if none of them is to go now."""
+    """Return how many rows go. Raises TakenBackError if none of them is to go now."""
     found = count_rows(tx, "prunable")
     if dry_run:
-        raise _DryRunError(found)
+        raise TakenBackError(found)
     return found
 
 

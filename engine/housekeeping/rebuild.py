@@ -12,7 +12,7 @@ from functools import partial
 from dbsvc.engine.datasets import Dataset, Derived
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
-from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.log import event
 from dbsvc.engine.reports.loads import count_rows
@@ -36,14 +36,6 @@ class _Batch:
     corrected: int
     #: where the next one begins; None after the last
     end: Row | None
-
-
-class _TakenBackError(Exception):
-    """A batch of which nothing is to be written."""
-
-    def __init__(self, batch: _Batch) -> None:
-        super().__init__()
-        self.batch = batch
 
 
 def rebuild(
@@ -76,12 +68,7 @@ def _rebuild(db: Database, dataset: Dataset, name: str, *, dry_run: bool, most: 
     derived, corrected = dataset.rebuild[name], 0
     after: Row | None = None
     while True:
-        try:
-            done = db.run_transaction(
-                partial(_rebuild_batch, dataset=dataset, name=name, after=after, most=most, dry_run=dry_run)
-            )
-        except _TakenBackError as taken_back:
-            done = taken_back.batch
+        done = db.run_transaction(partial(_rebuild_batch, dataset=dataset, name=name, after=after, most=most, dry_run=dry_run))
         corrected, after = corrected + done.corrected, done.end
         progress()
         if after is None:
@@ -93,7 +80,7 @@ def _rebuild(db: Database, dataset: Dataset, name: str, *, dry_run: bool, most: 
 
 
 def _rebuild_batch(tx: Transaction, *, dataset: Dataset, name: str, after: Row | None, most: int, dry_run: bool) -> _Batch:
-    """Derive the next rows again. Raises _TakenBackError if they are as they were, or nothing is to be changed."""
+    """Derive the next rows again. Raises TakenBackError if they are as they were, or nothing is to be changed."""
     tx.run("ledger/lock_dataset", dataset=dataset.name)
     of, derived = f"datasets/{dataset.name}/rebuild", dataset.rebuild[name]
     begin = after or tx.run(f"{of}/first").rows[0]
@@ -103,7 +90,7 @@ def _rebuild_batch(tx: Transaction, *, dataset: Dataset, name: str, after: Row |
     corrected = _derive(tx, dataset, derived)
     batch = _Batch(corrected, end[0] if end else None)
     if dry_run or not corrected:
-        raise _TakenBackError(batch)
+        raise TakenBackError(batch)
     for table in ("rebuilt", "kept", *derived.leaves):
         tx.run("housekeeping/drop", table=table)
     return batch

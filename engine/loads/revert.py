@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
-from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.account import add_changes
 from dbsvc.engine.loads.corrections import close_mended, reopen_mended
@@ -30,34 +30,18 @@ class Reverted:
     perhaps_repeated_by: list[Row]
 
 
-class _DryRunError(Exception):
-    """Nothing is to be changed."""
-
-    def __init__(self, reverted: Reverted) -> None:
-        self.reverted = reverted
-
-
 def revert(db: Database, load_id: int, *, dry_run: bool = False) -> Reverted:
     """Take a published load back. With ``dry_run`` change nothing, and return what would change.
 
     Raises InputError in other states, and when rows of other datasets refer to rows that would go.
     """
-
-    def work(tx: Transaction) -> Reverted:
-        reverted = _revert(tx, load_id)
-        if dry_run:
-            raise _DryRunError(reverted)
-        return reverted
-
-    try:
-        reverted = db.run_transaction(work)
-    except _DryRunError as found:
-        return found.reverted
-    event("reverted", load_id=load_id, removed=reverted.removed, restored=reverted.restored)
+    reverted = db.run_transaction(lambda tx: _revert(tx, load_id, dry_run=dry_run))
+    if not dry_run:
+        event("reverted", load_id=load_id, removed=reverted.removed, restored=reverted.restored)
     return reverted
 
 
-def _revert(tx: Transaction, load_id: int) -> Reverted:
+def _revert(tx: Transaction, load_id: int, *, dry_run: bool) -> Reverted:
     load = find_load(tx, load_id)
     tx.run("ledger/lock_dataset", dataset=load.dataset)
     load = lock_load(tx, load)
@@ -86,7 +70,10 @@ def _revert(tx: Transaction, load_id: int) -> Reverted:
     tx.run("ledger/revert_load", load_id=load_id, removed=removed)
     close_mended(tx, load)  # of what it mended, by other loads that did as well
     run_statement(tx, load, "load/merge/prune_reconfirmations")
-    return Reverted(find_load(tx, load_id), removed, restored, repeating)
+    reverted = Reverted(find_load(tx, load_id), removed, restored, repeating)
+    if dry_run:
+        raise TakenBackError(reverted)
+    return reverted
 
 
 def _refuse_pruned(tx: Transaction, load: Load) -> None:
