@@ -47,6 +47,13 @@ class Transaction:
         """Run a named statement, such as ``run("ledger/show_load", load_id=3)``."""
         return self._execute(self.statements[name], parameters)
 
+    def run_with(self, name: str, given: Mapping[str, Any]) -> Result:
+        """Run a named statement, giving it those of the parameters that it uses."""
+        return self._run_with(self.statements[name], given)
+
+    def _run_with(self, statement: Statement, given: Mapping[str, Any]) -> Result:
+        return self._execute(statement, {name: given[name] for name in statement.parameters})
+
     def execute(self, sql: str, /, **parameters: Any) -> Result:
         """Run SQL of your own. ``:name`` is a value, ``:"name"`` an identifier, on every database."""
         return self._execute(Statement("<string>", sql), parameters)
@@ -68,8 +75,7 @@ class Transaction:
     def run_phase(self, folder: str, /, **parameters: Any) -> Iterator[tuple[Statement, Result]]:
         """Run every statement of a phase in order, giving each the parameters it uses."""
         for statement in self.statements.phase(folder):
-            used = {name: parameters[name] for name in statement.parameters}
-            yield statement, self._execute(statement, used)
+            yield statement, self._run_with(statement, parameters)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Insert any number of rows in bounded memory. Returns how many."""

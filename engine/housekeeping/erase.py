@@ -88,10 +88,9 @@ def _rename(tx: Transaction, table: str, column: str, name: str, pseudonym: str,
 
 def _account_again(tx: Transaction, dataset: Dataset, pseudonym: str) -> None:
     """Account for the rows of the days that carry a pseudonym now."""
-    statement = tx.statements["housekeeping/erase/account_again"]
     for column in dataset.personal:
         given = {**dataset.merge_parameters(), "column": column, "pseudonym": pseudonym}
-        tx.run(statement.name, **{name: given[name] for name in statement.parameters})
+        tx.run_with("housekeeping/erase/account_again", given)
 
 
 def _staging_tables(tx: Transaction, dataset: Dataset) -> list[str]:

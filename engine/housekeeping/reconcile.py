@@ -12,6 +12,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.account import account_again
 from dbsvc.engine.log import event
 
 _COUNTED, _DIGESTED = "rows_unaccounted", "rows_differ"
@@ -59,10 +60,7 @@ def _account_again(tx: Transaction, reason: str, *, dry_run: bool) -> Iterator[D
     for dataset in tx.statements.datasets.values():
         rows = [row for row in found if row["table_name"] == dataset.table]
         if rows and not dry_run:
-            given = dataset.merge_parameters()
-            tx.run("housekeeping/reconcile/forget_days", dataset=dataset.name)
-            statement = "housekeeping/reconcile/account_for_all"
-            tx.run(statement, **{name: given[name] for name in tx.statements[statement].parameters})
+            account_again(tx, dataset)
         if changed := [row for row in rows if row["what"] == "values differ"]:
             records = int(sum(row["records"] for row in changed))
             if not dry_run:

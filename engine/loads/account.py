@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from datetime import date
 
+from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.loads.phases import parameters, run_statement
+from dbsvc.engine.loads.phases import run_statement
 
 
 def add_rows(tx: Transaction, load: Load, table: str, first_day: date = date.min, last_day: date = date.max) -> None:
     """Account for the rows of a load in a table, as far as they are of these days."""
-    given = parameters(tx, load, "load/account/add_rows", from_table=table, first_day=first_day, last_day=last_day)
-    tx.run("load/account/add_rows", **given)
+    _add(tx, tx.statements.datasets[load.dataset], table, (load.load_id, load.load_id), (first_day, last_day))
+
+
+def account_again(tx: Transaction, dataset: Dataset) -> None:
+    """Account for all rows of a dataset as they are now."""
+    tx.run("load/account/forget_dataset", dataset=dataset.name)
+    _add(tx, dataset, dataset.stored, (0, 2**62), (date.min, date.max))
+
+
+def _add(tx: Transaction, dataset: Dataset, table: str, load_ids: tuple[int, int], days: tuple[date, date]) -> None:
+    span = {"first_load_id": load_ids[0], "last_load_id": load_ids[1], "first_day": days[0], "last_day": days[1]}
+    tx.run_with("load/account/add_rows", {**dataset.merge_parameters(), "from_table": table, **span})
+
+
+def forget(tx: Transaction, load: Load) -> None:
+    """Account for no row of a load any more."""
+    tx.run("load/account/forget", load_id=load.load_id)
 
 
 def add_changes(tx: Transaction, load: Load, *, inserted: bool, replayed: bool) -> None:
@@ -31,5 +47,5 @@ def require_rows(tx: Transaction, load: Load, records: int) -> None:
     for first_day, last_day in ((load.first_day, load.last_day), (date.min, date.max)):
         if tx.run("load/account/count", load_id=load.load_id).rows[0]["records"] == records:
             return
-        tx.run("load/account/forget", load_id=load.load_id)
+        forget(tx, load)
         add_rows(tx, load, stored, first_day or date.min, last_day or date.max)

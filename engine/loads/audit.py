@@ -46,7 +46,7 @@ def _look(tx: Transaction, load: Load, settings: Settings, first_day: date | Non
         return [] if load.released else [finding for _, finding in find_faults(tx, load, settings, load.staging_table)]
     rows = f"delivered_{load.dataset}"
     days = {"first_day": first_day, "last_day": last_day}
-    tx.run("load/delivered/create", **parameters(tx, load, "load/delivered/create", delivered=rows, **days))
+    tx.run_with("load/delivered/create", parameters(tx, load, delivered=rows, **days))
     whole = add_control_total(tx, load, rows) == load.read - load.rejected
     findings = [] if load.released or not whole else [finding for _, finding in find_faults(tx, load, settings, rows)]
     tx.run("load/delivered/drop", delivered=rows)

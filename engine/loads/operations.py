@@ -174,7 +174,8 @@ def _discard(tx: Transaction, load_id: int, again: bool) -> Load:
     if load.status in (LoadStatus.PUBLISHED, LoadStatus.DISCARDED):
         raise InputError(f"Load {load_id} is {load.status}: only a load that is not published can be discarded.")
     tx.run("ledger/discard_load", load_id=load_id)
-    withdraw(tx, load)
+    if load.in_place:
+        withdraw(tx, load)
     close(tx, load)
     return find_load(tx, load_id)
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from dbsvc.engine.db.dialect import Result
+from dbsvc.engine.db.dialect import Result, Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.log import event
@@ -26,7 +26,7 @@ def run_phase(tx: Transaction, load: Load, phase: str, **more: Any) -> Counter[s
 def run_statement(tx: Transaction, load: Load, name: str) -> Counter[str]:
     """Run one statement for a load, as ``run_phase`` does those of a phase."""
     started = time.perf_counter()
-    return _count(load, tx.statements[name], tx.run(name, **parameters(tx, load, name)), started)
+    return _count(load, tx.statements[name], tx.run_with(name, parameters(tx, load)), started)
 
 
 def _count(load: Load, statement: Statement, result: Result, started: float) -> Counter[str]:
@@ -50,9 +50,13 @@ def own(load: Load, phase: str) -> str:
     return f"datasets/{load.dataset}/{phase}"
 
 
-def parameters(tx: Transaction, load: Load, statement: str | None = None, **more: Any) -> dict[str, Any]:
-    """Return what the phases of a load are given, and ``more``; with a ``statement`` only what that one uses."""
+def find_rows(tx: Transaction, load: Load, phase: str, **more: Any) -> list[Row]:
+    """Run a phase for a load; return the rows that its statements return: none where a database has no such phase."""
+    return [row for _, result in tx.run_phase(phase, **parameters(tx, load, **more)) for row in result.rows]
+
+
+def parameters(tx: Transaction, load: Load, **more: Any) -> dict[str, Any]:
+    """Return what the phases of a load are given, and ``more``."""
     staged = load.staging_table
     tables = {"staged": staged, "staged_name": staged, "rest": f"{staged}_rest", "landed": load.landing_table}
-    given = {"load_id": load.load_id, **tables, **tx.statements.datasets[load.dataset].merge_parameters(), **more}
-    return given if statement is None else {name: given[name] for name in tx.statements[statement].parameters}
+    return {"load_id": load.load_id, **tables, **tx.statements.datasets[load.dataset].merge_parameters(), **more}

@@ -16,10 +16,10 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import IntegrityError
-from dbsvc.engine.loads.account import add_rows
+from dbsvc.engine.loads.account import add_rows, forget
 from dbsvc.engine.loads.ledger import lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadStatus
-from dbsvc.engine.loads.phases import parameters, run_phase
+from dbsvc.engine.loads.phases import find_rows, run_phase
 from dbsvc.engine.log import event
 
 T = TypeVar("T")
@@ -36,6 +36,8 @@ class MonthsMissingError(Exception):
 
 def place(db: Database, load: Load, jobs: int = 1) -> None:
     """Place the staged months that the table holds no rows of; the load stays staged. May be run again at any time."""
+    if not db.statements.phase("load/place/find"):  # a transaction is not opened for nothing
+        return
     months = db.run_transaction(lambda tx: _find_months(tx, load))
     if not months:
         return
@@ -60,21 +62,27 @@ def with_months(db: Database, work: Callable[[Transaction], T]) -> T:
 def require_months(tx: Transaction, load: Load) -> None:
     """Raise MonthsMissingError if the table has no partition for rows that are staged."""
     partitioned = tx.statements.datasets[load.dataset].partition_by
-    if partitioned and (months := _rows(tx, load, "load/place/missing")):
+    if partitioned and (months := find_rows(tx, load, "load/place/missing")):
         raise MonthsMissingError(load, months)
 
 
 def make_way(tx: Transaction, load: Load) -> None:
-    """Stage again what lies in the way of staged rows without being public, of other loads and of this one."""
+    """Stage again what lies in the way of staged rows without being public, of other loads and of this one.
+
+    Their rows in place are accounted for again when they are published.
+    """
     for row in tx.run("ledger/find_in_place", dataset=load.dataset).rows:
         other = Load.from_row(row)
-        run_phase(tx, load, "load/make_way", others_load_id=other.load_id, others_staged=other.staging_table)
+        moved = run_phase(tx, load, "load/make_way", others_load_id=other.load_id, others_staged=other.staging_table)["moved"]
+        if moved:
+            forget(tx, other)
 
 
-def withdraw(tx: Transaction, load: Load) -> None:
-    """Delete what lies in place of a load that is not public."""
-    if load.in_place:
-        run_phase(tx, load, "load/withdraw")
+def withdraw(tx: Transaction, load: Load) -> int:
+    """Delete the rows that stand by a load; returns how many."""
+    removed = run_phase(tx, load, "load/withdraw")["removed"]
+    forget(tx, load)
+    return removed
 
 
 def count_in_place(tx: Transaction, load: Load) -> int:
@@ -83,7 +91,7 @@ def count_in_place(tx: Transaction, load: Load) -> int:
 
 
 def _find_months(tx: Transaction, load: Load) -> list[Row]:
-    return _rows(tx, load, "load/place/find") if tx.statements.datasets[load.dataset].partition_by else []
+    return find_rows(tx, load, "load/place/find") if tx.statements.datasets[load.dataset].partition_by else []
 
 
 def _add_key(db: Database, load: Load, month: str, repeats: threading.Event) -> None:
@@ -106,7 +114,7 @@ def _add_key_in(tx: Transaction, load: Load, month: str) -> None:
 
 
 def _keyless(tx: Transaction, load: Load, month: str) -> bool:
-    return any(row["month"] == month and not row["keyed"] for row in _rows(tx, load, "load/place/find"))
+    return any(row["month"] == month and not row["keyed"] for row in find_rows(tx, load, "load/place/find"))
 
 
 def _attach_staged(tx: Transaction, load: Load) -> None:
@@ -133,7 +141,7 @@ def _add_months(tx: Transaction, load: Load, months: list[Row]) -> None:
     """Add partitions without rows, as far as they are still missing."""
     tx.run("ledger/lock_dataset", dataset=load.dataset)
     for month in months:
-        if not _rows(tx, load, "load/place/known", partition_name=month["partition"]):
+        if not find_rows(tx, load, "load/place/known", partition_name=month["partition"]):
             made = {**month, "month": month["partition"]}
             run_phase(tx, load, "load/place/create", **made)
             run_phase(tx, load, "load/place/attach", **made)
@@ -149,10 +157,4 @@ def _await_plans(db: Database, load: Load) -> None:
 
 
 def _find_planned(db: Database, load: Load) -> set[tuple[Any, ...]]:
-    return {tuple(row.values()) for row in db.run_transaction(lambda tx: _rows(tx, load, "load/place/planned"))}
-
-
-def _rows(tx: Transaction, load: Load, phase: str, **more: Any) -> list[Row]:
-    """Return what the statements of a phase of placing return: nothing where a database has no partitions."""
-    found = tx.run_phase(phase, **parameters(tx, load, **more))
-    return [row for _, result in found for row in result.rows]
+    return {tuple(row.values()) for row in db.run_transaction(lambda tx: find_rows(tx, load, "load/place/planned"))}

@@ -13,7 +13,7 @@ from dbsvc.engine.loads.corrections import close_mended
 from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
-from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
+from dbsvc.engine.loads.phases import find_rows, parameters, run_phase, run_statement
 from dbsvc.engine.loads.place import count_in_place, make_way, place, require_months, with_months
 from dbsvc.engine.log import event
 
@@ -105,8 +105,8 @@ def _dedupe(tx: Transaction, load: Load, max_contradicting_share: float) -> Coun
     """Leave each key once in the staging table; returns what became of the others. Raises FindingsError."""
     counts = run_phase(tx, load, "load/find_duplicates")
     if counts or load.status is LoadStatus.PUBLISHED:  # retried records must not contradict what is published of their load
-        names = parameters(tx, load, "load/merge/find_contradictions", max_contradicting_share=max_contradicting_share)
-        if findings := [row["finding"] for row in tx.run("load/merge/find_contradictions", **names).rows]:
+        given = parameters(tx, load, max_contradicting_share=max_contradicting_share)
+        if findings := [row["finding"] for row in tx.run_with("load/merge/find_contradictions", given).rows]:
             raise FindingsError(findings)
     if counts:
         run_phase(tx, load, "load/dedupe")
@@ -147,7 +147,7 @@ def _insert_vacant(tx: Transaction, load: Load) -> Counter[str] | None:
     """
     if not tx.statements.datasets[load.dataset].partition_by:
         return Counter()
-    found = [row for _, result in tx.run_phase("load/vacant", **parameters(tx, load)) for row in result.rows]
+    found = find_rows(tx, load, "load/vacant")
     if not found:
         return Counter()
     try:

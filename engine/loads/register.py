@@ -75,7 +75,8 @@ def register(
 
 def restart(tx: Transaction, load: Load, rules: str, *, released: bool) -> Load:
     """Let the whole of a locked load be staged again."""
-    withdraw(tx, load)
+    if load.in_place:
+        withdraw(tx, load)
     tx.run("ledger/reset_chunks", load_id=load.load_id)
     tx.run("ledger/delete_rejects", load_id=load.load_id)
     restarted = restage(tx, load, rules=rules, released=released)

@@ -16,6 +16,7 @@ from dbsvc.engine.loads.corrections import close_mended, reopen_mended
 from dbsvc.engine.loads.ledger import find_load, find_pruned, lock_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
+from dbsvc.engine.loads.place import withdraw
 from dbsvc.engine.log import event
 
 
@@ -53,9 +54,9 @@ def _revert(tx: Transaction, load_id: int, *, dry_run: bool) -> Reverted:
     run_statement(tx, load, "load/merge/create_deliveries")
     run_phase(tx, load, "load/replay")
     _refuse_dependents(tx, load)
-    restored = tx.run("ledger/count_restored", **parameters(tx, load, "ledger/count_restored")).rows[0]["records"]
+    restored = tx.run_with("ledger/count_restored", parameters(tx, load)).rows[0]["records"]
     add_changes(tx, load, inserted=False, replayed=True)
-    removed = run_phase(tx, load, "load/withdraw")["removed"]
+    removed = withdraw(tx, load)
     own, after = tx.statements.derivations(load.dataset)
     for phase in (*own, *after):
         run_phase(tx, load, phase)
