@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +9,7 @@ from typing import Annotated
 import typer
 
 from dbsvc.cli import output
-from dbsvc.cli.database import open_database
-
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; off a terminal nobody is asked.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
+from dbsvc.cli.database import DryRun, Yes, confirm, open_database
 
 
 def backup(
@@ -52,8 +48,7 @@ def erase(
     from dbsvc.engine.housekeeping.erase import erase as erasing
 
     with open_database() as db:
-        if not yes and not dry_run and sys.stdin and sys.stdin.isatty():
-            typer.confirm(f"Erase this name for good in {db.dialect.label}?", abort=True, err=True)
+        confirm(f"Erase this name for good in {db.dialect.label}?", yes=yes or dry_run)
         erased = output.interruptible(db, lambda: erasing(db, customer, dry_run=dry_run))
     rows = [
         {"pseudonym": erased.pseudonym, "table": table, "records": records, "dry_run": dry_run}
@@ -75,8 +70,7 @@ def prune(
     from dbsvc.engine.housekeeping.prune import prune as pruning
 
     with open_database() as db:
-        if not yes and not dry_run and sys.stdin and sys.stdin.isatty():
-            typer.confirm(f"Delete what is older than {before:%Y-%m-%d} in {db.dialect.label}?", abort=True, err=True)
+        confirm(f"Delete what is older than {before:%Y-%m-%d} in {db.dialect.label}?", yes=yes or dry_run)
         pruned = output.interruptible(db, lambda: pruning(db, before.date(), dry_run=dry_run))
     rows = [{"table": table, "pruned": records, "dry_run": dry_run} for table, records in pruned.items()]
     output.show("", rows, ["table", "pruned"])
@@ -91,8 +85,7 @@ def reconcile(
     from dbsvc.engine.housekeeping.reconcile import reconcile as reconciling
 
     with open_database() as db:
-        if not yes and not dry_run and sys.stdin and sys.stdin.isatty():
-            typer.confirm(f"Accept the rows of {db.dialect.label} as they are?", abort=True, err=True)
+        confirm(f"Accept the rows of {db.dialect.label} as they are?", yes=yes or dry_run)
         differences = output.interruptible(db, lambda: reconciling(db, reason, dry_run=dry_run))
     columns = ["table", "expected", "found", "changed"]
     rows = [{name: getattr(one, name) for name in columns} | {"dry_run": dry_run} for one in differences]

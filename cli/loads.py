@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbsvc.cli import output, waiting
-from dbsvc.cli.database import open_database
+from dbsvc.cli.database import DryRun, Yes, confirm, open_database
 
 if TYPE_CHECKING:
     from dbsvc.engine.loads.model import Load
@@ -108,14 +107,13 @@ def publish(load_id: LoadId) -> None:
 @app.command()
 def discard(
     load_id: LoadId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; off a terminal nobody is asked.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Give up a load that is not published: what is staged of it is deleted."""
     from dbsvc.engine.loads import operations
 
     with open_database() as db:
-        if not yes and sys.stdin and sys.stdin.isatty():
-            typer.confirm(f"Delete what is staged of load {load_id} in {db.dialect.label}?", abort=True, err=True)
+        confirm(f"Delete what is staged of load {load_id} in {db.dialect.label}?", yes=yes)
         load = output.interruptible(db, lambda: operations.discard(db, load_id))
     show_loads("", [load])
 
@@ -123,15 +121,14 @@ def discard(
 @app.command()
 def revert(
     load_id: LoadId,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; off a terminal nobody is asked.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> None:
     """Take back a published load: its rows go, and what they had replaced stands again."""
     from dbsvc.engine.loads import revert as reverting
 
     with open_database() as db:
-        if not (yes or dry_run) and sys.stdin and sys.stdin.isatty():
-            typer.confirm(f"Take back load {load_id} in {db.dialect.label}?", abort=True, err=True)
+        confirm(f"Take back load {load_id} in {db.dialect.label}?", yes=yes or dry_run)
         reverted = output.interruptible(db, lambda: reverting.revert(db, load_id, dry_run=dry_run))
     columns = {
         "load_id": load_id,

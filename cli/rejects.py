@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbsvc.cli import output, streams, waiting
-from dbsvc.cli.database import open_database
+from dbsvc.cli.database import Yes, confirm, open_database
 from dbsvc.cli.files import written_whole
 from dbsvc.cli.loads import LoadId, Most
 
@@ -141,15 +141,14 @@ def dismiss_rejects(
     load_id: LoadId,
     line: Annotated[list[int] | None, typer.Option(min=1, help="The reject on this line; may be given again.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why nobody needs them, for whoever looks later.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; off a terminal nobody is asked.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Close open rejects of a load that nobody is going to correct. They keep their bytes: `rejects show --all`."""
     from dbsvc.engine.loads import operations
 
     which = f"{len(line):,} of the rejects" if line else "all open rejects"
     with open_database() as db:
-        if not yes and sys.stdin and sys.stdin.isatty():
-            typer.confirm(f"Dismiss {which} of load {load_id} in {db.dialect.label}?", abort=True, err=True)
+        confirm(f"Dismiss {which} of load {load_id} in {db.dialect.label}?", yes=yes)
         done = operations.dismiss(db, load_id, line or (), reason)
     if output.results_are_json():
         output.objects([{"load_id": load_id, "dismissed": done.records, "open": done.left, "reason": reason}])
