@@ -171,7 +171,7 @@ def _discard(tx: Transaction, load_id: int, again: bool) -> Load:
     load = lock_load(tx, load)
     if load.status is LoadStatus.DISCARDED and again:
         return load
-    if load.status in (LoadStatus.PUBLISHED, LoadStatus.DISCARDED):
+    if load.status in (LoadStatus.PUBLISHED, LoadStatus.DISCARDED, LoadStatus.REVERTED):
         raise InputError(f"Load {load_id} is {load.status}: only a load that is not published can be discarded.")
     tx.run("ledger/discard_load", load_id=load_id)
     if load.in_place:

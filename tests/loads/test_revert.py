@@ -15,7 +15,7 @@ from dbsvc.engine import migrations
 from dbsvc.engine.checks import load_checks, run
 from dbsvc.engine.loads import lifecycle
 from dbsvc.engine.loads.model import Load, LoadStatus
-from dbsvc.engine.loads.operations import release
+from dbsvc.engine.loads.operations import discard, release
 from dbsvc.engine.loads.place import place
 from dbsvc.engine.loads.revert import revert
 from tests.helpers import bills, buckets, find_one, history, load, query, usage_csv, write
@@ -80,6 +80,10 @@ def test_its_bytes_may_come_again(db: Database, tmp_path: Path) -> None:
     assert load(db, path).load.load_id == 2
     with pytest.raises(InputError, match="Load 1 is reverted: only a published load can be reverted"):
         revert(db, 1)
+    with pytest.raises(InputError, match="Load 1 is reverted: only a load that is not published can be discarded"):
+        discard(db, 1)
+    with pytest.raises(InputError, match="Load 1 is reverted: only a held or discarded load can be released"):
+        release(db, 1)
 
 
 def test_later_loads_that_repeated_it_are_named(db: Database, tmp_path: Path) -> None:
