@@ -154,14 +154,14 @@ class Database:
                 self._busy.discard(connection)
 
     @contextmanager
-    def translating(self) -> Iterator[None]:
-        """Raise the driver's errors as the engine's, which keep them as their cause."""
+    def translating(self, connection: Any | None = None) -> Iterator[None]:
+        """Raise the driver's errors, on a connection, as the engine's, which keep them as their cause."""
         try:
             yield
         except DbsvcError:
             raise
         except Exception as error:
-            if translated := self.dialect.translate(error):
+            if translated := self.dialect.translate(error, connection):
                 if self._stopping.is_set():
                     raise CancelledError("Stopped before it was done.") from error
                 raise translated from error
@@ -171,7 +171,7 @@ class Database:
     def calling(self, connection: Any) -> Iterator[None]:
         """Guard a call of the driver. Raises CancelledError after interrupt()."""
         self.raise_if_stopping()
-        with self.translating(), self.watch.over(connection):
+        with self.translating(connection), self.watch.over(connection):
             yield
 
     def copy_to(self, target: Path, progress: Callable[[int, int], None]) -> None:

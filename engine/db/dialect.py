@@ -107,8 +107,11 @@ class Dialect(Protocol[C]):
     ) -> int:
         """Insert rows of values in bounded memory."""
 
-    def translate(self, error: Exception) -> DatabaseError | None:
-        """Return the engine's error for a driver's, or None when it is not the driver's."""
+    def translate(self, error: Exception, connection: C | None = None, /) -> DatabaseError | None:
+        """Return the engine's error for a driver's, or None when it is not the driver's.
+
+        Whatever a connection gives that is lost by then is that it is lost.
+        """
 
     def copy_to(self, connection: C, target: Path, progress: Callable[[int, int], None]) -> None:
         """Copy the database, as the open transaction sees it, into an empty file. ``progress`` may raise, and ends it.

@@ -25,8 +25,8 @@ class TakenBackError(Exception):
 class Session(Protocol):
     """What a transaction needs of the database that it is in."""
 
-    def translating(self) -> AbstractContextManager[None]:
-        """Raise the driver's errors as the engine's."""
+    def translating(self, connection: Any) -> AbstractContextManager[None]:
+        """Raise the driver's errors, on a connection, as the engine's."""
 
     def calling(self, connection: Any) -> AbstractContextManager[None]:
         """Guard a call of the driver: translated, watched while it waits, and not begun after an interrupt."""
@@ -143,8 +143,11 @@ class Transaction:
         try:
             yield self
             self.run("session/release_savepoint", name=name)
-        except BaseException:
-            self.end("session/rollback_to_savepoint", "session/release_savepoint", name=name)
+        except BaseException as error:
+            failure = self.end("session/rollback_to_savepoint", "session/release_savepoint", name=name)
+            expected = isinstance(error, Exception) and not getattr(error, "retryable", False)
+            if expected and failure and failure.retryable:
+                raise failure from error  # whoever expects the error would go on; but all is lost, not only what was inside
             raise
         finally:
             self._depth -= 1
@@ -154,15 +157,17 @@ class Transaction:
         with self._driver():
             return self._dialect.execute(self._connection, statement, parameters)
 
-    def end(self, *names: str, **parameters: Any) -> None:
-        """Take back by named statements; what fails at that leaves the whole transaction failed."""
+    def end(self, *names: str, **parameters: Any) -> DatabaseError | None:
+        """Take back by named statements; what fails at that leaves the whole transaction failed, and is returned."""
         failed, self._failed = self._failed, None
         try:
-            with self._session.translating():
+            with self._session.translating(self._connection):
                 for name in names:
                     self._dialect.execute(self._connection, self.statements[name], parameters)
         except DatabaseError as error:  # a lost connection took everything back already
             self._failed = failed or error
+            return error
+        return None
 
     @contextmanager
     def _driver(self) -> Iterator[None]:

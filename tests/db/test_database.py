@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -711,6 +711,33 @@ def test_run_transaction_survives_a_lost_connection(remote: Database, url: str, 
     remote.run_transaction(work)
     assert len(no_pauses) == 1
     assert 1 in ids(remote)
+
+
+def test_an_expected_error_is_none_when_it_cannot_be_taken_back(remote: Database, url: str, no_pauses: list[float]) -> None:
+    """The connection is lost between an error inside a savepoint, which is expected, and taking back what was inside."""
+
+    def work(tx: Transaction) -> None:
+        with suppress(IntegrityError), tx.transaction():
+            if not no_pauses:
+                cut(tx, url)
+            raise IntegrityError("as expected")
+        add(tx, 1)
+
+    remote.run_transaction(work)
+    assert len(no_pauses) == 1
+    assert ids(remote) == [1]
+
+
+@pytest.mark.parametrize("error", [ContentionError("in the way"), Oops(), KeyboardInterrupt()])
+def test_other_errors_stay_what_they_are(remote: Database, url: str, error: BaseException) -> None:
+    def work(tx: Transaction) -> None:
+        with tx.transaction():
+            cut(tx, url)
+            raise error
+
+    with pytest.raises(type(error)) as caught, remote.transaction() as tx:
+        work(tx)
+    assert caught.value is error
 
 
 def test_connections_that_died_in_the_pool(remote: Database, url: str, no_pauses: list[float]) -> None:

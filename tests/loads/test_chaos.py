@@ -465,7 +465,6 @@ def test_connection_cut_in_each_phase(postgres_url: str, files: list[Path], calm
     assert reader.lost == []
 
 
-@pytest.mark.xfail(reason="now and then it ends with 1 where it should with 69: which statement that is, is not known yet")
 def test_connection_cut_again_and_again(postgres_url: str, files: list[Path], calm: Callable[..., str]) -> None:
     codes: list[int] = []
     with Reader(postgres_url) as reader:
@@ -477,9 +476,9 @@ def test_connection_cut_again_and_again(postgres_url: str, files: list[Path], ca
                         instance.process.wait(random.uniform(0, 0.2))
                     cut(postgres_url)
                 codes.append(instance.await_end())
+                assert codes[-1] in (0, 69, 75), instance.events[-6:]
     assert_same(postgres_url, calm(0, 1))
     assert len(reader.states) == 2
-    assert set(codes) <= {0, 69, 75}
     assert reader.lost == []
 
 

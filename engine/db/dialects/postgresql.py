@@ -105,6 +105,12 @@ _DOORS = {"session/begin": "session/enter", "session/begin_alone": "session/ente
 #: Settings that not all servers know, and the first that does.
 _YOUNGER_SETTINGS = {"transaction_timeout": ("0", 170000)}
 
+#: What the driver raises by itself, without a code of the server, when there was no answer; and a DatabaseError of no kind.
+_LOST = (psycopg.OperationalError, psycopg.InternalError)
+#: How the server's codes of a kind begin.
+_CONNECTION, _ROLLED_BACK, _RESOURCES, _SYSTEM = "08", "40", "53", "58"
+#: What it says when somebody changed or dropped a table while we looked it up.
+_MOVED = re.compile("tuple concurrently|cache lookup failed|could not open relation with OID")
 _AWAY = (
     errors.AdminShutdown,
     errors.CrashShutdown,
@@ -360,26 +366,34 @@ class Driver:
                     stream.write_row(row)
             return cursor.rowcount
 
-    def translate(self, error: Exception) -> DatabaseError | None:
-        """Return the engine's error for one of psycopg's."""
-        if not isinstance(error, psycopg.Error):
-            return None
-        if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+    def translate(self, error: Exception, connection: Connection | None = None) -> DatabaseError | None:
+        """Return the engine's error for one of psycopg's, and for any on a connection that is lost by now.
+
+        The driver may find two answers where it wants one, or none, and raise whatever that gives.
+        """
+        translated = self._translate(error) if isinstance(error, psycopg.Error) else None
+        if connection and connection.closed and not isinstance(translated, UnavailableError | UnusableError):
+            return self._unreachable("the connection was lost")
+        return translated
+
+    def _translate(self, error: psycopg.Error) -> DatabaseError:
+        if error.sqlstate is None and (isinstance(error, _LOST) or type(error) is psycopg.DatabaseError):
             return self._translate_lost(str(error))
         message = (error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " ")
+        kind = (error.sqlstate or "")[:2]
         if "query_wait_timeout" in message:
             return UnavailableError(
                 f"{self.label} is a pooler that had no session to lend: it needs at least two for each of us. Run the same "
                 "command again later."
             )
-        if isinstance(error, _AWAY):
+        if isinstance(error, _AWAY) or kind == _CONNECTION:
             return self._unreachable(message)
         if error.sqlstate is None and isinstance(error, psycopg.ProgrammingError) and message.startswith("bad value for"):
             return UnusableError(f"DATABASE_URL or the environment has a {message}. Correct it.")
         for kinds, advice in _UNUSABLE:
             if isinstance(error, kinds):
                 return UnusableError(f"{self.label} refused us: {message}. {advice}.")
-        if isinstance(error, errors.DiskFull | errors.InsufficientResources):
+        if kind == _RESOURCES:
             return UnavailableError(
                 f"{self.label} is out of room: {message}. Make room and run the same command again.", retryable=False
             )
@@ -389,11 +403,11 @@ class Driver:
             return UnavailableError(
                 f"{self.label}: somebody cancelled our statement. Run the same command again.", retryable=False
             )
-        if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted | errors.SystemError):
+        if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted) or kind == _SYSTEM:
             return UnavailableError(f"{self.label} is damaged: {message}. See the server's log.", retryable=False)
         if isinstance(error, errors.LockNotAvailable):
             return LockedError(f"{self.label}: somebody's lock was not free in time. Run the same command again later.")
-        if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected):
+        if kind == _ROLLED_BACK or (isinstance(error, errors.InternalError_) and _MOVED.search(message)):
             return ContentionError(f"{self.label}: {message}. Run the same command again.")
         if isinstance(error, psycopg.IntegrityError):
             return IntegrityError(f"The database refused a row: {message}.")

@@ -299,7 +299,7 @@ class Driver:
         timeout = {"setting": "busy_timeout", "value": str(int(seconds * 1000))}
         connection.execute(_render(self._configure, timeout))
 
-    def translate(self, error: Exception) -> DatabaseError | None:
+    def translate(self, error: Exception, _connection: sqlite3.Connection | None = None) -> DatabaseError | None:
         """Return the engine's error for one of sqlite3's."""
         if isinstance(error, OverflowError):
             return DatabaseError(f"The database refused a value: {error}.")
