@@ -100,7 +100,10 @@ class Dialect(Protocol[C]):
         batches: Iterable[Batch],
         constants: Sequence[int],
     ) -> int:
-        """Bulk-copy batches of CSV records without quotes; before each record go the number of its line and the constants."""
+        """Bulk-copy batches of CSV records without quotes; before each record go the number of its line and the constants.
+
+        They are known to keep the table's CHECK constraints, which may be left unasked.
+        """
 
     def insert(
         self, connection: C, insert: Statement, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]

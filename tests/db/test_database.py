@@ -421,6 +421,16 @@ def test_copy_csv(db: Database, data: bytes, records: list[tuple[str, ...]]) -> 
     assert copied(db, data) == records
 
 
+@pytest.mark.parametrize("ids", [(1, 2), (1, 1)], ids=["copied", "failed"])
+def test_constraints_are_asked_again_after_copying(notes: Database, ids: tuple[int, ...]) -> None:
+    """A bulk copy of what surely keeps them may leave them unasked; whatever comes next does not."""
+    with notes.transaction() as tx:
+        with suppress(IntegrityError), tx.transaction():
+            tx.copy_batches("rows/copy", "notes", ["id", "title", "due"], [(id_, b"a,2021-10-31\n") for id_ in ids], [])
+        with pytest.raises(IntegrityError), tx.transaction():
+            tx.execute("INSERT INTO notes (id, title) VALUES (7, 'forbidden')")
+
+
 def test_copy_csv_of_one_column(db: Database) -> None:
     assert copied(db, b'a\n""\n"b\nc"\n', ("a",)) == [("a",), ("",), ("b\nc",)]
 
