@@ -12,18 +12,15 @@ from dbsvc.engine.loads.phases import run_statement
 
 def add_rows(tx: Transaction, load: Load, table: str, first_day: date = date.min, last_day: date = date.max) -> None:
     """Account for the rows of a load in a table, as far as they are of these days."""
-    _add(tx, tx.statements.datasets[load.dataset], table, (load.load_id, load.load_id), (first_day, last_day))
+    given = tx.statements.datasets[load.dataset].merge_parameters()
+    days = {"first_day": first_day, "last_day": last_day}
+    tx.run_with("load/account/add_rows", {**given, "load_id": load.load_id, "from_table": table, **days})
 
 
 def account_again(tx: Transaction, dataset: Dataset) -> None:
     """Account for all rows of a dataset as they are now."""
     tx.run("load/account/forget_dataset", dataset=dataset.name)
-    _add(tx, dataset, dataset.stored, (0, 2**62), (date.min, date.max))
-
-
-def _add(tx: Transaction, dataset: Dataset, table: str, load_ids: tuple[int, int], days: tuple[date, date]) -> None:
-    span = {"first_load_id": load_ids[0], "last_load_id": load_ids[1], "first_day": days[0], "last_day": days[1]}
-    tx.run_with("load/account/add_rows", {**dataset.merge_parameters(), "from_table": table, **span})
+    tx.run_with("load/account/add_all", dataset.merge_parameters())
 
 
 def forget(tx: Transaction, load: Load) -> None:

@@ -44,12 +44,14 @@ def _look(tx: Transaction, load: Load, settings: Settings, first_day: date | Non
     if not load.in_place:
         add_control_total(tx, load, load.staging_table)
         return [] if load.released else [finding for _, finding in find_faults(tx, load, settings, load.staging_table)]
-    rows = f"delivered_{load.dataset}"
-    days = {"first_day": first_day, "last_day": last_day}
-    tx.run_with("load/delivered/create", parameters(tx, load, delivered=rows, **days))
-    whole = add_control_total(tx, load, rows) == load.read - load.rejected
+    placed, rows = f"placed_{load.dataset}", f"delivered_{load.dataset}"
+    given = parameters(tx, load, placed=placed, delivered=rows, first_day=first_day, last_day=last_day)
+    tx.run_with("load/delivered/create_placed", given)
+    tx.run_with("load/delivered/create_delivered", given)
+    whole = sum(add_control_total(tx, load, part) for part in (load.staging_table, placed)) == load.read - load.rejected
     findings = [] if load.released or not whole else [finding for _, finding in find_faults(tx, load, settings, rows)]
-    tx.run("load/delivered/drop", delivered=rows)
+    for view in (rows, placed):
+        tx.run("load/delivered/drop", view=view)
     return findings if whole or first_day == date.min else None
 
 

@@ -110,6 +110,11 @@ def test_plain_records_are_what_the_judge_says(
     assert_same_without_plain(fresh_url, path, chunk_bytes)
 
 
+def test_the_last_day_that_there_is(db: Database, tmp_path: Path) -> None:
+    row = load(db, write(tmp_path / "usage.csv", usage_csv([("9999-12-31", 1, "USD", "a", 1, 0)])), **BY_MONTH).load
+    assert (row.status, row.rejected) == ("held", 1)
+
+
 @given(DIRTY_FILE, st.integers(1, 4000))
 def test_odd_bytes_are_what_the_judge_says(
     fresh_url: Callable[[], str], tmp_path: Path, content: bytes, chunk_bytes: int
@@ -131,7 +136,7 @@ def assert_same_without_plain(fresh_url: Callable[[], str], path: Path, chunk_by
 def assert_constraints_kept(db: Database) -> None:
     """No CHECK is violated. SQLite does not ask them of plain records, and PostgreSQL always."""
     if "sqlite" in db.dialect.family:
-        assert query(db, "PRAGMA integrity_check") == [("ok",)]
+        assert query(db, "PRAGMA integrity_check(bills_stored)") == [("ok",)]
 
 
 @pytest.mark.parametrize("odd", [2, 7, 150, 450, 10_000])

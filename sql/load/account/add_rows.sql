@@ -1,4 +1,5 @@
--- Accounts for the rows that loads have in a table, between two days: by their number and their digests.
+-- Accounts for the rows that a load has in a table, between two days: by their number and their digests. Grouped by the day
+-- alone, which on SQLite is the order they lie in, so that nothing is sorted.
 INSERT INTO load_days (load_id, day, records, digest)
 SELECT
     days.load_id,
@@ -7,15 +8,15 @@ SELECT
     sum(days.digest)
 FROM (
     SELECT
-        load_id,
+        :load_id AS load_id,
         :"partition_by" AS day,
         count(*) AS records,
         sum(row_digest(:digest_format, :"columns")) AS digest
     FROM :"from_table"
     WHERE
-        load_id BETWEEN :first_load_id AND :last_load_id
+        load_id = :load_id
         AND (NOT :by_day OR :"partition_by" BETWEEN :first_day AND :last_day)
-    GROUP BY load_id, :"partition_by"
+    GROUP BY :"partition_by"
 ) AS days
 GROUP BY days.load_id, CASE WHEN :by_day THEN cast(days.day AS text) ELSE '' END
 ON CONFLICT (load_id, day) DO UPDATE SET

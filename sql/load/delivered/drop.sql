@@ -1,2 +1,2 @@
 -- It has been looked at.
-DROP VIEW :"delivered"
+DROP VIEW :"view"

@@ -17,7 +17,8 @@ span AS (
         to_date(min(month), 'YYYY-MM') AS first_month,
         to_date(max(month), 'YYYY-MM') AS last_month
     FROM sampled
-    WHERE substr(month, 1, 4) >= '0001' AND substr(month, 6, 2) BETWEEN '01' AND '12'
+    -- a month of the year 9999 may end in the next, which no driver reads
+    WHERE substr(month, 1, 4) BETWEEN '0001' AND '9998' AND substr(month, 6, 2) BETWEEN '01' AND '12'
 ),
 
 months AS (
