@@ -75,6 +75,8 @@ class Dataset:
             "table": self.stored,
             "stored_name": self.stored,
             "table_name": self.table,
+            # what a plan counts its months by, where there are partitions
+            "months_function": f"{self.table}_months",
             "history": f"{self.table}_history",
             "key": list(self.key),
             "key_names": " and ".join(self.key),

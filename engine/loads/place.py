@@ -6,11 +6,10 @@ Where a database has partitions, a staged month becomes one. Readers see it when
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
@@ -46,7 +45,7 @@ def place(db: Database, load: Load, jobs: int = 1) -> None:
         for _ in pool.map(lambda month: _add_key(db, load, month["month"], repeats), months):
             pass
     db.run_transaction(partial(_attach_staged, load=load))
-    _await_plans(db, load)
+    db.run_transaction(partial(_plan, load=load))
 
 
 def with_months(db: Database, work: Callable[[Transaction], T]) -> T:
@@ -56,7 +55,7 @@ def with_months(db: Database, work: Callable[[Transaction], T]) -> T:
             return db.run_transaction(work)
         except MonthsMissingError as missing:
             db.run_transaction(partial(_add_months, load=missing.load, months=missing.months))
-            _await_plans(db, missing.load)
+            db.run_transaction(partial(_plan, load=missing.load))
 
 
 def require_months(tx: Transaction, load: Load) -> None:
@@ -76,6 +75,16 @@ def make_way(tx: Transaction, load: Load) -> None:
         moved = run_phase(tx, load, "load/make_way", others_load_id=other.load_id, others_staged=other.staging_table)["moved"]
         if moved:
             forget(tx, other)
+
+
+def mark(tx: Transaction, load: Load, *, replaced: bool) -> None:
+    """Keep plans that are older than a month from showing a part of what a load changes, now that it changes it.
+
+    They leave it out as a whole, or refuse to show anything if it has ``replaced`` rows that they may have shown.
+    """
+    if tx.statements.datasets[load.dataset].partition_by:
+        _plan(tx, load)
+        run_phase(tx, load, "load/place/mark", replaced=replaced)
 
 
 def withdraw(tx: Transaction, load: Load) -> int:
@@ -132,6 +141,7 @@ def _attach_staged(tx: Transaction, load: Load) -> None:
         run_phase(tx, load, "load/place/attach", **month)
         run_phase(tx, load, "load/place/take_over", **month)
     if months:
+        run_phase(tx, load, "load/place/count_months")
         first_day, last_day = months[0]["first_day"], months[-1]["next_day"]
         tx.run("ledger/mark_in_place", load_id=load.load_id, first_day=first_day, last_day=last_day)
         event("placed", load_id=load.load_id, months=len(months))
@@ -145,16 +155,11 @@ def _add_months(tx: Transaction, load: Load, months: list[Row]) -> None:
             made = {**month, "month": month["partition"]}
             run_phase(tx, load, "load/place/create", **made)
             run_phase(tx, load, "load/place/attach", **made)
+    run_phase(tx, load, "load/place/count_months")
 
 
-def _await_plans(db: Database, load: Load) -> None:
-    """Wait for statements that may be planned without what was just attached, and have no snapshot yet: a second at most."""
-    give_up = time.monotonic() + 1
-    planned = _find_planned(db, load)
-    while planned and time.monotonic() < give_up:
-        db.pause(0.01)
-        planned &= _find_planned(db, load)
-
-
-def _find_planned(db: Database, load: Load) -> set[tuple[Any, ...]]:
-    return {tuple(row.values()) for row in db.run_transaction(lambda tx: find_rows(tx, load, "load/place/planned"))}
+def _plan(tx: Transaction, load: Load) -> None:
+    """Let plans count the months that were attached. Attaching them must have been committed before: plans lack them until then."""
+    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    for row in find_rows(tx, load, "load/place/planned"):
+        run_phase(tx, load, "load/place/plan", **row)

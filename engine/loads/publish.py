@@ -14,7 +14,7 @@ from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import find_rows, parameters, run_phase, run_statement
-from dbsvc.engine.loads.place import count_in_place, make_way, place, require_months, with_months
+from dbsvc.engine.loads.place import count_in_place, make_way, mark, place, require_months, with_months
 from dbsvc.engine.log import event
 
 
@@ -98,6 +98,7 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
             if inserted is None:  # a key stood there twice, which none does now
                 counts += _insert_vacant(tx, load) or Counter()
             counts += _merge_rows(tx, load)
+    mark(tx, load, replaced=counts["replay"] > 0 or load.status is LoadStatus.PUBLISHED)
     return {bucket: counts[bucket] for bucket in BUCKETS if bucket != "rejected"}
 
 

@@ -16,7 +16,7 @@ from dbsvc.engine.loads.corrections import close_mended, reopen_mended
 from dbsvc.engine.loads.ledger import find_load, find_pruned, lock_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
-from dbsvc.engine.loads.place import withdraw
+from dbsvc.engine.loads.place import mark, withdraw
 from dbsvc.engine.log import event
 
 
@@ -57,6 +57,7 @@ def _revert(tx: Transaction, load_id: int, *, dry_run: bool) -> Reverted:
     restored = tx.run_with("ledger/count_restored", parameters(tx, load)).rows[0]["records"]
     add_changes(tx, load, inserted=False, replayed=True)
     removed = withdraw(tx, load)
+    mark(tx, load, replaced=True)
     own, after = tx.statements.derivations(load.dataset)
     for phase in (*own, *after):
         run_phase(tx, load, phase)

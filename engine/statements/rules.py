@@ -32,7 +32,7 @@ LOAD_FOLDERS = ("staging", "make_way", "withdraw", "find_duplicates", "dedupe", 
 PLACE_FOLDERS = (
     *("split", "split_month", "vacant"),
     *(f"place/{step}" for step in ("find", "lock", "key", "detach", "set_aside", "attach", "take_over")),
-    *(f"place/{step}" for step in ("missing", "known", "create", "planned")),
+    *(f"place/{step}" for step in ("missing", "known", "create", "count_months", "planned", "plan", "mark")),
 )
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.
@@ -51,7 +51,7 @@ REBUILD: frozenset[str] = frozenset({"most"})
 #: What placing is given besides: a month, and another load.
 PLACED: frozenset[str] = MERGED | {
     *("staged_name", "stored_name", "table_name", "rest", "month", "partition", "partition_name", "first_day", "next_day"),
-    *("others_load_id", "others_staged"),
+    *("others_load_id", "others_staged", "schema", "months_function", "months", "replaced"),
 }
 
 #: How what a provider of exchange rates answered is stored, and the parameters of every statement.

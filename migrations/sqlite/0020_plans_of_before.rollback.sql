@@ -1,0 +1,1 @@
+-- Nothing. Only a server plans a statement once and runs it later.
