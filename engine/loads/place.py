@@ -45,7 +45,7 @@ def place(db: Database, load: Load, jobs: int = 1) -> None:
         for _ in pool.map(lambda month: _add_key(db, load, month["month"], repeats), months):
             pass
     db.run_transaction(partial(_attach_staged, load=load))
-    db.run_transaction(partial(_plan, load=load))
+    db.run_transaction(partial(plan_months, load=load))
 
 
 def with_months(db: Database, work: Callable[[Transaction], T]) -> T:
@@ -55,7 +55,7 @@ def with_months(db: Database, work: Callable[[Transaction], T]) -> T:
             return db.run_transaction(work)
         except MonthsMissingError as missing:
             db.run_transaction(partial(_add_months, load=missing.load, months=missing.months))
-            db.run_transaction(partial(_plan, load=missing.load))
+            db.run_transaction(partial(plan_months, load=missing.load))
 
 
 def require_months(tx: Transaction, load: Load) -> None:
@@ -83,7 +83,7 @@ def mark(tx: Transaction, load: Load, *, replaced: bool) -> None:
     They leave it out as a whole, or refuse to show anything if it has ``replaced`` rows that they may have shown.
     """
     if tx.statements.datasets[load.dataset].partition_by:
-        _plan(tx, load)
+        plan_months(tx, load)
         run_phase(tx, load, "load/place/mark", replaced=replaced)
 
 
@@ -158,8 +158,8 @@ def _add_months(tx: Transaction, load: Load, months: list[Row]) -> None:
     run_phase(tx, load, "load/place/count_months")
 
 
-def _plan(tx: Transaction, load: Load) -> None:
-    """Let plans count the months that were attached. Attaching them must have been committed before: plans lack them until then."""
+def plan_months(tx: Transaction, load: Load) -> None:
+    """Let plans count the months that were attached, by transactions that have committed: before, no plan has them."""
     tx.run("ledger/lock_dataset", dataset=load.dataset)
     for row in find_rows(tx, load, "load/place/planned"):
         run_phase(tx, load, "load/place/plan", **row)

@@ -22,7 +22,7 @@ from datetime import date, timedelta
 from itertools import count, zip_longest
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import pytest
@@ -64,6 +64,8 @@ ACCOUNTED = (
     "AS text), '.', '') AS bigint)) FROM bills), (SELECT sum(load_id * (1 + inserted + updated)) FROM loads WHERE status = "
     "'published')"
 )
+#: ... of bills alone
+OF_LOADS = "SELECT load_id, count(*) FROM bills GROUP BY load_id"
 STAGED = "SELECT load_id, count(read) FROM load_chunks GROUP BY load_id"
 
 
@@ -158,7 +160,8 @@ class Accountant(threading.Thread):
     def run(self) -> None:
         with observing(self._url) as connection:
             if isinstance(connection, psycopg.Connection):
-                connection.prepare_threshold = None  # of those that are prepared: test_prepared.py
+                # a plan that is kept may leave a load out that the ledger shows: see Rereader
+                connection.prepare_threshold = None
             while not self._done.wait(0.01):
                 connection.execute(self._begin)
                 first, _, second = self._look(connection), self._done.wait(random.uniform(0, 0.3)), self._look(connection)
@@ -174,13 +177,35 @@ class Accountant(threading.Thread):
             self.wrong.append((self._begin, found))
         return found
 
-    def __enter__(self) -> Accountant:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._done.set()
         self.join()
+
+
+class Rereader(Accountant):
+    """Counts the bills of each load by a plan that it keeps, some times in a transaction, all the time."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, "BEGIN ISOLATION LEVEL READ COMMITTED")
+        #: what it saw: how much of each load
+        self.states: set[frozenset[tuple[int, int]]] = set()
+
+    def run(self) -> None:
+        with observing(self._url) as connection:
+            connection.prepare_threshold = 0
+            connection.execute("SET plan_cache_mode = force_generic_plan")
+            while not self._done.wait(0.01):
+                connection.execute(self._begin)
+                with suppress(psycopg.errors.SerializationFailure):  # its plan is too old
+                    for _ in range(4):
+                        self.states.add(frozenset(connection.execute(OF_LOADS).fetchall()))
+                        self._done.wait(random.uniform(0, 0.3))
+                connection.execute("ROLLBACK")
+                self.looks += 1
 
 
 #: how transactions of readers begin
@@ -290,7 +315,8 @@ def test_killed_at_random(dialect: str, fresh_url: Callable[[], str], tmp_path: 
     killed = Counter[str]()
     with observing(calm_url) as connection:
         expected = [public(connection)]
-    with accounting(dialect, url), Reader(url) as reader:
+    with accounting(dialect, url), Reader(url) as reader, ExitStack() as stack:
+        rereaders = [stack.enter_context(Rereader(url)) for _ in range(dialect == "postgresql")]
         for number in count():
             if killed.total() >= KILLS:
                 break
@@ -330,6 +356,10 @@ def test_killed_at_random(dialect: str, fresh_url: Callable[[], str], tmp_path: 
     # all or nothing: only states in which every load is there with all of its rows, or none
     assert [state for state in expected if state in reader.states] == reader.states
     assert reader.states[-1] == expected[-1]
+    whole_loads = {frozenset((load, rows) for kind, load, rows in state if kind == "bills") for state in expected}
+    for rereader in rereaders:
+        assert rereader.looks
+        assert rereader.states <= whole_loads
     assert reader.lost == []
     assert killed.total() >= KILLS
 
