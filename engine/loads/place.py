@@ -141,7 +141,6 @@ def _attach_staged(tx: Transaction, load: Load) -> None:
         run_phase(tx, load, "load/place/attach", **month)
         run_phase(tx, load, "load/place/take_over", **month)
     if months:
-        run_phase(tx, load, "load/place/count_months")
         first_day, last_day = months[0]["first_day"], months[-1]["next_day"]
         tx.run("ledger/mark_in_place", load_id=load.load_id, first_day=first_day, last_day=last_day)
         event("placed", load_id=load.load_id, months=len(months))
@@ -155,7 +154,6 @@ def _add_months(tx: Transaction, load: Load, months: list[Row]) -> None:
             made = {**month, "month": month["partition"]}
             run_phase(tx, load, "load/place/create", **made)
             run_phase(tx, load, "load/place/attach", **made)
-    run_phase(tx, load, "load/place/count_months")
 
 
 def plan_months(tx: Transaction, load: Load) -> None:

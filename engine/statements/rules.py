@@ -32,7 +32,7 @@ LOAD_FOLDERS = ("staging", "make_way", "withdraw", "find_duplicates", "dedupe", 
 PLACE_FOLDERS = (
     *("split", "split_month", "vacant"),
     *(f"place/{step}" for step in ("find", "lock", "key", "detach", "set_aside", "attach", "take_over")),
-    *(f"place/{step}" for step in ("missing", "known", "create", "count_months", "planned", "plan", "mark")),
+    *(f"place/{step}" for step in ("missing", "known", "create", "planned", "plan", "mark")),
 )
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.

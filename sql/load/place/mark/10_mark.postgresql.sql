@@ -1,5 +1,5 @@
--- A load changes what readers see: those whose plan lacks a month that was attached before must see nothing of it. Where it replaces
--- rows, also its own, they see nothing at all.
+-- A load changes what readers see: those whose plan lacks a month that was attached before must see nothing of it. Where it
+-- replaces rows, also its own, they see nothing at all.
 UPDATE loads
 SET months = datasets.months, replaced = :replaced
 FROM datasets

@@ -8,4 +8,4 @@ INNER JOIN pg_namespace ON pg_proc.pronamespace = pg_namespace.oid
 WHERE
     datasets.dataset = :dataset
     AND datasets.months > :"months_function"()
-    AND pg_proc.oid = to_regproc(quote_ident(:months_function))
+    AND pg_proc.oid = to_regproc(quote_ident(:months_function)) -- noqa: RF02

@@ -1,2 +1,2 @@
--- Months were attached: plans of before lack them.
+-- It is one more: plans of before lack it.
 UPDATE datasets SET months = months + 1 WHERE dataset = :dataset
