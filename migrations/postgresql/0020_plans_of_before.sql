@@ -21,9 +21,9 @@ DROP INDEX IF EXISTS loads_not_published;
 
 -- How many months had been attached when a statement was planned. Immutable and without arguments, it is worked out by the
 -- planner, who looks for partitions after that. Asking for the size of a relation locks it for a moment, and whoever takes a new
--- lock hears first of all partitions that were attached; nobody can have that lock already, for a type is nothing to be read. The
--- number stands in the function itself, and sql/load/place/plan writes it again: a row would be hidden from old snapshots, and the
--- planner sees the newest partitions at every level of isolation.
+-- lock hears first of all partitions that were attached; nobody can have that lock already, for a type is nothing to be read.
+-- The number stands in the function itself, and sql/load/place/plan writes it again: a row would be hidden from old snapshots,
+-- and the planner sees the newest partitions at every level of isolation.
 DO $$
 BEGIN
     IF to_regtype('planning') IS NULL THEN
