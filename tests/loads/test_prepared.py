@@ -21,7 +21,7 @@ from dbsvc.engine.loads.operations import release, retry
 from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.loads.revert import revert
 from dbsvc.engine.settings import Settings
-from tests.helpers import load, usage_csv, write
+from tests.helpers import ROOT, load, usage_csv, write
 from tests.helpers.server import Server
 
 #: how many bills there are, what they come to, and of how many loads they are
@@ -260,3 +260,18 @@ def test_a_month_that_comes_by_hand_waits_for_its_readers(db: Database, url: str
         reader.connection.execute("COMMIT")
         writer.execute(by_hand)
         assert reader.look() == (4, 4, 1)
+
+
+def test_migrating_a_database_with_bills(db: Database, url: str, tmp_path: Path, fresh: Reader) -> None:
+    """Again, after a migrator died; back; and forth."""
+    forth = ROOT / "migrations" / "postgresql" / "0020_plans_of_before.sql"
+    bring(db, tmp_path, OCTOBER)
+    with psycopg.connect(url, autocommit=True) as admin:
+        for file in (forth, forth.with_suffix(".rollback.sql"), forth):
+            admin.execute(file.read_bytes())
+            assert fresh.look() == (23, 23, 2)
+    with closing(Reader(url)) as reader:
+        assert reader.look() == (23, 23, 2)
+        bring(db, tmp_path, [*ONE_MORE, ("2021-11-01", 1, "USD", "a", 1, 0)])
+        assert reader.look() in ((23, 23, 2), (25, 25, 3))
+        assert fresh.look() == (25, 25, 3)
