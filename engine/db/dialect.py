@@ -99,10 +99,12 @@ class Dialect(Protocol[C]):
         columns: Sequence[str],
         batches: Iterable[Batch],
         constants: Sequence[int],
+        apart: str | None,
     ) -> int:
         """Bulk-copy batches of CSV records without quotes; before each record go the number of its line and the constants.
 
-        They are known to keep the table's CHECK constraints, which may be left unasked.
+        They are known to keep the table's CHECK constraints, which may be left unasked. Those that meet a key may be copied
+        into the table ``apart``, if there is one, instead of failing.
         """
 
     def insert(

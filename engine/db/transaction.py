@@ -114,15 +114,23 @@ class Transaction:
             return self._dialect.copy_csv(self._connection, self.statements["rows/copy"], table, columns, data)
 
     def copy_batches(
-        self, name: str, table: str, columns: Sequence[str], batches: Iterable[Batch], constants: Sequence[int]
+        self,
+        name: str,
+        table: str,
+        columns: Sequence[str],
+        batches: Iterable[Batch],
+        constants: Sequence[int],
+        apart: str | None = None,
     ) -> int:
         """Bulk-copy batches of CSV records without quotes by a named statement; returns how many records.
 
         The first of the ``columns`` takes the number of the record's line, counted on from each batch's first. The next ones
-        take the ``constants``, the others the record's fields.
+        take the ``constants``, the others the record's fields. Those that meet a key go to the table ``apart``, if one is named
+        and the database can tell them; else raises IntegrityError.
         """
         with self._driver():
-            return self._dialect.copy_batches(self._connection, self.statements[name], table, columns, batches, constants)
+            copy = self.statements[name]
+            return self._dialect.copy_batches(self._connection, copy, table, columns, batches, constants, apart)
 
     def copy_to(self, target: Path, progress: Callable[[int, int], None]) -> None:
         """Copy the database, as this transaction sees it, into an empty file."""

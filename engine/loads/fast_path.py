@@ -27,14 +27,18 @@ _LINE_END = re.compile(rb"\r+\n")
 def stage_fast(
     tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes, table: str
 ) -> tuple[int, list[Batch]]:
-    """Stage the records of a chunk that surely keep the contract into a table. Returns how many, and batches of the others."""
+    """Stage the records of a chunk that surely keep the contract into a table; or apart, where that is another one.
+
+    Returns how many, and batches of the others.
+    """
     before, phase = chunk.first_line - 1, own(load, "fast_path")
     split = split_chunk(data, header.columns, tx.run(f"{phase}/patterns").rows) if tx.statements.phase(phase) else None
     if split is None:
         return 0, [(before + 1, data)]
     fast, others = ([(before + line, batch) for line, batch in batches] for batches in split)
     columns = ["line_no", "load_id", *header.columns]
-    return tx.copy_batches(f"{phase}/copy", table, columns, fast, [load.load_id]), others
+    apart = load.staging_table if table != load.staging_table else None
+    return tx.copy_batches(f"{phase}/copy", table, columns, fast, [load.load_id], apart), others
 
 
 def split_chunk(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) -> tuple[list[Batch], list[Batch]] | None:

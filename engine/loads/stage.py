@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.database import Database
@@ -24,6 +25,8 @@ from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import part, raw_records
 from dbsvc.engine.sources.header import Header
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -95,23 +98,25 @@ def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, file: SourceFi
 
 
 def _stage_data(tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes) -> tuple[int, int]:
-    """Stage a chunk where its rows will stay, if its load is to be placed and no key stands there already; else apart.
+    """Stage a chunk where its rows will stay, if its load is to be placed; what meets a key there, apart.
 
     Returns how many records were read, and how many of them passed.
     """
-    if load.in_place:
-        with suppress(IntegrityError), tx.transaction():
-            return _stage_into(header.dataset.stored, tx, load, chunk, header, data)
-    return _stage_into(load.staging_table, tx, load, chunk, header, data)
-
-
-def _stage_into(table: str, tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes) -> tuple[int, int]:
-    passed, others = stage_fast(tx, load, chunk, header, data, table)
+    tables = [header.dataset.stored, load.staging_table] if load.in_place else [load.staging_table]
+    passed, others = _stage_into(tx, tables, partial(stage_fast, tx, load, chunk, header, data))
     read = passed
     for batches in _parts(header, others):
-        landed, good = stage_valid(tx, load, header, batches, table)
+        landed, good = _stage_into(tx, tables, partial(stage_valid, tx, load, header, batches))
         read, passed = read + landed, passed + good
     return read, passed
+
+
+def _stage_into(tx: Transaction, tables: list[str], stage: Callable[[str], T]) -> T:
+    """Stage records into the first of the tables whose keys let them."""
+    for table in tables[:-1]:
+        with suppress(IntegrityError), tx.transaction():
+            return stage(table)
+    return stage(tables[-1])
 
 
 def read_records(chunk: LoadChunk, lines: Collection[int], *, file: SourceFile, header: Header) -> Iterator[tuple[int, bytes]]:

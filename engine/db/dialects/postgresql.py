@@ -336,6 +336,7 @@ class Driver:
         columns: Sequence[str],
         batches: Iterable[Batch],
         constants: Sequence[int],
+        _apart: str | None,
     ) -> int:
         """Put the numbers and the constants before the records, slice by slice, and hand them to COPY."""
         before = b"%%d,%s" % b"".join(b"%d," % constant for constant in constants)

@@ -240,17 +240,35 @@ class Driver:
         columns: Sequence[str],
         batches: Iterable[Batch],
         constants: Sequence[int],
+        apart: str | None,
     ) -> int:
         """Split the records into fields, number them, and insert many rows a statement, however short the batches are.
 
-        CHECK constraints would cost nearly as much as all the rest.
+        CHECK constraints would cost nearly as much as all the rest, and asking which rows were inserted a third.
         """
-        width, inserted = len(columns), 0
+        width, inserted, repeats = len(columns), 0, False
+        left: list[Any] = []
+
+        def insert(into: str, values: list[Any], *, leaving: bool = False) -> Iterator[tuple[Any, ...]]:
+            sql = _many_rows(copy, into, tuple(columns), len(values) // width)
+            return connection.execute(f"{sql}\n{copy.header['repeats']}" if leaving else sql, values)
+
         with self._unchecked(connection):
             for values in _number(batches, width, constants):
-                records = len(values) // width
-                connection.execute(_many_rows(copy, table, tuple(columns), records), values)
-                inserted += records
+                inserted += len(values) // width
+                if not repeats:
+                    try:
+                        insert(table, values)
+                        continue
+                    except sqlite3.IntegrityError:
+                        if not (repeats := apart is not None):
+                            raise
+                kept = {line for (line,) in insert(table, values, leaving=True)}
+                for start in range(0, len(values), width):
+                    if values[start] not in kept:
+                        left += values[start : start + width]
+            for start in range(0, len(left), _step(width)):
+                insert(str(apart), left[start : start + _step(width)])
         return inserted
 
     def insert(

@@ -1,5 +1,7 @@
 -- Records on the fast path go straight to where they are staged, normalised on the way: dates as year, month, day; eight places
 -- of amounts.
+-- repeats: ON CONFLICT DO NOTHING RETURNING line_no
+-- That is put at its end where records meet stored keys: which of them are left out can be told then.
 -- Twin: PostgreSQL has COPY, whose types read dates and amounts; SQLite inserts, and takes both apart itself.
 INSERT INTO :"table" (
     line_no, load_id, bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue
@@ -30,3 +32,5 @@ SELECT
         ELSE product2_revenue || substr('00000000', length(product2_revenue) - instr(product2_revenue, '.') + 1)
     END
 FROM landed
+-- without a condition SQLite would take ON CONFLICT for that of a join
+WHERE TRUE

@@ -1,6 +1,6 @@
 -- Bills of days that the table holds none of are staged where they will stay, if their file is in the order of days, as far as a
 -- sample of its days tells: then the table grows at its end, and no bill is written twice. What does meet a stored key after all
--- is staged apart, chunk by chunk, and merged. PostgreSQL stages by months, which become partitions; SQLite has none.
+-- is staged apart and merged. PostgreSQL stages by months, which become partitions; SQLite has none.
 -- Knows both date forms of the contract.
 WITH written AS (
     SELECT
