@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,7 +29,7 @@ _MOST_JOBS = 4  # each has a chunk in memory; for more start more instances
 def ingest(
     files: Annotated[
         list[str],
-        typer.Argument(help="Files, folders, globs, or - for standard input; gzipped or not.", show_default=False),
+        typer.Argument(help="Files, folders, globs, or - for standard input; packed or not.", show_default=False),
     ],
     jobs: Annotated[
         int | None, typer.Option(min=1, max=_MOST_JOBS, help="Staging workers; by default what suits the database.")
@@ -83,7 +83,7 @@ def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int, a
     if any(source.error is None for source in found.sources):
         ensure_schema(db)
     reports = []
-    for planned in plan(db, found.sources):
+    for planned in plan(db, found.sources, settings):
         if planned.skipped:
             report = {"source": planned.source, "outcome": "skipped", "because": str(planned.error), "exit_code": 0}
         elif planned.error:
@@ -121,11 +121,12 @@ def _ingest_one(db: Database, planned: PlannedFile, settings: Settings, jobs: in
     source = planned.source
     reports: list[dict[str, Any]] = []
     try:
-        with planned.file or SourceFile(source) as file, output.progress(source) as progress:
+        with planned.file or SourceFile(source, settings.max_unpacked) as file, output.progress(source) as progress:
             header = read_header(file, db.statements.datasets.values())
+            found = {"named": planned.named, **({"wrong_name": file.wrong_name} if file.wrong_name else {})}
             for outcome in ingest_all(db, file, header, settings, jobs=jobs, progress=progress, again=again):
                 _measure(db, outcome)
-                reports.append({**_report(source, outcome), **_quarantine(db, outcome), "named": planned.named})
+                reports.append({**_report(source, outcome), **_quarantine(db, outcome), **found})
     except (InputError, InputMissingError, SpoolError) as error:
         reports.append(_failure(source, error))
     for report in reports:
@@ -239,6 +240,8 @@ def _conclude(
 
 
 def _closing_hints(reports: list[dict[str, Any]]) -> list[str]:
+    from dbsvc.engine.sources.names import plain_suffix
+
     hints = []
     superseded = [report for report in reports if report["outcome"] == "published" and report["superseded"]]
     if superseded:
@@ -252,7 +255,7 @@ def _closing_hints(reports: list[dict[str, Any]]) -> list[str]:
     if rejected:
         records = sum(report["rejected"] for report in rejected)
         load_id, source = rejected[0]["load_id"], rejected[0]["source"]
-        corrected = f"corrected{PurePath(source.removesuffix('.gz')).suffix or '.csv'}"
+        corrected = f"corrected{plain_suffix(source) or '.csv'}"
         hints.append(
             f"{records:,} {'record is' if records == 1 else 'records are'} in quarantine: `dbsvc rejects` says why. "
             f"Correct them: `dbsvc rejects export {load_id} > {corrected}`, an editor, `dbsvc ingest {corrected}`. "
@@ -319,6 +322,8 @@ def _rows(records: int) -> str:
 def _hints(report: dict[str, Any]) -> list[str]:
     load_id, source = report.get("load_id"), report["source"]
     hints = []
+    if report.get("wrong_name"):
+        hints.append(f"{source}: {report['wrong_name']}, so that is what it was read as.")
     if report.get("replaced_load_id"):
         hints.append(
             f"{source} was replaced or truncated since load {report['replaced_load_id']}; all that is not known of it was read."

@@ -34,6 +34,8 @@ class Settings:
     total_min_loads: int = 5
     #: size of a chunk, the unit of restart and of sharing, in bytes
     chunk_bytes: int = 8 * 2**20
+    #: the most that a packed file, or a file of an archive, may unpack to, in GB
+    max_unpacked_gb: float = 64
     #: how many bills a month a load must bring to be staged by months, which are placed and not merged; SQLite: how many in all
     month_records: int = 10_000
     #: how many seconds each of 8 tries waits for somebody else's transaction; on PostgreSQL more tries behind one of ours
@@ -56,6 +58,11 @@ class Settings:
     currencylayer_distrust: str = field(default="", repr=False)
     #: how many days `dbsvc check` looks back from the newest day of the data
     check_days: int = 28
+
+    @property
+    def max_unpacked(self) -> int:
+        """The most that a packed file may unpack to, in bytes."""
+        return int(self.max_unpacked_gb * 10**9)
 
     def read_access_key(self) -> str:
         """Return CurrencyLayer's access key. Raises ConfigurationError if there is none."""
@@ -227,6 +234,12 @@ def _positive(value: str) -> int:
     return int(value)
 
 
+def _size(value: str) -> float:
+    if not (_NUMBER.fullmatch(value) and float(value) > 0):
+        raise ValueError("a number above 0, such as 64")
+    return float(value)
+
+
 def _seconds(value: str) -> float:
     if not (_NUMBER.fullmatch(value) and 0 < float(value) < 3600):
         raise ValueError("a number of seconds, such as 10")
@@ -258,6 +271,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "total_factor": ("DBSVC_TOTAL_FACTOR", _positive),
     "total_min_loads": ("DBSVC_TOTAL_MIN_LOADS", _positive),
     "chunk_bytes": ("DBSVC_CHUNK_BYTES", _positive),
+    "max_unpacked_gb": ("DBSVC_MAX_UNPACKED_GB", _size),
     "month_records": ("DBSVC_MONTH_RECORDS", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
     "freeze_seconds": ("DBSVC_FREEZE_SECONDS", _positive),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import DbsvcError, InputError, InputMissingError, SpoolError, UnrecognisedError
+from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile, shown_name
-from dbsvc.engine.sources.folders import Source, looks_like_delivery
+from dbsvc.engine.sources.folders import Source
 from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.sources.names import looks_like_delivery
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,36 @@ class PlannedFile:
     named: bool = True
 
 
-def plan(db: Database, sources: Iterable[Source]) -> list[PlannedFile]:
-    """Put files in the order their datasets depend on each other; of each no more is read than tells whose it is."""
+def plan(db: Database, sources: Iterable[Source], settings: Settings) -> list[PlannedFile]:
+    """Put files in the order their datasets depend on each other; of each no more is read than tells whose it is.
+
+    An archive of which nothing can be loaded fails.
+    """
     datasets = list(db.statements.datasets.values())
-    ranked = [_look_at(source, datasets) for source in sources]
+    looked_at = [(source, *_look_at(source, datasets, settings.max_unpacked)) for source in sources]
+    of_use = {source.archive for source, _, planned in looked_at if not planned.skipped}
+    ranked = [
+        (rank, planned if source.archive in of_use or not source.archive else replace(planned, skipped=False))
+        for source, rank, planned in looked_at
+    ]
     return [planned for _, planned in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _look_at(source: Source, datasets: list[Dataset]) -> tuple[int, PlannedFile]:
+def _look_at(source: Source, datasets: list[Dataset], max_unpacked: int) -> tuple[int, PlannedFile]:
     """Return the rank of a file's dataset, and what to do with the file."""
     shown = shown_name(source.path)
     if source.error:
         return -1, PlannedFile(shown, source.error)
     with ExitStack() as opened:
         try:
-            file = opened.enter_context(SourceFile(source.path))
+            file = opened.enter_context(SourceFile(source.path, max_unpacked))
             rank = datasets.index(read_header(file, datasets).dataset)
             if shown.encode() != source.path.encode(errors="surrogateescape"):
                 raise InputError(f"{shown}: the name of the file is not UTF-8 text; rename it.")
         except (InputError, InputMissingError, SpoolError) as error:
-            unknown = isinstance(error, UnrecognisedError)
-            return -1, PlannedFile(shown, error, unknown and not source.named and not looks_like_delivery(source.path))
+            only_found = not source.named or source.archive not in (None, source.path)
+            unknown = isinstance(error, UnrecognisedError) and only_found and not looks_like_delivery(source.path)
+            return -1, PlannedFile(shown, error, unknown)
         if file.passes_by:
             opened.pop_all()
             return rank, PlannedFile(shown, file=file, named=source.named)

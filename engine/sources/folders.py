@@ -8,35 +8,29 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from dbsvc.engine.errors import DbsvcError, InputMissingError
+from dbsvc.engine.sources.archive import Members, find_members, split_member
 from dbsvc.engine.sources.file import shown_name
+from dbsvc.engine.sources.names import is_unfinished
+from dbsvc.engine.sources.packed import START, find_packing
 
-#: What programs leave while they write, download, edit or copy: no delivery, or not yet.
-_UNFINISHED = re.compile(
-    r"\.(part|partial|filepart|crdownload|download|opdownload|aria2|tmp|temp|swp|swo|swx|lock|lck|bak|old|orig)$|~$|^~|^#.*#$",
-    re.IGNORECASE,
-)
-#: What comes after the suffix that says what a file is: how it is packed, and what log rotation adds.
-_WRAPPED = re.compile(
-    r"\.(gz|gzip|zip|zst|zstd|xz|lzma|bz2|lz4|br|z|7z|rar|tar|tgz|gpg|pgp|age|enc|\d+|\d+-\d+-\d+)$", re.IGNORECASE
-)
-_DELIVERY = re.compile(
-    r"\.(csv|tsv|tab|psv|jsonl|ndjson|jsonlines|ldjson|json|xls|xlsx|xlsm|xlsb|ods|parquet|avro|orc|arrow|feather|tgz)$",
-    re.IGNORECASE,
-)
 _DIGITS = re.compile("([0-9]+)")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to load: whether it was named itself (or only found in a folder), and why it cannot even be looked at."""
+    """A file to load: whether it was named itself (or only found in a folder), and why it cannot even be looked at.
+
+    ``archive`` is what it was found in, if that is one: itself, if that is all it holds.
+    """
 
     path: str
     named: bool
     error: DbsvcError | None = None
+    archive: str | None = None
 
 
 @dataclass
@@ -53,27 +47,47 @@ class Found:
         """Add what was found for an argument, unless it is to be left out."""
         name = os.path.basename(path)
         try:
-            mode = 0 if name.startswith(".") or _UNFINISHED.search(name) else os.stat(path).st_mode
+            mode = 0 if is_unfinished(name) else os.stat(path).st_mode
         except OSError as error:
             self.sources.append(Source(path, named, _missing(path, error)))
             return
         if stat.S_ISREG(mode):
-            self.sources.append(Source(path, named))
+            self.add_file(path, named=named)
         else:
             kind = "folders within" if stat.S_ISDIR(mode) else "pipes, sockets or devices"
             why = kind if mode else "hidden or unfinished"
             self.left_out[argument, why].append(shown_name(name))
 
+    def add_file(self, path: str, *, named: bool) -> None:
+        """Add a file; of an archive all that is delivered in it, in natural order."""
+        try:
+            members = _find_members(path)
+        except DbsvcError as error:
+            self.sources.append(Source(path, named, error))
+            return
+        if members is None:
+            self.sources.append(Source(path, named))
+            return
+        if members.hidden:
+            self.left_out[path, "hidden or unfinished"] += members.hidden
+        names = sorted(members.names, key=natural_key)
+        paths = [f"{path}/{name}" for name in names] if len(names) > 1 else [path]
+        self.sources += [Source(member, named, archive=path) for member in paths]
+
 
 def find_sources(arguments: Iterable[str]) -> Found:
     """Return the files that arguments name: in the order of the arguments, those of a folder or glob in natural order.
 
-    An argument is a file, a folder (its files, but none of its folders), a glob, or ``-``. What cannot be found or looked at is
-    among them, with its error, and stands in no other file's way.
+    An argument is a file, an archive, a file of an archive (named as if that were a folder), a folder (its files, but none of
+    its folders), a glob, or ``-``. What cannot be found or looked at is among them, with its error, and stands in no other
+    file's way.
     """
     found = Found()
     for argument in arguments:
         before = len(found.sources)
+        if split_member(argument)[1]:
+            found.sources.append(Source(argument, True))
+            continue
         try:
             folder = argument != "-" and stat.S_ISDIR(os.stat(argument).st_mode)
             names = os.listdir(argument) if folder else []
@@ -87,7 +101,7 @@ def find_sources(arguments: Iterable[str]) -> Found:
         for name in sorted(names, key=natural_key):
             found._add(argument, os.path.join(argument, name), named=False)
         if not folder:
-            found.sources.append(Source(argument, True))
+            found.add_file(argument, named=True)
         elif len(found.sources) == before:
             found.empty.append(argument)
     found.sources = _once(found.sources)
@@ -109,12 +123,17 @@ def natural_key(name: str) -> tuple[tuple[int | str, ...], str]:
     return tuple(key), name
 
 
-def looks_like_delivery(path: str) -> bool:
-    """Whether a file's name says that it is one of the kinds that are delivered, packed or not."""
-    name = os.path.basename(path)
-    while not _DELIVERY.search(name) and (wrapped := _WRAPPED.search(name)):
-        name = name[: wrapped.start()]
-    return _DELIVERY.search(name) is not None
+def _find_members(path: str) -> Members | None:
+    """Return what an archive holds; None for any other file, and for what cannot be opened, which is said later."""
+    if not os.path.isfile(path):  # what passes by is read once
+        return None
+    try:
+        with open(path, "rb") as file:
+            if find_packing(file.read(START)) != "zip":
+                return None
+            return find_members(file, shown_name(path))
+    except OSError:
+        return None
 
 
 def _path_key(path: str) -> list[object]:
@@ -125,7 +144,7 @@ def _once(sources: list[Source]) -> list[Source]:
     """Keep each file once, at its first place; it is named if any argument names it."""
     named = {source.path for source in sources if source.named}
     first = {source.path: source for source in reversed(sources)}
-    return [Source(path, path in named, first[path].error) for path in dict.fromkeys(source.path for source in sources)]
+    return [replace(first[path], named=path in named) for path in dict.fromkeys(source.path for source in sources)]
 
 
 def _missing(path: str, error: OSError, *, left_out: bool = False) -> InputMissingError:

@@ -47,7 +47,7 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset]) -> Header:
     hole = file.end_of_hole(0) if head[:1] == b"\0" else 0
     if hole >= file.size:
         raise UnrecognisedError(f"{source}: the file holds nothing but NULs.")
-    if kind := find_kind(head, packed=not file.can_grow and not file.passes_by):
+    if kind := find_kind(head, file.packing):
         raise InputError(f"{source}: {kind}.")
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     try:
@@ -57,11 +57,12 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset]) -> Header:
         if beginning[-1:] == b"\0":  # and within a hole
             beginning += file.read(file.end_of_hole((hole or mark) + len(beginning)), _LONGEST_HEADER)
         return _find_objects(beginning, mark, known) or _read_header_record(source, head[mark:], mark, known)
-    except UnrecognisedError as problem:
+    except UnrecognisedError as found:
+        problem = UnrecognisedError(f"{found} By the way, {file.wrong_name}.") if file.wrong_name else found
         if odd := find_odd_header(head, {dataset.title: dataset.columns.values() for dataset in known}):
             kind_of_error = InputError if odd.in_first_line else UnrecognisedError
             raise kind_of_error(f"{problem} {odd.sentence}") from None
-        raise
+        raise problem from None
 
 
 def header_of(dataset: Dataset, raw: bytes, source: str) -> Header:

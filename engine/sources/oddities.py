@@ -26,8 +26,8 @@ _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"\xff\x06\x00\x00sNaPpY", "is packed with snappy"),
         (rb"MSCF\0\0\0\0", "is packed as a cabinet"),
         (rb".{257}ustar", "is packed with tar"),
-        (rb"\x1f\x8b\x08", "is packed with gzip twice"),
-        (rb"PAR1", "is a Parquet file; export it as CSV or JSON lines"),
+        (rb"\x1f\x8b\x08", "is packed with gzip"),
+        (rb"PAR1", "is a Parquet file; unpack it"),
         (rb"Obj\x01", "is an Avro file; export it as CSV or JSON lines"),
         (rb"ORC[\0-\x1f]", "is an ORC file; export it as CSV or JSON lines"),
         (rb"ARROW1\0\0|FEA1", "is an Arrow file; export it as CSV or JSON lines"),
@@ -47,17 +47,16 @@ class OddHeader:
     in_first_line: bool
 
 
-def find_kind(head: bytes, *, packed: bool = False) -> str | None:
+def find_kind(head: bytes, packing: str | None = None) -> str | None:
     """Return what packs a file's content, or what else it is that may hold a delivery, and what to do; None for all others.
 
-    ``packed``: what is looked at came out of a gzip.
+    ``packing`` is what the content came out of.
     """
     for pattern, kind in _KINDS:
         if pattern.match(head):
-            if ";" in kind:
-                return kind
-            within = " within gzip" if packed and "gzip" not in kind else ""
-            return f"{kind}{within}; unpack it, or gzip it"
+            what, _, advice = kind.partition("; ")
+            within = f" within {packing}" if packing else ""
+            return f"{what}{within}; {advice or ('unpack it once' if packing else 'unpack it, or gzip it')}"
     return None
 
 

@@ -497,7 +497,7 @@ def test_reset_asks(cli: Cli) -> None:
     ("command", "not_needed"),
     [
         ("--help", {"httpx", "yoyo", "psycopg", "prometheus_client", "dbsvc.engine.fx.providers"}),
-        ("status", {"httpx", "yoyo", "psycopg"}),
+        ("status", {"httpx", "yoyo", "psycopg", "isal", "backports.zstd", "pyarrow"}),
     ],
 )
 def test_what_a_command_does_not_need_is_not_imported(tmp_path: Path, command: str, not_needed: set[str]) -> None:

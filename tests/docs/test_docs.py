@@ -32,6 +32,7 @@ INCIDENTS = (
     "A frozen instance",
     "A restored backup",
     "A wrong file was published",
+    "A packed file is refused",
     "A changed rate",
 )
 RATES = ("Rates are missing", "Rates are not final", "Rates are disputed")
