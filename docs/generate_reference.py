@@ -22,6 +22,7 @@ import typer
 import dbsvc
 from dbsvc.cli import main
 from dbsvc.engine import checks, errors, settings
+from dbsvc.engine.columns import Column
 from dbsvc.engine.statements.catalog import Statements
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -93,14 +94,49 @@ def dataset(path: Path) -> str:
         ("grows", "yes: a later run reads what was appended" if declared.get("grows") else "no"),
         ("derives", _code(declared.get("derive", [])) or "nothing"),
     ]
-    reasons = _reasons(path.parent)
+    own = _reasons(path.parent)
     columns = [
-        (f"`{column}`", f"`{written}`", "".join(f"`{reason}`<br>" for reason in reasons if _is_of(reason, column, declared)))
-        for column, written in declared["columns"].items()
+        (
+            f"`{name}`",
+            f"`{column.written}`",
+            _meaning(column),
+            "".join(f"`{reason}`<br>" for reason in _reasons_of(column, own)),
+        )
+        for name, column in Statements(("sqlite",)).datasets[path.parent.name].columns.items()
     ]
-    return "\n".join(
-        [_table(("", ""), facts), _table(("column", "name in the file", "reasons of rejects"), columns).replace("<br> |", " |")]
-    )
+    heading = ("column", "name in the file", "type", "reasons of rejects")
+    return "\n".join([_table(("", ""), facts), _table(heading, columns).replace("<br> |", " |")])
+
+
+def _meaning(column: Column) -> str:
+    """Return the type of a column, and the limits it sets itself."""
+    told = [f"`{name} = {value}`" for name, value in column.told.items()]
+    return ", ".join([f"[{column.type.name}](../types.md#{column.type.name})", *told])
+
+
+def _reasons_of(column: Column, own: list[str]) -> list[str]:
+    """Return the reasons of rejects that are about a column: of its type, and those that the dataset's own SQL names."""
+    of_type = [column.reason(wrong) for wrong, _ in column.wrong("", "")]
+    missing = [] if column.optional else [column.reason("missing")]
+    stems = (f"{column.name}_", f"{column.name.removesuffix('_id')}_of_", f"{column.name.removesuffix('_id')}_unknown")
+    return list(dict.fromkeys([*missing, *of_type, *(reason for reason in own if reason.startswith(stems))]))
+
+
+def types() -> str:
+    """Every type of a column: its comment, its limits, its reasons, and how it is stored."""
+    parts = []
+    for name, kind in Statements(("sqlite",)).types.items():
+        stored = Statements(("postgresql",)).types[name].storage.text
+        reasons = ", ".join(dict.fromkeys(f"`{rule.reason}`" for rule in kind.wrong))
+        storage = f"Stored as `{stored}`, on SQLite `{kind.storage.text}`."
+        parts.append(f"## {name}\n\n{kind.says}\n\n{storage} Reasons: {reasons or 'none'}.\n")
+        limits = [
+            (f"`{limit}`", about.says, "" if about.default is None else f"`{about.default}`".lower())
+            for limit, about in kind.limits.items()
+        ]
+        if limits:
+            parts.append(_table(("limit", "meaning", "default"), limits))
+    return "\n".join(parts)
 
 
 _REASON = re.compile(
@@ -111,15 +147,8 @@ _REASON = re.compile(
 
 def _reasons(folder: Path) -> list[str]:
     """Return the reasons that the SQL of a dataset names, in the order of its files."""
-    texts = [path.read_text() for phase in ("validate", "identity") for path in sorted(folder.glob(f"{phase}/*.sql"))]
+    texts = [path.read_text() for path in [*folder.glob("rules.sql"), *sorted(folder.glob("identity/*.sql"))]]
     return list(dict.fromkeys(reason for text in texts for reason in _REASON.findall(text)))
-
-
-def _is_of(reason: str, column: str, declared: dict[str, Any]) -> bool:
-    """Whether a reason is about a column: the longest of those it begins with, also without the ``_id`` at its end."""
-    stems = {name: [name, name.removesuffix("_id")] for name in declared["columns"]}
-    fitting = [(len(stem), name, stem) for name, known in stems.items() for stem in known if reason.startswith(f"{stem}_")]
-    return bool(fitting) and max(fitting)[1] == column
 
 
 def check_sections() -> str:
@@ -207,6 +236,7 @@ def pages() -> dict[Path, str]:
         "checks.md": check_sections,
         "python.md": python,
         "sql-functions.md": sql_functions,
+        "types.md": types,
     }
     for path in sorted(SQL.rglob("dataset.toml")):
         parts[f"datasets/{path.parent.name}.md"] = partial(dataset, path)

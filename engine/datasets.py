@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dbsvc.engine.columns import Column
 from dbsvc.engine.sources.formats import Format
 
 
@@ -43,8 +44,8 @@ class Dataset:
     partition_by: str | None
     #: the columns that hold names of people
     personal: tuple[str, ...]
-    #: our column → its name in the file's header
-    columns: Mapping[str, str]
+    #: the columns by their names, in the order of the declaration
+    columns: Mapping[str, Column]
     #: the phases that bring up to date what is derived from its table
     derive: tuple[str, ...]
     #: another dataset → the phases that run after a load of it

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from dbsvc.engine.columns import COMMON, KINDS, Column, ColumnType, complete
 from dbsvc.engine.datasets import Dataset, Derived
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.sources.formats import FORMATS
@@ -36,7 +38,10 @@ _TEXT = _Kind("a text", _is_text)
 _FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
 _LIST = _Kind("a list of texts, none of them twice", _is_list)
 _KEY = _Kind("a list of columns, at least one and none of them twice", lambda value: bool(value) and _is_list(value))
-_COLUMNS = _Kind("a table of texts, at least one", lambda value: bool(value) and _is_table(value, _is_text))
+_COLUMNS = _Kind(
+    "a table of columns, at least one, as [columns.amount]",
+    lambda value: bool(value) and _is_table(value, lambda entry: isinstance(entry, dict)),
+)
 _PHASES = _Kind("a table of lists of texts", lambda value: _is_table(value, _is_list))
 
 _DERIVED = {"table": _TEXT, "key": _KEY, "batch": _TEXT, "phase": _TEXT, "leaves": _LIST}
@@ -65,27 +70,28 @@ _OPTIONAL = {
 }
 _KINDS = _REQUIRED | _OPTIONAL
 
-_HEADING = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?(?:\.[\w-]+)?\s*\]""")
+_HEADING = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?(?:\.["']?([\w-]+)["']?)?\s*\]""")
 _ASSIGNED = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
 
 
-def read_declarations(files: Mapping[str, tuple[str, str]]) -> dict[str, Dataset]:
+def read_declarations(files: Mapping[str, tuple[str, str]], types: Mapping[str, ColumnType]) -> dict[str, Dataset]:
     """Return the datasets, each after those it depends on. ``files``: a dataset's name → its file and the text of it.
 
     Raises StatementError for what is not understood.
     """
-    found = {name: _read(name, origin, text) for name, (origin, text) in files.items()}
+    found = {name: _read(name, origin, text, types) for name, (origin, text) in files.items()}
     for dataset in found.values():
         _check_others(dataset, found)
-    return _in_order(found)
+    ordered = _in_order(found)
+    return {name: replace(dataset, columns=_resolve(dataset, found)) for name, dataset in ordered.items()}
 
 
 def place(dataset: Dataset, *keys: str) -> str:
-    """Return where a key of a dataset's declaration stands, as ``file:line``. The second key is one in a table."""
+    """Return where a key of a dataset's declaration stands, as ``file:line``. Further keys are those in a table."""
     return f"{dataset.origin}:{_line(dataset.text, *keys)}"
 
 
-def _read(name: str, origin: str, text: str) -> Dataset:
+def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) -> Dataset:
     def refuse(problem: str, *keys: str) -> StatementError:
         return StatementError(f"{origin}:{_line(text, *keys)}: {problem}")
 
@@ -126,13 +132,75 @@ def _read(name: str, origin: str, text: str) -> Dataset:
         precedence=declared.get("precedence"),
         partition_by=declared.get("partition_by"),
         personal=tuple(declared.get("personal", ())),
-        columns=declared["columns"],
+        columns={name: _read_column(name, told, types, refuse) for name, told in declared["columns"].items()},
         derive=tuple(declared.get("derive", ())),
         derive_after={after: tuple(phases) for after, phases in declared.get("derive_after", {}).items()},
         rebuild={name: _read_derived(derived) for name, derived in declared.get("rebuild", {}).items()},
         origin=origin,
         text=text,
     )
+
+
+def _read_column(
+    name: str, told: Mapping[str, Any], types: Mapping[str, ColumnType], refuse: Callable[..., StatementError]
+) -> Column:
+    """Read what a column says of itself; references are looked up later."""
+    here = ("columns", name)
+    if not KINDS["name"][1](name):
+        raise refuse(f"the column {name} must be named by small letters, digits and _", *here)
+    if "type" not in told:
+        raise refuse(f"the column {name} has no type", *here)
+    kind = types.get(told["type"]) if isinstance(told["type"], str) else None
+    if kind is None:
+        raise refuse(f"there is no type {_named(str(told['type']), types)}", *here, "type")
+    for key, value in told.items():
+        if key in COMMON:
+            if (key == "optional") != isinstance(value, bool) or not isinstance(value, bool | str):
+                raise refuse(f"{key} must be {'true or false' if key == 'optional' else 'a text'}", *here, key)
+        elif key not in kind.limits:
+            raise refuse(f"a column of type {kind.name} has no {_named(key, (*COMMON, *kind.limits))}", *here, key)
+        else:
+            limit = kind.limits[key]
+            says, fits = KINDS[limit.kind]
+            if not fits(value) or (limit.most is not None and not 0 <= value <= limit.most):
+                most = "" if limit.most is None else f", {limit.most} at most"
+                raise refuse(f"{key} must be {says}{most}", *here, key)
+    limits = {key: told.get(key, limit.default) for key, limit in kind.limits.items()}
+    for key in ("to", "table", "column", "places"):
+        if key in limits and limits[key] is None:
+            raise refuse(f"a column of type {kind.name} needs {key}: {kind.limits[key].says}", *here)
+    default = told.get("default")
+    if default is not None and not told.get("optional"):
+        raise refuse("a default is for an optional column", *here, "default")
+    return Column(
+        name=name,
+        written=told.get("name", name),
+        type=kind,
+        optional=told.get("optional", False),
+        default=default,
+        limits=complete(limits),
+        told={key: value for key, value in told.items() if key not in ("name", "type")},
+        reasons={},
+    )
+
+
+def _resolve(dataset: Dataset, known: Mapping[str, Dataset]) -> dict[str, Column]:
+    """Return a dataset's columns, those that refer to another dataset with its table, its key, and its reason."""
+    found = dict(dataset.columns)
+    for name, column in found.items():
+        if (to := column.limits.get("to")) is None:
+            continue
+        here = place(dataset, "columns", name, "to")
+        if to not in known:
+            raise StatementError(f"{here}: to names no dataset: {_named(to, known)}")
+        if to not in dataset.depends_on:
+            raise StatementError(f"{here}: {dataset.name} refers to {to}, so it must depend on it: depends_on")
+        other = known[to]
+        if len(other.key) != 1:
+            raise StatementError(f"{here}: {to} has a key of several columns, which no reference can be to")
+        reasons = {"unknown": other.awaited_by} if other.awaited_by else {}
+        found[name] = replace(column, limits={**column.limits, "table": other.table, "key": other.key[0]}, reasons=reasons)
+    return found
 
 
 def _read_derived(declared: Mapping[str, Any]) -> Derived:
@@ -186,17 +254,17 @@ def _named(name: str, known: Iterable[str]) -> str:
 
 
 def _line(text: str, *keys: str) -> int:
-    """Return the line of a key, of one in a table if two are given; else that of the table, else the first."""
-    table, found = "", 1
+    """Return the line of a key, however deep in tables; else that of the table it is in, else the first."""
+    table: tuple[str, ...] = ()
+    found, depth = 1, 0
     for number, line in enumerate(text.splitlines(), 1):
         if heading := _HEADING.match(line):
-            table = heading[1]
-            if keys[:1] == (table,):
-                found = number
+            here = table = tuple(part for part in heading.groups() if part)
         elif key := _ASSIGNED.match(line):
-            here = (table, key[1]) if table else (key[1],)
-            if here == keys:
-                return number
-            if keys[:1] == here:
-                found = number
+            here = (*table, key[1])
+        else:
+            continue
+        shared = min(len(here), len(keys))
+        if keys[:shared] == here[:shared] and shared > depth:
+            found, depth = number, shared
     return found

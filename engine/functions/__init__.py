@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dbsvc.engine.functions import counters, decimals, digests, natural, times
+from dbsvc.engine.functions import counters, decimals, digests, natural, texts, times
 
 #: Functions whose result depends on nothing but their arguments: how many these are, and the function.
 SCALARS: Mapping[str, tuple[int, Callable[..., Any]]] = {
@@ -19,6 +19,9 @@ SCALARS: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "decimal_mul": (2, decimals.multiply),
     "decimal_add": (2, decimals.add),
     "decimal_div": (3, decimals.divide),
+    "decimal_round": (2, decimals.round_to),
+    "decimal_less": (2, decimals.is_less),
+    "is_json": (1, texts.is_json),
 }
 #: Aggregates: how many arguments, and a class with ``step`` and ``finalize``.
 AGGREGATES: Mapping[str, tuple[int, type[Any]]] = {

@@ -32,6 +32,17 @@ def divide(dividend: str, divisor: str, places: int) -> str:
     return plain(quotient.quantize(Decimal(1).scaleb(-places), context=_ROUNDING))
 
 
+def round_to(number: str, places: int) -> str:
+    """Return a number with exactly this number of places, half away from zero; zero has no sign."""
+    rounded = Decimal(number).quantize(Decimal(1).scaleb(-places), context=_ROUNDING)
+    return _written(rounded)
+
+
+def is_less(left: str | None, right: str | None) -> bool | None:
+    """Return whether a number is less than another; None if one is."""
+    return None if left is None or right is None else Decimal(left) < Decimal(right)
+
+
 def plain(number: Decimal) -> str:
     """Return a number's digits without an exponent and without zeros at the end: equal numbers give equal texts."""
     return _written(_EXACT.normalize(number))

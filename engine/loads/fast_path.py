@@ -6,15 +6,17 @@ Nearly all records of nearly all files take it. The others are landed and valida
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from dbsvc.engine.columns import Column, utc_today
+from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.batches import Batch
-from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load, LoadChunk
 from dbsvc.engine.loads.phases import own
-from dbsvc.engine.sources.formats import delimited
+from dbsvc.engine.loads.validate import find_broken
+from dbsvc.engine.sources.formats import delimited, raw_records
 from dbsvc.engine.sources.header import Header
 
 #: This share of a chunk's records must take the fast path, or else none does: taking a chunk apart costs time.
@@ -31,17 +33,51 @@ def stage_fast(
 
     Returns how many, and batches of the others.
     """
-    before, phase = chunk.first_line - 1, own(load, "fast_path")
-    split = split_chunk(data, header.columns, tx.run(f"{phase}/patterns").rows) if tx.statements.phase(phase) else None
+    before, patterns = chunk.first_line - 1, find_patterns(tx, header.dataset)
+    split = split_chunk(data, header.columns, patterns) if patterns else None
     if split is None:
         return 0, [(before + 1, data)]
     fast, others = ([(before + line, batch) for line, batch in batches] for batches in split)
     columns = ["line_no", "load_id", *header.columns]
     apart = load.staging_table if table != load.staging_table else None
-    return tx.copy_batches(f"{phase}/copy", table, columns, fast, [load.load_id], apart), others
+    staged = tx.copy_batches(own(load, "contract/copy"), table, columns, fast, [load.load_id], apart)
+    lines = {"first_line": chunk.first_line, "last_line": before + data.count(b"\n") + 1}
+    doubtful = {line for place in (table, apart) if place for line in _unstage_doubtful(tx, load, place, **lines)}
+    others += raw_records(header.dataset.format, fast, doubtful)
+    return staged - len(doubtful), sorted(others)
 
 
-def split_chunk(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) -> tuple[list[Batch], list[Batch]] | None:
+def find_patterns(tx: Transaction, dataset: Dataset) -> dict[str, list[str]] | None:
+    """Return the patterns of each column's fields; None if a column has none, or the format knows no fast path."""
+    if dataset.format is not delimited:
+        return None
+    today = utc_today()
+    found = {}
+    for column in dataset.columns.values():
+        codes = find_codes(tx, column) if column.type.lists_codes else ()
+        found[column.name] = column.patterns(today, codes)
+    return found if all(found.values()) else None
+
+
+def find_codes(tx: Transaction, column: Column) -> list[str]:
+    """Return the codes that a column may hold."""
+    names = {"table": column.limits["table"], "column": column.limits["column"]}
+    return [row["code"] for row in tx.run("schema/codes", **names).rows]
+
+
+def _unstage_doubtful(tx: Transaction, load: Load, table: str, first_line: int, last_line: int) -> set[int]:
+    """Take out what breaks a rule that no pattern can know, to be validated; returns its lines."""
+    place = {"staged": table, "first_line": first_line, "last_line": last_line}
+    found = find_broken(tx, load, "find_doubts", "rules_staged", **place)
+    lines = {row["line_no"] if "line_no" in row else first_line + row["line_in_chunk"] - 1 for row in found}
+    for line in lines:
+        tx.run("load/unstage_line", staged=table, load_id=load.load_id, line_no=line)
+    return lines
+
+
+def split_chunk(
+    data: bytes, columns: Sequence[str], patterns: Mapping[str, Sequence[str]]
+) -> tuple[list[Batch], list[Batch]] | None:
     """Split a chunk into batches that match the patterns, each record a line, and the other records, each a batch.
 
     Returns None if few records match.
@@ -51,7 +87,7 @@ def split_chunk(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) ->
     if not (data.isascii() or delimited.is_utf8(data)):
         return None
     guard = "" if data.isascii() or not delimited.begins_with_mark(data) else "(?!\\xef\\xbb\\xbf)"
-    records = _compile(tuple(columns), tuple((row["field"], row["pattern"]) for row in patterns), guard)
+    records = _compile(tuple(tuple(patterns[column]) for column in columns), guard)
     fast: list[Batch] = []
     others: list[Batch] = []
     position, line = 0, 1
@@ -74,11 +110,10 @@ def split_chunk(data: bytes, columns: Sequence[str], patterns: Iterable[Row]) ->
 
 
 @lru_cache(maxsize=8)
-def _compile(columns: tuple[str, ...], patterns: tuple[tuple[str, str], ...], guard: str) -> re.Pattern[bytes]:
+def _compile(fields: tuple[tuple[str, ...], ...], guard: str) -> re.Pattern[bytes]:
     """Compile the patterns of fields, and what no record begins with, to one of a batch of records.
 
     What matched is never tried another way.
     """
-    fields = ("|".join(pattern for field, pattern in patterns if field == column) for column in columns)
-    record = ",".join(f"(?:{field})" for field in fields)
+    record = ",".join(f"(?:{'|'.join(patterns)})" for patterns in fields)
     return re.compile(rf"(?>{guard}{record}\r*+\n)*+".encode())

@@ -103,6 +103,11 @@ class Load:
         """The temporary table that raw records of it land in, to be validated."""
         return f"landed_{self.dataset}"
 
+    @property
+    def validated_table(self) -> str:
+        """The temporary table of what landed, typed, and what is wrong with it."""
+        return f"validated_{self.dataset}"
+
 
 @dataclass(frozen=True)
 class LoadChunk:

@@ -25,7 +25,7 @@ from dbsvc.engine.loads.ledger import (
     restage,
 )
 from dbsvc.engine.loads.model import Dismissed, FindingsError, Load, LoadChunk, LoadStatus, Retried
-from dbsvc.engine.loads.phases import run_own_phase, run_statement
+from dbsvc.engine.loads.phases import run_phase, run_statement
 from dbsvc.engine.loads.place import with_months, withdraw
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
@@ -237,7 +237,7 @@ def _stage_rejects(tx: Transaction, load: Load) -> tuple[int, int]:
         way_out = f"`dbsvc rejects export {load.load_id}`, correct the columns, and ingest that"
         raise InputError(f"{error} Its rejects stay in quarantine: {way_out}.") from error
     rejected = validated = passed = 0
-    run_own_phase(tx, load, "session")
+    run_phase(tx, load, "load/session")
     with quarantine_of(tx, load) as find_records:
         for row in tx.run("ledger/chunks_with_rejects", load_id=load.load_id).rows:
             rejected += row["rejected"]

@@ -23,10 +23,15 @@ def run_phase(tx: Transaction, load: Load, phase: str, **more: Any) -> Counter[s
     return counts
 
 
-def run_statement(tx: Transaction, load: Load, name: str) -> Counter[str]:
+def run_statement(tx: Transaction, load: Load, name: str, **more: Any) -> Counter[str]:
     """Run one statement for a load, as ``run_phase`` does those of a phase."""
     started = time.perf_counter()
-    return _count(load, tx.statements[name], tx.run_with(name, parameters(tx, load)), started)
+    return _count(load, tx.statements[name], tx.run_with(name, parameters(tx, load, **more)), started)
+
+
+def run_contract(tx: Transaction, load: Load, name: str, **more: Any) -> Counter[str]:
+    """Run a statement that is made of the declaration of the load's dataset."""
+    return run_statement(tx, load, own(load, f"contract/{name}"), **more)
 
 
 def _count(load: Load, statement: Statement, result: Result, started: float) -> Counter[str]:
@@ -38,11 +43,6 @@ def _count(load: Load, statement: Statement, result: Result, started: float) -> 
         if "bucket" in row:
             counts[row["bucket"]] += row["records"]
     return counts
-
-
-def run_own_phase(tx: Transaction, load: Load, phase: str, **more: Any) -> Counter[str]:
-    """Run a phase of the load's dataset, as ``run_phase`` does."""
-    return run_phase(tx, load, own(load, phase), **more)
 
 
 def own(load: Load, phase: str) -> str:
@@ -58,5 +58,6 @@ def find_rows(tx: Transaction, load: Load, phase: str, **more: Any) -> list[Row]
 def parameters(tx: Transaction, load: Load, **more: Any) -> dict[str, Any]:
     """Return what the phases of a load are given, and ``more``."""
     staged = load.staging_table
-    tables = {"staged": staged, "staged_name": staged, "rest": f"{staged}_rest", "landed": load.landing_table}
+    temporary = {"landed": load.landing_table, "validated": load.validated_table}
+    tables = {"staged": staged, "staged_name": staged, "rest": f"{staged}_rest", **temporary}
     return {"load_id": load.load_id, **tables, **tx.statements.datasets[load.dataset].merge_parameters(), **more}

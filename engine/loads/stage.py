@@ -18,7 +18,7 @@ from dbsvc.engine.errors import ConfigurationError, InputError, IntegrityError
 from dbsvc.engine.loads.fast_path import stage_fast
 from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
-from dbsvc.engine.loads.phases import find_rows, own, run_own_phase, run_phase
+from dbsvc.engine.loads.phases import find_rows, own, run_phase
 from dbsvc.engine.loads.validate import BATCH, stage_valid
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import Settings
@@ -86,7 +86,7 @@ def stage_chunk(tx: Transaction, load: Load, file: SourceFile, header: Header) -
 def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, file: SourceFile, header: Header) -> dict[str, Any]:
     started = time.perf_counter()
     data = _read_chunk(chunk, file)
-    run_own_phase(tx, load, "session")
+    run_phase(tx, load, "load/session")
     place = {"load_id": load.load_id, "chunk_no": chunk.chunk_no}
     # not before the file is at hand again: until then they are kept
     tx.run("ledger/clear_chunk_rejects", **place, first_line=chunk.first_line)

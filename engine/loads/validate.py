@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.batches import Batch
+from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import MalformedCsvError
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.loads.phases import own, run_own_phase, run_phase
+from dbsvc.engine.loads.phases import own, parameters, run_contract
 from dbsvc.engine.sources.formats import raw_records, rows
 from dbsvc.engine.sources.formats.record import UNREADABLE
 from dbsvc.engine.sources.header import Header
@@ -26,20 +29,48 @@ def stage_valid(tx: Transaction, load: Load, header: Header, batches: list[Batch
     Returns how many there are, and pass.
     """
     (first_line, _), (last_line, last) = batches[0], batches[-1]
+    last_line += header.dataset.format.count_lines(last)[0]
+    span = {"first_line": first_line, "last_line": last_line, "staged": table}
     reasons: dict[int, str] = {}
-    land = own(load, "land")
-    run_phase(tx, load, land if tx.statements.phase(land) else "load/land")
+    run_contract(tx, load, "land")
     landed = _land(tx, load, header, batches, reasons)
     records = landed + len(reasons)
-    for _, result in tx.run_phase(own(load, "validate"), landed=load.landing_table):
-        reasons |= {first_line + row["line_in_chunk"] - 1: row["reasons"] for row in result.rows}
+    for statement in ("validate", "drop_landed"):
+        run_contract(tx, load, statement)
+    reasons |= {first_line + line - 1: text for line, text in _find_reasons(tx, load, header.dataset).items()}
     tx.insert_rows(
         "rejects",
         ("load_id", "line_no", "reasons", "raw_record"),
         ((load.load_id, line, reasons[line], raw) for line, raw in raw_records(header.dataset.format, batches, reasons)),
     )
-    last_line += header.dataset.format.count_lines(last)[0]
-    return records, run_own_phase(tx, load, "stage", staged=table, first_line=first_line, last_line=last_line)["staged"]
+    run_contract(tx, load, "key_rejects", **span)
+    staged = run_contract(tx, load, "stage", **span)["staged"]
+    run_contract(tx, load, "drop_validated")
+    return records, staged
+
+
+def _find_reasons(tx: Transaction, load: Load, dataset: Dataset) -> dict[int, str]:
+    """Return the lines in the chunk of validated records that break a rule, and all the reasons of each, by their columns."""
+    found: dict[int, dict[str, str]] = {}
+    for row in find_broken(tx, load, "find_wrong", "rules_landed"):
+        reasons = found.setdefault(row["line_in_chunk"], {})
+        if row.get("fault"):
+            reasons[""] = row["fault"]
+        for column in dataset.columns.values():
+            if wrong := row.get(f"{column.name}_wrong"):
+                reasons.setdefault(column.name, column.reason(wrong))
+            elif broken := row.get(column.name):
+                reasons.setdefault(column.name, broken)
+    order = ["", *dataset.columns]
+    return {line: " ".join(reasons[column] for column in order if column in reasons) for line, reasons in found.items()}
+
+
+def find_broken(tx: Transaction, load: Load, *statements: str, **more: Any) -> Iterator[Row]:
+    """Yield the rows of statements of the contract that look for records which break it, as far as the dataset has them."""
+    given = parameters(tx, load, **more)
+    for name in (own(load, f"contract/{statement}") for statement in statements):
+        if name in tx.statements:
+            yield from tx.run_with(name, given).rows
 
 
 def _land(tx: Transaction, load: Load, header: Header, batches: list[Batch], reasons: dict[int, str]) -> int:

@@ -34,7 +34,7 @@ class Header:
     @property
     def names(self) -> list[str]:
         """The columns as the file names them."""
-        return [self.dataset.columns[column] for column in self.columns]
+        return [self.dataset.columns[column].written for column in self.columns]
 
 
 def read_header(file: SourceFile, datasets: Iterable[Dataset]) -> Header:
@@ -59,7 +59,7 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset]) -> Header:
         return _find_objects(beginning, mark, known) or _read_header_record(source, head[mark:], mark, known)
     except UnrecognisedError as found:
         problem = UnrecognisedError(f"{found} By the way, {file.wrong_name}.") if file.wrong_name else found
-        if odd := find_odd_header(head, {dataset.title: dataset.columns.values() for dataset in known}):
+        if odd := find_odd_header(head, {dataset.title: _written(dataset) for dataset in known}):
             kind_of_error = InputError if odd.in_first_line else UnrecognisedError
             raise kind_of_error(f"{problem} {odd.sentence}") from None
         raise problem from None
@@ -75,7 +75,7 @@ def header_of(dataset: Dataset, raw: bytes, source: str) -> Header:
 
 def _find_objects(head: bytes, mark: int, datasets: list[Dataset]) -> Header | None:
     """Recognise JSON lines by the first object that has at least half of a dataset's names."""
-    known = [(dataset, set(dataset.columns.values())) for dataset in datasets if dataset.format is jsonlines]
+    known = [(dataset, set(_written(dataset))) for dataset in datasets if dataset.format is jsonlines]
     first = b""
     for start, end, _, fault in jsonlines.records(head):
         line = head[start:end].lstrip(BYTE_ORDER_MARK).strip()
@@ -120,13 +120,13 @@ def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[
     folded = [name.casefold() for name in names]
 
     def known(dataset: Dataset) -> dict[str, str]:
-        return {written.casefold(): ours for ours, written in dataset.columns.items()}
+        return {column.written.casefold(): ours for ours, column in dataset.columns.items()}
 
     dataset = max(datasets, key=lambda candidate: len(known(candidate).keys() & set(folded)))
     ours = known(dataset)
     if 2 * len(ours.keys() & set(folded)) < len(ours):
         raise UnrecognisedError(f"{source}: the header is that of no dataset: {_shown(names)}.")
-    missing = [dataset.columns[column] for written, column in ours.items() if written not in folded]
+    missing = [dataset.columns[column].written for written, column in ours.items() if written not in folded]
     unknown = [name for name in names if name.casefold() not in ours]
     count = Counter(folded)
     twice = sorted({name for name in names if count[name.casefold()] > 1})
@@ -135,6 +135,10 @@ def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[
         ending = " (its header ends in a delimiter)" if not names[-1] else ""
         raise InputError(f"{source}: a file of {dataset.title} that {', and '.join(problems)}{ending}. Nothing was loaded.")
     return dataset, tuple(ours[name] for name in folded)
+
+
+def _written(dataset: Dataset) -> list[str]:
+    return [column.written for column in dataset.columns.values()]
 
 
 def _shown(names: list[str]) -> str:

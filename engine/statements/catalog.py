@@ -15,10 +15,12 @@ from importlib.resources.abc import Traversable
 from itertools import chain
 from pathlib import Path
 
+from dbsvc.engine.columns import FOLDER as TYPES
+from dbsvc.engine.columns import read_types
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.declarations import place, read_declarations
 from dbsvc.engine.errors import StatementError
-from dbsvc.engine.statements import rules
+from dbsvc.engine.statements import contract, rules
 from dbsvc.engine.statements.portable import FOLDER, Functions
 from dbsvc.engine.statements.statement import Statement
 
@@ -46,11 +48,14 @@ class Statements:
         for folder in self.root.iterdir():
             if folder.is_dir():
                 self._load(folder, folder.name)
+        #: what columns may be
+        self.types = read_types(self.root.joinpath(TYPES), family)
+        #: each after those it depends on
+        self.datasets: dict[str, Dataset] = read_declarations(self._declarations(), self.types)
+        self._derive()
         self._phases: dict[str, list[Statement]] = {}
         for name in self.names:
             self._phases.setdefault(name.rpartition("/")[0], []).append(self._by_name[name])
-        #: each after those it depends on
-        self.datasets: dict[str, Dataset] = read_declarations(self._declarations())
         self._check()
 
     def __getitem__(self, name: str) -> Statement:
@@ -59,6 +64,10 @@ class Statements:
             return self._by_name[name]
         except KeyError:
             raise StatementError(f"{self.root}/{name}.sql:1: no such statement for {self._family[0]}") from None
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a statement of that name."""
+        return name in self._by_name
 
     @property
     def names(self) -> list[str]:
@@ -81,7 +90,8 @@ class Statements:
 
     def fingerprint(self, dataset: str) -> str:
         """Return a digest of the rules a load of the dataset goes by: its declaration, its statements, those it shares."""
-        digest = hashlib.sha256(self.datasets[dataset].text.encode())
+        types = {column.type.name: column.type.text for column in self.datasets[dataset].columns.values()}
+        digest = hashlib.sha256("\0".join([self.datasets[dataset].text, *types.values()]).encode())
         own = f"datasets/{dataset}/"
         other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day", "rebuild"))
         folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))
@@ -95,6 +105,18 @@ class Statements:
         folders = sorted(self.root.joinpath("datasets").iterdir(), key=lambda entry: entry.name)
         files = {folder.name: folder.joinpath("dataset.toml") for folder in folders if folder.is_dir()}
         return {name: (str(file), _read(file)) for name, file in files.items()}
+
+    def _derive(self) -> None:
+        """Make each dataset's statements of what its declaration says of its columns."""
+        own = f"{contract.FOLDER}/"
+        templates = {name.removeprefix(own): self._by_name.pop(name) for name in self.names if name.startswith(own)}
+        texts = {name: template.text for name, template in templates.items()}
+        for dataset in self.datasets.values():
+            told = self._by_name.pop(f"datasets/{dataset.name}/rules", None)
+            for name, text in contract.derive(dataset, texts, told).items():
+                origin = templates[name].origin if name in templates else told.origin if told else dataset.origin
+                path = f"datasets/{dataset.name}/contract/{name}"
+                self._by_name[path] = Statement(path, self._functions.expand(text, origin), origin)
 
     def _load(self, folder: Traversable, path: str) -> None:
         variants: dict[str, dict[str, Traversable]] = {}
@@ -110,7 +132,8 @@ class Statements:
                     text = _read(file).strip()
                     if not text.startswith("--"):
                         raise StatementError(f"{file}:1: must begin with a comment that says what the rule is")
-                    text = self._functions.expand(text, str(file))
+                    if not path.startswith(contract.FOLDER) or path.endswith("/rules"):
+                        text = self._functions.expand(text, str(file))
                     self._by_name[f"{path}/{name}"] = Statement(f"{path}/{name}", text, str(file))
                     break
 
@@ -118,7 +141,6 @@ class Statements:
         """See that each phase has statements, and that each of these uses only what it is given."""
         phases = {f"load/{folder}": rules.MERGED for folder in rules.LOAD_FOLDERS}
         phases |= dict.fromkeys((f"load/{folder}" for folder in ("make_way", *rules.PLACE_FOLDERS)), rules.PLACED)
-        phases["load/land"] = rules.DATASET_PHASES["land"]
         phases["load/merge"] = rules.MERGED | {"max_contradicting_share"}
         phases["fx/store"] = rules.STORE_RATES
         for dataset in self.datasets:

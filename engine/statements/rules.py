@@ -8,29 +8,26 @@ from collections.abc import Mapping
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.statements.statement import Statement
 
-#: The phases of a load that each dataset has of its own, and the parameters of their statements.
+#: The phases of a load that a dataset may have of its own, and the parameters of their statements. ``contract`` is made of its
+#: declaration, and run by name.
 DATASET_PHASES: Mapping[str, frozenset[str]] = {
-    "session": frozenset(),
-    "land": frozenset({"landed", "columns_as_text"}),
-    "validate": frozenset({"landed"}),
-    "stage": frozenset({"landed", "staged", "load_id", "first_line", "last_line"}),
+    "contract": frozenset({"landed", "validated", "staged", "table", "columns", "rows", "load_id", "first_line", "last_line"}),
     "control_total": frozenset({"staged", "load_id"}),
     "partition": frozenset({"load_id", "staged_name", "table", "records", "month_records"}),
-    "fast_path": frozenset({"table", "columns", "rows"}),
     "identity": frozenset({"staged"}),
     "newest_day": frozenset(),
 }
-#: Those that a dataset may do without; records land as all others do, in ``load/land``.
-OPTIONAL = ("session", "land", "control_total", "partition", "fast_path", "identity", "newest_day")
+#: Those that it may do without.
+OPTIONAL = ("control_total", "partition", "identity", "newest_day")
 
 #: The folders of statements that all loads share: ``make_way`` and ``withdraw`` take unpublished rows out of their place;
 #: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and
 #: the loser is kept.
 LOAD_FOLDERS = ("staging", "make_way", "withdraw", "find_duplicates", "dedupe", "merge", "gather", "replay", "revert")
-#: Those that a database may do without: staging by months, which are placed as partitions; or, without partitions, inserting
-#: what there is nothing to compare with.
+#: Those that a database may do without: how a session reads dates; staging by months, which are placed as partitions; or,
+#: without partitions, inserting what there is nothing to compare with.
 PLACE_FOLDERS = (
-    *("split", "split_month", "vacant"),
+    *("session", "split", "split_month", "vacant"),
     *(f"place/{step}" for step in ("find", "lock", "key", "detach", "set_aside", "attach", "take_over")),
     *(f"place/{step}" for step in ("missing", "known", "create", "planned", "plan", "mark")),
 )

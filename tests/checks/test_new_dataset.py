@@ -26,27 +26,13 @@ format = "csv"
 depends_on = []
 table = "meters"
 key = ["meter_id"]
-[columns]
-meter_id = "meter_id"
-place = "place"
-reading = "reading"
+[columns.meter_id]
+type = "text"
+[columns.place]
+type = "text"
+[columns.reading]
+type = "whole"
 """,
-    "validate/10_find_rejects.sql": """-- A meter has an id.
-SELECT line_in_chunk, CASE WHEN fault <> '' THEN fault ELSE 'meter_id_missing' END AS reasons
-FROM :"landed"
-WHERE fault <> '' OR meter_id = ''
-ORDER BY line_in_chunk""",
-    "stage/10_stage_meters.sql": """-- Good records.
--- count: staged
-INSERT INTO :"staged" (load_id, line_no, meter_id, place, reading)
-SELECT :load_id, :first_line + line_in_chunk - 1, meter_id, place, cast(reading AS integer)
-FROM :"landed"
-WHERE
-    :first_line + line_in_chunk - 1 NOT IN (
-        SELECT line_no FROM rejects WHERE load_id = :load_id AND line_no BETWEEN :first_line AND :last_line
-    )""",
-    "stage/20_drop_landed.sql": """-- The chunk's records are staged or rejected.
-DROP TABLE :"landed\"""",
 }
 TABLES = (
     "INSERT INTO datasets (dataset) VALUES ('meters')",

@@ -979,7 +979,7 @@ def test_bills_of_any_past(db: Database, calm: Database, tmp_path: Path) -> None
     assert query(db, current) == query(calm, current)
 
 
-def test_records_of_any_shape_are_judged_again(db: Database, tmp_path: Path) -> None:
+def test_records_of_any_shape_are_validated_again(db: Database, tmp_path: Path) -> None:
     lines = [
         b'"NAME",product2 REVENUE,currency,Date_,Bill_ID,"Product1 revenue"'
         + HEADER.encode().partition(b"Product2 revenue")[2],

@@ -76,7 +76,7 @@ def test_every_override_is_needed() -> None:
 
 ENGINE = SQL.parent / "engine"
 #: a literal that names a statement or a phase: a path below a folder of ``sql``
-NAMED = re.compile(rf"({'|'.join(folder.name for folder in SQL.iterdir())})(/[a-z0-9_]+)+")
+NAMED = re.compile(rf"({'|'.join(folder.name for folder in SQL.iterdir() if folder.name != 'contract')})(/[a-z0-9_]+)+")
 #: phases that are run by a name that is put together
 PHASES = re.compile(
     rf"load/({'|'.join((*LOAD_FOLDERS, *PLACE_FOLDERS, 'audit'))})"
@@ -157,14 +157,16 @@ def test_the_fingerprint_follows_the_rules(write: Callable[..., Path], root: Pat
 
     seen = {Statements(family).fingerprint("usage")}
     assert fingerprint() in seen
-    write("datasets/usage/stage/90_nothing_of_ours.citus.sql", "-- another dialect's rule\nSELECT 1")
+    write("datasets/usage/audit/90_nothing_of_ours.citus.sql", "-- another dialect's rule\nSELECT 1")
     assert fingerprint() in seen
-    rule, description = root / "datasets/usage/validate/90_more.sql", root / "datasets/usage/dataset.toml"
+    rule, description = root / "datasets/usage/audit/90_more.sql", root / "datasets/usage/dataset.toml"
     changes: list[Callable[[], object]] = [
         lambda: rule.write_text("-- one more rule\nSELECT 1"),
         lambda: rule.write_text("-- one more rule\nSELECT 2"),
-        lambda: rule.rename(root / "datasets/usage/validate/91_more.sql"),
+        lambda: rule.rename(root / "datasets/usage/audit/91_more.sql"),
         lambda: description.write_text(description.read_text() + "\n# more"),
+        lambda: (root / "types/date.toml").write_text((root / "types/date.toml").read_text() + "\n# more"),
+        lambda: (root / "datasets/usage/rules.sql").write_text((root / "datasets/usage/rules.sql").read_text() + "\n-- more"),
     ]
     for change in changes:
         change()

@@ -1,0 +1,120 @@
+"""The contract of a dataset, as statements: the columns of its declaration, put into the files of ``sql/contract``.
+
+What stands there as ``/*:name*/`` is a list that is made of the columns and their types. A dataset's ``rules.sql``, which says
+what no type can, looks at landed records, and at those that took the fast path once they are staged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from dbsvc.engine.columns import Column
+from dbsvc.engine.datasets import Dataset
+from dbsvc.engine.errors import StatementError
+from dbsvc.engine.statements.statement import Statement, quote
+
+#: where the statements stand, of which each dataset gets its own
+FOLDER = "contract"
+_CLAUSE = re.compile(r"/\*:(\w+)\*/")
+_RECORDS = ':"validated"'
+#: a header line of ``rules.sql``: no record that matches the patterns can break these rules
+KEPT = "fast_path"
+
+
+def derive(dataset: Dataset, templates: Mapping[str, str], rules: Statement | None) -> dict[str, str]:
+    """Return the texts of a dataset's own statements, by their names. ``templates``: the files of ``sql/contract``."""
+    columns = list(dataset.columns.values())
+    lists = {
+        "landed": _list(f"{quote(column.name)} landed_type NOT NULL" for column in columns),
+        "looked_at": _list(part for column in columns for part in _look(column)),
+        "typed": _list(part for column in columns for part in _type(column)),
+        "validated": _list(part for column in columns for part in _validate(column)),
+        "wrong": _list(quote(f"{column.name}_wrong") for column in columns),
+        "any_wrong": "".join(f"{quote(f'{column.name}_wrong')} IS NOT NULL\n    OR " for column in columns),
+        "columns": _list(quote(column.name) for column in columns),
+        "stored": _list(column.stored(quote(column.name)) for column in columns),
+        "key": " || ' ' ".join(f"|| cast(validated.{quote(name)} AS text)" for name in dataset.key),
+        "fast_values": _list(column.fast_value(quote(column.name)) for column in columns),
+        "staged": _list(part for column in columns for part in (quote(column.name), _given(column, "IS NOT NULL"))),
+        "not_null": _not_null(columns),
+    }
+    doubts = {column.name: left for column in columns if (left := _doubts(column))}
+    if doubts:
+        lists["doubts"] = _list(f"{_case(left)} AS {quote(f'{name}_wrong')}" for name, left in doubts.items())
+        lists["any_doubt"] = "".join(f"\n        OR ({when})" for left in doubts.values() for _, when in left)
+    texts = {name: _fill(text, lists) for name, text in templates.items() if name != "find_doubts" or doubts}
+    staged_records = re.sub(r"^--.*\n", "", texts.pop("staged_records"), flags=re.MULTILINE)
+    about_rules = texts.pop("rules")
+    if rules:
+        lists["any_broken"] = "".join(f"\n    OR {quote(name)} IS NOT NULL" for name in _named(rules, columns))
+        looks_at = {"rules_landed": _RECORDS}
+        if rules.header.get(KEPT) != "kept by the patterns":
+            looks_at["rules_staged"] = f"({staged_records})"
+        for name, records in looks_at.items():
+            texts[name] = _fill(about_rules, {**lists, "rules": rules.text.replace(_RECORDS, records)})
+    return texts
+
+
+def _named(rules: Statement, columns: Iterable[Column]) -> list[str]:
+    """Return the columns that a dataset's own rules give reasons for."""
+    named = [column.name for column in columns if re.search(rf"\bAS {column.name}\b", rules.text)]
+    if _RECORDS not in rules.text or not named:
+        raise StatementError(f"{rules.origin}:1: rules look at {_RECORDS}, and return line_in_chunk and reasons by column")
+    return named
+
+
+def _look(column: Column) -> list[str]:
+    """Return the text of a column, and what is wrong with it as such."""
+    name, wrong = quote(column.name), quote(f"{column.name}_wrong")
+    empty = (None if column.optional else "missing", _is_empty(name))
+    return [name, f"{_case([empty, *column.wrong(name, '', of_text=True)])} AS {wrong}"]
+
+
+def _type(column: Column) -> list[str]:
+    """Return the value of a column as well: of a text that is wrong there is none."""
+    name, wrong = quote(column.name), quote(f"{column.name}_wrong")
+    default = "NULL" if column.default is None else f"'{column.default}'"
+    value = f"CASE WHEN {_is_empty(name)} THEN {default} WHEN {wrong} IS NULL THEN {column.value(name)} END"
+    return [name, wrong, f"{value} AS {quote(f'{column.name}_value')}"]
+
+
+def _validate(column: Column) -> list[str]:
+    """Return the value of a column, whether its field holds anything, and what is wrong with it."""
+    name, wrong, value = quote(column.name), quote(f"{column.name}_wrong"), quote(f"{column.name}_value")
+    rules = column.wrong(name, value, of_text=False)
+    validated = f"coalesce({wrong}, {_case([(None, _is_empty(name)), *rules])})" if rules else wrong
+    return [f"{value} AS {name}", _given(column, "<> ''"), f"{validated} AS {wrong}"]
+
+
+def _given(column: Column, when: str) -> str:
+    return f"{quote(column.name)} {when} AS {quote(f'{column.name}_given')}"
+
+
+def _doubts(column: Column) -> list[tuple[str, str]]:
+    """Return the rules that no pattern of a column keeps, of what is staged."""
+    name = quote(column.name)
+    return column.wrong(name, name, of_text=False, kept=False)
+
+
+def _is_empty(name: str) -> str:
+    return f"{name} = ''"
+
+
+def _case(rules: Iterable[tuple[str | None, str]]) -> str:
+    branches = "".join(f" WHEN {when} THEN {'NULL' if reason is None else repr(reason)}" for reason, when in rules)
+    return f"CASE{branches} END"
+
+
+def _not_null(columns: Iterable[Column]) -> str:
+    """Return the option of COPY that lets empty fields be empty texts, where their columns say so."""
+    empty = ", ".join(quote(column.name) for column in columns if column.default == "")
+    return f", FORCE_NOT_NULL ({empty})" if empty else ""
+
+
+def _list(parts: Iterable[str]) -> str:
+    return "".join(f"{part},\n    " for part in parts).rstrip()
+
+
+def _fill(text: str, lists: Mapping[str, str]) -> str:
+    return _CLAUSE.sub(lambda clause: lists.get(clause[1], clause[0]), text)

@@ -1,0 +1,2 @@
+-- The chunk's records are validated.
+DROP TABLE :"landed"

@@ -1,0 +1,2 @@
+-- The chunk's records are staged or rejected.
+DROP TABLE :"validated"

@@ -1,2 +1,0 @@
--- The chunk's records are staged or rejected.
-DROP TABLE :"landed"

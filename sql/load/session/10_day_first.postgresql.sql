@@ -1,0 +1,2 @@
+-- COPY reads dates of both forms, day first, on the fast path.
+SET LOCAL datestyle = 'ISO, DMY'

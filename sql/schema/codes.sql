@@ -1,0 +1,2 @@
+-- The codes that a table lists.
+SELECT :"column" AS code FROM :"table" ORDER BY code
