@@ -131,9 +131,8 @@ class Column:
         if self.type.lists_codes:
             found = [pattern] if (pattern := _one_of(codes)) else []
         else:
-            years = _years(self.limits, today) if self.type.name == "date" else ""
-            limits = {name: value for name, value in self.limits.items() if not isinstance(value, date)}
-            found = [text for part in self.type.fast if (text := part.fill(limits, years=years)) and "(?:)" not in text]
+            years = {"years": pattern} if (pattern := _years(self.limits, today)) else {}
+            found = [text for part in self.type.fast if (text := part.fill(self.limits, **years))]
         return [*found, ""] if found and self.optional and self.default in (None, "") else found
 
     def reason(self, wrong: str) -> str:
@@ -207,11 +206,11 @@ def complete(limits: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _years(limits: Mapping[str, Any], today: date) -> str:
-    """Return a pattern of the years whose days are surely neither too old nor too far ahead; ``(?:)`` if there are none.
+    """Return a pattern of the years whose days are surely neither too old nor too far ahead; empty if there are none.
 
     Where a column says nothing of the future, rules may: years to come are left to them.
     """
-    earliest: date = limits.get("min") or date(1900, 1, 1)
+    earliest = limits["min"] if isinstance(limits.get("min"), date) else date(1900, 1, 1)
     first = earliest.year + (earliest > date(earliest.year, 1, 1))
     ahead = limits.get("max_days_ahead")
     last = today.year if ahead is None else (today + timedelta(1 + ahead)).year - 1
@@ -219,7 +218,8 @@ def _years(limits: Mapping[str, Any], today: date) -> str:
     for year in range(max(first, 1000), min(last, 9999) + 1):
         decades.setdefault(year // 10, []).append(year % 10)
     # the newest first: most files are of these
-    return f"(?:{'|'.join(f'{decade}[{units[0]}-{units[-1]}]' for decade, units in sorted(decades.items(), reverse=True))})"
+    parts = [f"{decade}[{units[0]}-{units[-1]}]" for decade, units in sorted(decades.items(), reverse=True)]
+    return f"(?:{'|'.join(parts)})" if parts else ""
 
 
 def _one_of(words: Iterable[str]) -> str:

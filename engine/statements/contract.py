@@ -74,7 +74,7 @@ def _look(column: Column) -> list[str]:
 def _type(column: Column) -> list[str]:
     """Return the value of a column as well: of a text that is wrong there is none."""
     name, wrong = quote(column.name), quote(f"{column.name}_wrong")
-    default = "NULL" if column.default is None else f"'{column.default}'"
+    default = "NULL" if column.default is None else "'" + column.default.replace("'", "''") + "'"
     value = f"CASE WHEN {_is_empty(name)} THEN {default} WHEN {wrong} IS NULL THEN {column.value(name)} END"
     return [name, wrong, f"{value} AS {quote(f'{column.name}_value')}"]
 
