@@ -118,6 +118,8 @@ def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) ->
     for column in declared.get("personal", []):
         if column in (*declared["key"], declared.get("precedence"), declared.get("partition_by")):
             raise refuse(f"{column} decides which row it is, so it cannot be personal", "personal")
+    if (day := declared.get("partition_by")) and (day not in declared["key"] or declared["columns"][day].get("type") != "date"):
+        raise refuse(f"partition_by must be a date of the key: {day} is not", "partition_by")
     if "partition_by" in declared and declared.get("derive"):  # what is placed is not looked at row by row
         raise refuse("a dataset with partition_by cannot derive", "derive")
     return Dataset(

@@ -18,7 +18,7 @@ from dbsvc.engine.errors import ConfigurationError, InputError, IntegrityError
 from dbsvc.engine.loads.fast_path import stage_fast
 from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
-from dbsvc.engine.loads.phases import find_rows, own, run_phase
+from dbsvc.engine.loads.phases import own, parameters, run_phase
 from dbsvc.engine.loads.validate import BATCH, stage_valid
 from dbsvc.engine.log import event
 from dbsvc.engine.settings import Settings
@@ -43,7 +43,9 @@ def partition(tx: Transaction, load: Load, records: int, settings: Settings) -> 
     load = lock_load(tx, load)
     if load.status is not LoadStatus.STAGING:
         return
-    months = find_rows(tx, load, own(load, "partition"), records=records, month_records=settings.month_records)
+    limits = {"records": records, "month_records": settings.month_records}
+    statement = own(load, "contract/partition")
+    months = tx.run_with(statement, parameters(tx, load, **limits)).rows if statement in tx.statements else []
     if months:
         run_phase(tx, load, "load/split")
     for month in months:

@@ -39,11 +39,14 @@ def derive(dataset: Dataset, templates: Mapping[str, str], rules: Statement | No
         "staged": _list(part for column in columns for part in (quote(column.name), _given(column, "IS NOT NULL"))),
         "not_null": _not_null(columns),
     }
+    if dataset.partition_by:
+        lists["sampled_day"] = f"{dataset.columns[dataset.partition_by].value('written')} AS day,"
     doubts = {column.name: left for column in columns if (left := _doubts(column))}
     if doubts:
         lists["doubts"] = _list(f"{_case(left)} AS {quote(f'{name}_wrong')}" for name, left in doubts.items())
         lists["any_doubt"] = "".join(f"\n        OR ({when})" for left in doubts.values() for _, when in left)
-    texts = {name: _fill(text, lists) for name, text in templates.items() if name != "find_doubts" or doubts}
+    lacking = {name for name, there in {"find_doubts": doubts, "partition": dataset.partition_by}.items() if not there}
+    texts = {name: _fill(text, lists) for name, text in templates.items() if name not in lacking}
     staged_records = re.sub(r"^--.*\n", "", texts.pop("staged_records"), flags=re.MULTILINE)
     about_rules = texts.pop("rules")
     if rules:

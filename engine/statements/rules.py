@@ -11,14 +11,18 @@ from dbsvc.engine.statements.statement import Statement
 #: The phases of a load that a dataset may have of its own, and the parameters of their statements. ``contract`` is made of its
 #: declaration, and run by name.
 DATASET_PHASES: Mapping[str, frozenset[str]] = {
-    "contract": frozenset({"landed", "validated", "staged", "table", "columns", "rows", "load_id", "first_line", "last_line"}),
+    "contract": frozenset(
+        {
+            *("landed", "validated", "staged", "staged_name", "table", "columns", "rows", "load_id", "first_line", "last_line"),
+            *("records", "month_records", "partition_by"),
+        }
+    ),
     "control_total": frozenset({"staged", "load_id"}),
-    "partition": frozenset({"load_id", "staged_name", "table", "records", "month_records"}),
     "identity": frozenset({"staged"}),
     "newest_day": frozenset(),
 }
 #: Those that it may do without.
-OPTIONAL = ("control_total", "partition", "identity", "newest_day")
+OPTIONAL = ("control_total", "identity", "newest_day")
 
 #: The folders of statements that all loads share: ``make_way`` and ``withdraw`` take unpublished rows out of their place;
 #: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and

@@ -131,6 +131,13 @@ FAULTS = {
         7,
         "partition_by names no column: date; did you mean bill_date?",
     ),
+    "a partition that is no date": (
+        "usage",
+        'partition_by = "bill_date"',
+        'partition_by = "bill_id"',
+        7,
+        "partition_by must be a date of the key: bill_id is not",
+    ),
     "an unknown dependency": (
         "inverters",
         '["plants"]',

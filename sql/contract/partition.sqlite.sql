@@ -1,25 +1,20 @@
--- Bills of days that the table holds none of are staged where they will stay, if their file is in the order of days, as far as a
--- sample of its days tells: then the table grows at its end, and no bill is written twice. What does meet a stored key after all
--- is staged apart and merged. PostgreSQL stages by months, which become partitions; SQLite has none.
--- Knows both date forms of the contract.
+-- Rows of days that the table holds none of are staged where they will stay, if their file is in the order of days, as far as a
+-- sample of its days tells: then the table grows at its end, and no row is written twice. What does meet a stored key after all
+-- is staged apart, and merged.
+-- Twin: PostgreSQL stages by months, which become partitions; SQLite has none, and stages where the rows will stay.
 WITH written AS (
     SELECT
         lines.id AS nth,
-        CASE
-            WHEN lines.value GLOB '[0-9][0-9]/[0-9][0-9]/[0-9][0-9][0-9][0-9]'
-                THEN substr(lines.value, 7, 4) || '-' || substr(lines.value, 4, 2) || '-' || substr(lines.value, 1, 2)
-            WHEN lines.value GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' THEN lines.value
-        END AS day
+        lines.value AS written
     FROM load_samples
     CROSS JOIN json_each('[' || replace(json_quote(load_samples.days), '\n', '","') || ']') AS lines
     WHERE load_samples.load_id = :load_id AND instr(load_samples.days, char(92)) = 0
 ),
 
--- days that there are: of 31 February date() makes 3 March
 sampled AS (
-    SELECT
-        nth,
-        CASE WHEN date(day, '+0 days') = day THEN day END AS day
+    SELECT -- noqa: LT09
+        /*:sampled_day*/
+        nth
     FROM written
 ),
 
@@ -54,7 +49,7 @@ WHERE
     AND NOT EXISTS (
         SELECT 1
         FROM span
-        INNER JOIN :"table" AS stored ON stored.bill_date BETWEEN span.first_day AND span.last_day
+        INNER JOIN :"table" AS stored ON stored.:"partition_by" BETWEEN span.first_day AND span.last_day
     )
     -- only before anything is staged
     AND NOT EXISTS (SELECT 1 FROM load_chunks WHERE load_chunks.load_id = :load_id AND load_chunks.read IS NOT NULL)

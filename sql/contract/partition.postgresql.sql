@@ -1,24 +1,23 @@
--- The months that a load with many bills a month is staged by, so that whole months can be placed. Which months it may have is
--- taken from a sample of its days; bills of any other month go to the rest, and are merged. SQLite stages in place instead.
--- Knows both date forms of the contract. A day that cannot be is no reason to stop: the record is validated later.
+-- The months that a load with many rows a month is staged by, so that whole months can be placed. Which months it may have is
+-- taken from a sample of its days; rows of any other month go to the rest, and are merged. A day that cannot be is no reason to
+-- stop: the record is validated later.
+-- Twin: PostgreSQL stages by months, which become partitions; SQLite has none, and stages where the rows will stay.
 WITH sampled AS (
-    SELECT
-        CASE
-            WHEN day ~ '^[0-9]{2}/[0-9]{2}/[0-9]{4}$' THEN substr(day, 7, 4) || '-' || substr(day, 4, 2)
-            WHEN day ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN substr(day, 1, 7)
-        END AS month
+    SELECT -- noqa: LT09
+        /*:sampled_day*/
+        load_samples.load_id
     FROM load_samples
-    CROSS JOIN LATERAL string_to_table(load_samples.days, E'\n') AS day
+    CROSS JOIN LATERAL string_to_table(load_samples.days, E'\n') AS written -- noqa: AL05
     WHERE load_samples.load_id = :load_id
 ),
 
 span AS (
     SELECT
-        to_date(min(month), 'YYYY-MM') AS first_month,
-        to_date(max(month), 'YYYY-MM') AS last_month
+        date_trunc('month', min(day)) AS first_month,
+        date_trunc('month', max(day)) AS last_month
     FROM sampled
     -- a month of the year 9999 may end in the next, which no driver reads
-    WHERE substr(month, 1, 4) BETWEEN '0001' AND '9998' AND substr(month, 6, 2) BETWEEN '01' AND '12'
+    WHERE day < '9999-01-01'
 ),
 
 months AS (
