@@ -6,6 +6,7 @@
     ├── SpoolError             what is packed or piped cannot be kept aside while it is read          exit 78
     │   └── NoRoomError        ... because there is too little room for it                            exit 75
     ├── InputError             the file, or what was asked for, cannot be accepted                   exit 65
+    │   ├── ExtraMissingError  ... before a package is installed                                      exit 78
     │   ├── UnrecognisedError  ... because it is of no dataset we know
     │   └── NoRatesError       ... because the provider does not have such exchange rates
     ├── ProviderError          the provider of exchange rates cannot be asked, or answered wrongly   exit 69
@@ -68,6 +69,12 @@ class InputError(DbsvcError):
     """The input cannot be accepted as a whole."""
 
     exit_code = 65
+
+
+class ExtraMissingError(InputError):
+    """To read the file takes a package that is not installed."""
+
+    exit_code = 78
 
 
 class UnrecognisedError(InputError):

@@ -8,12 +8,15 @@ import stat
 import sys
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dbsvc.engine.errors import InputError, InputMissingError
 from dbsvc.engine.sources import packed
 from dbsvc.engine.sources.archive import split_member
 from dbsvc.engine.sources.spool import Spool, reading
+
+if TYPE_CHECKING:
+    from dbsvc.engine.sources.columnar import Table
 
 _BLOCK = 2**20  # bytes
 _ZEROS = bytes(_BLOCK)
@@ -33,6 +36,8 @@ class SourceFile:
         self._path = os.fsdecode(source.encode(errors="surrogateescape"))
         self._opened = ExitStack()
         self._spool: Spool | None = None
+        #: what is read as text, if it is no text
+        self.table: Table | None = None
         try:
             self._open(max_unpacked)
         except BaseException:
@@ -81,6 +86,7 @@ class SourceFile:
         with reading(self.source):
             size = os.fstat(file.fileno()).st_size if by_position else 0
             unpacked = packed.unpack(packing, file, self.source, member, whole=by_position)
+            self.table = unpacked.table
         return Spool(self.source, unpacked.stream, promised=unpacked.promised, packed=size, most=most)
 
     @property

@@ -41,6 +41,8 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset]) -> Header:
     """Find out whose a file is. Raises InputError when it is nobody's, or columns miss or are unknown."""
     source = file.source
     known = list(datasets)
+    if file.table:
+        file.table.as_objects = _nearest(file.table.names, known).format is jsonlines
     head = file.read(0, _LONGEST_HEADER)
     if not head:
         raise UnrecognisedError(f"{source}: the file is empty.")
@@ -118,12 +120,8 @@ def _read_header_record(source: str, head: bytes, mark: int, datasets: list[Data
 
 def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[Dataset, tuple[str, ...]]:
     folded = [name.casefold() for name in names]
-
-    def known(dataset: Dataset) -> dict[str, str]:
-        return {column.written.casefold(): ours for ours, column in dataset.columns.items()}
-
-    dataset = max(datasets, key=lambda candidate: len(known(candidate).keys() & set(folded)))
-    ours = known(dataset)
+    dataset = _nearest(names, datasets)
+    ours = {column.written.casefold(): ours for ours, column in dataset.columns.items()}
     if 2 * len(ours.keys() & set(folded)) < len(ours):
         raise UnrecognisedError(f"{source}: the header is that of no dataset: {_shown(names)}.")
     missing = [dataset.columns[column].written for written, column in ours.items() if written not in folded]
@@ -139,6 +137,12 @@ def _recognise(source: str, names: list[str], datasets: list[Dataset]) -> tuple[
 
 def _written(dataset: Dataset) -> list[str]:
     return [column.written for column in dataset.columns.values()]
+
+
+def _nearest(names: list[str], datasets: list[Dataset]) -> Dataset:
+    """Return the dataset that has most of these columns."""
+    folded = {name.casefold() for name in names}
+    return max(datasets, key=lambda dataset: len(folded & {name.casefold() for name in _written(dataset)}))
 
 
 def _shown(names: list[str]) -> str:

@@ -7,10 +7,13 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.sources.spool import Stream
+
+if TYPE_CHECKING:
+    from dbsvc.engine.sources.columnar import Table
 
 _KINDS = tuple(
     (kind, re.compile(start, re.DOTALL))
@@ -47,10 +50,11 @@ _MEMORY, _MEMORY_LOG = 80 * 2**20, 26
 
 @dataclass(frozen=True)
 class Unpacked:
-    """The content of a packed file, and how long it will be at least, as far as that is known beforehand."""
+    """The content of a packed file, how long it will be at least, if that is known beforehand, and its table if it is one."""
 
     stream: Stream
     promised: int = 0
+    table: Table | None = None
 
 
 def find_packing(start: bytes) -> str | None:
@@ -71,9 +75,10 @@ def unpack(packing: str, file: BinaryIO, source: str, member: str | None, *, who
 
         return open_member(file, source, member)
     if packing == "Parquet":
-        from dbsvc.engine.sources.columnar import as_text
+        from dbsvc.engine.sources.columnar import Table
 
-        return Unpacked(as_text(file, source))
+        table = Table(file, source)
+        return Unpacked(table, table=table)
     stream = _OPENERS[packing](file, source)
     return Unpacked(stream, _promise(packing, file) if whole else 0)
 

@@ -402,3 +402,22 @@ def test_killed_while_it_is_unpacked(url: str, tmp_path: Path, form: str) -> Non
     succeed(url, "ingest", path, TMPDIR=temporary, DBSVC_CHUNK_BYTES="20000")
     counted = "SELECT count(*), sum(read), sum(inserted) FROM loads WHERE status = 'published'"
     assert processes.query(url, counted) == [(1, 3000, 3000)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", FORMS)
+def test_memory_is_bounded(cli: Cli, form: str) -> None:
+    """More than 100 MB, packed with the largest windows that are unpacked."""
+    wide = {int(zstd.CompressionParameter.window_log): 26, **CHECKED}
+    strong = {
+        "zstd": lambda content: zstd.compress(content, options=wide),
+        "xz": lambda content: lzma.compress(content, preset=9),
+        "gzip": lambda content: gzip.compress(content, 1),
+    }
+    rows = (("2021-10-01", n, "USD", f"name {n} {os.urandom(5).hex()}" * 3, n, 0) for n in range(800_000))
+    cli.write("usage", {**FORMS, **strong}[form](usage_csv(rows)))
+    measuring = "import os, sys; child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ);"
+    measuring += "print(os.wait4(child, 0)[2].ru_maxrss)"
+    ran = cli("ingest", "usage", wrapper=(sys.executable, "-c", measuring), timeout=300)
+    assert b'"inserted": 800000' in ran.out
+    assert int(ran.out.split()[-1]) < 200_000
