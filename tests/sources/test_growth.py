@@ -26,6 +26,7 @@ from dbsvc.engine.sources.formats import Format, delimited, jsonlines, part, row
 from dbsvc.engine.sources.header import read_header
 from dbsvc.engine.statements.catalog import load_statements
 from tests.helpers import HEADER, load, query, usage_csv, whole, write
+from tests.helpers.processes import peak
 
 COLUMNS = tuple(load_statements(("sqlite",)).datasets["usage"].columns)
 EVENT = (
@@ -253,16 +254,6 @@ def test_memory_is_bounded(url: str, tmp_path: Path, name: str) -> None:
     assert peak(url, "rejects", "retry") < 200
     assert peak(url, "rejects", "show", "--output", "table") < 200
     assert peak(url, "rejects", "export", "1", "--to", str(tmp_path / "exported")) < 200
-
-
-def peak(url: str, *arguments: str) -> float:
-    """The most memory that a command holds, in MB. Not started by us: a child's peak begins at its parent's."""
-    measure = (
-        "import os, sys; child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ);print(os.wait4(child, 0)[2].ru_maxrss)"
-    )
-    command = [sys.executable, "-S", "-c", measure, sys.executable, "-m", "dbsvc", *arguments]
-    done = subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, capture_output=True, text=True, check=True)
-    return int(done.stdout.splitlines()[-1]) / 1024
 
 
 @pytest.mark.slow
