@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -21,11 +22,18 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, 
 
 @contextlib.contextmanager
 def open_database(*, create: bool = False) -> Iterator[Database]:
-    """Open the database that the settings name, and see to its schema; make what does not exist only if told to."""
+    """Open the database that the settings name, and see to its schema; make what does not exist only if told to.
+
+    Loads of datasets that are declared no more are said.
+    """
+    from dbsvc.engine.log import event
     from dbsvc.engine.migrations import ensure_schema, require_schema
+    from dbsvc.engine.reports.datasets import find_undeclared
 
     with output.connect(create=create) as db:
         (ensure_schema if create else require_schema)(db)
+        for sentence in find_undeclared(db):
+            event("undeclared", logging.WARNING, says=sentence)
         yield db
 
 

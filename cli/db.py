@@ -35,6 +35,8 @@ def status() -> None:
         schema = read_schema(db)
         rows = [{"migration": name, "state": "applied"} for name in schema.applied]
         rows += [{"migration": name, "state": "pending"} for name in schema.pending]
+        for name in schema.foreign:
+            output.say(f"{name} is of a project that is not here: DBSVC_PROJECT names another one, or its file is gone.")
         output.say(db.dialect.absent() or db.dialect.label)
         output.show("", rows, ["migration", "state"])
 

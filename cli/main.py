@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from dbsvc.cli import check, db, fx, ingest, lineage, loads, metrics, output, rejects, revenue, status, streams
+from dbsvc.cli import check, datasets, db, fx, ingest, lineage, loads, metrics, output, rejects, revenue, status, streams
 
 
 class Results(StrEnum):
@@ -40,6 +40,7 @@ app.add_typer(rejects.app, name="rejects")
 app.command()(status.status)
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(lineage.app, name="trace", hidden=True)  # its name until 0.1
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(db.app, name="db")
 
 

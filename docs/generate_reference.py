@@ -23,6 +23,7 @@ import dbsvc
 from dbsvc.cli import main
 from dbsvc.engine import checks, errors, settings
 from dbsvc.engine.columns import Column
+from dbsvc.engine.reports.datasets import reasons_of
 from dbsvc.engine.statements.catalog import Statements
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -116,10 +117,8 @@ def _meaning(column: Column) -> str:
 
 def _reasons_of(column: Column, own: list[str]) -> list[str]:
     """Return the reasons of rejects that are about a column: of its type, and those that the dataset's own SQL names."""
-    of_type = [column.reason(wrong) for wrong, _ in column.wrong("", "")]
-    missing = [] if column.optional else [column.reason("missing")]
     stems = (f"{column.name}_", f"{column.name.removesuffix('_id')}_of_", f"{column.name.removesuffix('_id')}_unknown")
-    return list(dict.fromkeys([*missing, *of_type, *(reason for reason in own if reason.startswith(stems))]))
+    return list(dict.fromkeys([*reasons_of(column), *(reason for reason in own if reason.startswith(stems))]))
 
 
 def types() -> str:

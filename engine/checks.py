@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from dbsvc.engine.datasets import Dataset
@@ -28,6 +29,7 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, UnusableError
 from dbsvc.engine.log import event
+from dbsvc.engine.project import Project
 from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements.catalog import Statements, find_folder
 from dbsvc.engine.statements.rules import THRESHOLD, runs_for_each
@@ -137,16 +139,19 @@ def _read_threshold(line: str, datasets: Iterable[str]) -> Iterator[tuple[str, s
             yield name, found[3], found[4].replace("<dataset>", dataset)
 
 
-def threshold_settings() -> set[str]:
+def threshold_settings(project: Project | None = None) -> set[str]:
     """Return the names of all settings that change a threshold, of whichever database."""
-    datasets = [folder for folder in _SQL.joinpath("datasets").iterdir() if folder.is_dir()]
+    roots: list[Traversable] = [_SQL, *([project.folder] if project else [])]
+    parents = [root.joinpath("datasets") for root in roots]
+    datasets = [folder for parent in parents if parent.is_dir() for folder in parent.iterdir() if folder.is_dir()]
     names = [folder.name for folder in datasets]
-    folders = [_SQL.joinpath("checks"), *(folder.joinpath("checks") for folder in datasets)]
+    folders = [folder.joinpath("checks") for folder in (*roots, *datasets)]
     return {
         _setting(file.name.partition(".")[0], name)
         for folder in folders
         if folder.is_dir()
         for file in folder.iterdir()
+        if file.name.endswith(".sql")
         for line in file.read_text("utf-8").splitlines()
         for name, _, _ in _read_threshold(line, names)
     }

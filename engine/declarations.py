@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from dbsvc.engine.columns import COMMON, KINDS, Column, ColumnType, complete
 from dbsvc.engine.datasets import Dataset, Derived
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.sources.formats import FORMATS
+from dbsvc.engine.toml import line_of, or_nearest, parse
 
 
 class _Kind(NamedTuple):
@@ -70,51 +70,57 @@ _OPTIONAL = {
 }
 _KINDS = _REQUIRED | _OPTIONAL
 
-_HEADING = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?(?:\.["']?([\w-]+)["']?)?\s*\]""")
-_ASSIGNED = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
+#: What a dataset, its table and its columns may be called; longer ones would be cut off where more is put to them.
+NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
+#: What rows and landed records have besides their columns ...
+RESERVED = ("load_id", "line_no", "line_in_chunk", "fault", "replaced_by_load_id")
+#: ... and what is put to the name of a column.
+_ENDINGS = ("_value", "_wrong", "_given")
 
 
-def read_declarations(files: Mapping[str, tuple[str, str]], types: Mapping[str, ColumnType]) -> dict[str, Dataset]:
+def read_declarations(
+    files: Mapping[str, tuple[str, str]], types: Mapping[str, ColumnType], unused: Mapping[str, str]
+) -> dict[str, Dataset]:
     """Return the datasets, each after those it depends on. ``files``: a dataset's name → its file and the text of it.
 
-    Raises StatementError for what is not understood.
+    ``unused``: others that there are, and where it is said that they are not in use. Raises StatementError for what is not
+    understood.
     """
     found = {name: _read(name, origin, text, types) for name, (origin, text) in files.items()}
     for dataset in found.values():
-        _check_others(dataset, found)
+        _check_others(dataset, found, unused)
     ordered = _in_order(found)
     return {name: replace(dataset, columns=_resolve(dataset, found)) for name, dataset in ordered.items()}
 
 
 def place(dataset: Dataset, *keys: str) -> str:
     """Return where a key of a dataset's declaration stands, as ``file:line``. Further keys are those in a table."""
-    return f"{dataset.origin}:{_line(dataset.text, *keys)}"
+    return f"{dataset.origin}:{line_of(dataset.text, *keys)}"
 
 
 def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) -> Dataset:
     def refuse(problem: str, *keys: str) -> StatementError:
-        return StatementError(f"{origin}:{_line(text, *keys)}: {problem}")
+        return StatementError(f"{origin}:{line_of(text, *keys)}: {problem}")
 
-    try:
-        declared = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        number = int(line[1]) if line else len(text.splitlines())
-        raise StatementError(f"{origin}:{number}: not TOML: {error}") from error
+    declared = parse(origin, text)
+    if not NAME.fullmatch(name):
+        raise refuse(f"the dataset {name} must be named by small letters, digits and _, 30 at most")
     for key, value in declared.items():
         if key not in _KINDS:
-            raise refuse(f"there is no key {_named(key, _KINDS)}", key)
+            raise refuse(f"there is no key {or_nearest(key, _KINDS)}", key)
         if not _KINDS[key].fits(value):
             raise refuse(f"{key} must be {_KINDS[key].says}", key)
     if missing := [key for key in _REQUIRED if key not in declared]:
         raise refuse(f"the key {missing[0]} is missing")
+    if not NAME.fullmatch(declared["table"]):
+        raise refuse(f"the table {declared['table']} must be named by small letters, digits and _, 30 at most", "table")
     if declared["format"] not in FORMATS:
-        raise refuse(f"there is no format {_named(declared['format'], FORMATS)}", "format")
+        raise refuse(f"there is no format {or_nearest(declared['format'], FORMATS)}", "format")
     for key in ("key", "precedence", "partition_by", "personal"):
         columns = declared.get(key, [])
         for column in [columns] if isinstance(columns, str) else columns:
             if column not in declared["columns"]:
-                raise refuse(f"{key} names no column: {_named(column, declared['columns'])}", key)
+                raise refuse(f"{key} names no column: {or_nearest(column, declared['columns'])}", key)
     for column in declared.get("personal", []):
         if column in (*declared["key"], declared.get("precedence"), declared.get("partition_by")):
             raise refuse(f"{column} decides which row it is, so it cannot be personal", "personal")
@@ -134,7 +140,9 @@ def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) ->
         precedence=declared.get("precedence"),
         partition_by=declared.get("partition_by"),
         personal=tuple(declared.get("personal", ())),
-        columns={name: _read_column(name, told, types, refuse) for name, told in declared["columns"].items()},
+        columns={
+            name: _read_column(name, told, types, declared["columns"], refuse) for name, told in declared["columns"].items()
+        },
         derive=tuple(declared.get("derive", ())),
         derive_after={after: tuple(phases) for after, phases in declared.get("derive_after", {}).items()},
         rebuild={name: _read_derived(derived) for name, derived in declared.get("rebuild", {}).items()},
@@ -144,23 +152,29 @@ def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) ->
 
 
 def _read_column(
-    name: str, told: Mapping[str, Any], types: Mapping[str, ColumnType], refuse: Callable[..., StatementError]
+    name: str,
+    told: Mapping[str, Any],
+    types: Mapping[str, ColumnType],
+    others: Collection[str],
+    refuse: Callable[..., StatementError],
 ) -> Column:
     """Read what a column says of itself; references are looked up later."""
     here = ("columns", name)
     if not KINDS["name"][1](name):
         raise refuse(f"the column {name} must be named by small letters, digits and _", *here)
+    if name in RESERVED or any(name.removesuffix(ending) in others for ending in _ENDINGS if name.endswith(ending)):
+        raise refuse(f"{name} is the name of a column of ours: call it otherwise, and give its name in the file by name", *here)
     if "type" not in told:
         raise refuse(f"the column {name} has no type", *here)
     kind = types.get(told["type"]) if isinstance(told["type"], str) else None
     if kind is None:
-        raise refuse(f"there is no type {_named(str(told['type']), types)}", *here, "type")
+        raise refuse(f"there is no type {or_nearest(str(told['type']), types)}", *here, "type")
     for key, value in told.items():
         if key in COMMON:
             if (key == "optional") != isinstance(value, bool) or not isinstance(value, bool | str):
                 raise refuse(f"{key} must be {'true or false' if key == 'optional' else 'a text'}", *here, key)
         elif key not in kind.limits:
-            raise refuse(f"a column of type {kind.name} has no {_named(key, (*COMMON, *kind.limits))}", *here, key)
+            raise refuse(f"a column of type {kind.name} has no {or_nearest(key, (*COMMON, *kind.limits))}", *here, key)
         else:
             limit = kind.limits[key]
             says, fits = KINDS[limit.kind]
@@ -194,7 +208,7 @@ def _resolve(dataset: Dataset, known: Mapping[str, Dataset]) -> dict[str, Column
             continue
         here = place(dataset, "columns", name, "to")
         if to not in known:
-            raise StatementError(f"{here}: to names no dataset: {_named(to, known)}")
+            raise StatementError(f"{here}: to names no dataset: {or_nearest(to, known)}")
         if to not in dataset.depends_on:
             raise StatementError(f"{here}: {dataset.name} refers to {to}, so it must depend on it: depends_on")
         other = known[to]
@@ -215,15 +229,19 @@ def _read_derived(declared: Mapping[str, Any]) -> Derived:
     )
 
 
-def _check_others(dataset: Dataset, known: Mapping[str, Dataset]) -> None:
+def _check_others(dataset: Dataset, known: Mapping[str, Dataset], unused: Mapping[str, str]) -> None:
     """See that the other datasets that it names exist, and that its table is its own."""
     named: list[tuple[str, str, tuple[str, ...]]] = [("depends_on", name, ()) for name in dataset.depends_on]
     named += [("derive_after", name, (name,)) for name in dataset.derive_after]
     for key, name, entry in named:
+        if name in unused:
+            raise StatementError(
+                f"{unused[name]}: {dataset.name} needs {name}, which is left out: leave out {dataset.name}, too"
+            )
         if name not in known:
-            raise StatementError(f"{place(dataset, key, *entry)}: {key} names no dataset: {_named(name, known)}")
-    for other in known.values():
-        if other.table == dataset.table and other.name < dataset.name:
+            raise StatementError(f"{place(dataset, key, *entry)}: {key} names no dataset: {or_nearest(name, known)}")
+    for other in takewhile(lambda other: other is not dataset, known.values()):
+        if other.table == dataset.table:
             raise StatementError(f"{place(dataset, 'table')}: the table {dataset.table} is that of the dataset {other.name}")
 
 
@@ -247,26 +265,3 @@ def _circle(start: Dataset, known: Mapping[str, Dataset], ordered: Collection[st
         path.append(following)
         if following in path[:-1]:
             return path[path.index(following) :]
-
-
-def _named(name: str, known: Iterable[str]) -> str:
-    """Return a name that is not known, with what may be meant."""
-    nearest = get_close_matches(name, known, n=1)
-    return f"{name}; did you mean {nearest[0]}?" if nearest else f"{name}, only {', '.join(known)}"
-
-
-def _line(text: str, *keys: str) -> int:
-    """Return the line of a key, however deep in tables; else that of the table it is in, else the first."""
-    table: tuple[str, ...] = ()
-    found, depth = 1, 0
-    for number, line in enumerate(text.splitlines(), 1):
-        if heading := _HEADING.match(line):
-            here = table = tuple(part for part in heading.groups() if part)
-        elif key := _ASSIGNED.match(line):
-            here = (*table, key[1])
-        else:
-            continue
-        shared = min(len(here), len(keys))
-        if keys[:shared] == here[:shared] and shared > depth:
-            found, depth = number, shared
-    return found

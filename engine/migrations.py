@@ -1,20 +1,36 @@
-"""The schema: migrations, applied with yoyo, one migrator at a time."""
+"""The schema: migrations, applied with yoyo, one migrator at a time: the built-in ones, then those of the project.
+
+A project's migrations are called otherwise than the built-in ones, which begin with four digits, so that neither takes the
+other's name. What was applied of them is kept by its digest: a file that changed since then changed nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from importlib.resources import as_file
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import ConfigurationError
+from dbsvc.engine.errors import ConfigurationError, DatabaseError, StatementError
 from dbsvc.engine.loads.staging import drop_tables, find_staging
 from dbsvc.engine.log import event
+from dbsvc.engine.project import Project
 from dbsvc.engine.statements.catalog import find_folder
+from dbsvc.engine.toml import or_nearest
 
 _LEDGER = "loads"
+
+
+_BUILT_IN = re.compile(r"\d{4}_")
+_NAME = re.compile(r"[a-z]\w*")
+_DEPENDS = re.compile(r"^\s*--\s*depends:(.*)$", re.MULTILINE)
+_BACK = ".rollback.sql"
 
 
 class Schema(NamedTuple):
@@ -22,20 +38,36 @@ class Schema(NamedTuple):
 
     applied: list[str]
     pending: list[str]
+    #: of those applied, a project's whose files are not here
+    foreign: tuple[str, ...] = ()
 
 
 def read_schema(db: Database) -> Schema:
-    """Compare the database's schema with the program's. Raises ConfigurationError if the database's is newer."""
-    known = _known(db)
+    """Compare the database's schema with the program's and the project's. Raises ConfigurationError if they do not fit."""
+    return _read_schema(db, _own(db))
+
+
+def _read_schema(db: Database, own: Mapping[str, Path], *, changed: bool = False) -> Schema:
+    """Compare schemas. ``changed``: a project's migration may have changed since it was applied."""
+    known = [*_built_in(db), *own]
     if db.dialect.absent():
         return Schema([], known)
     with db.snapshot() as tx:
         tables = {row["table_name"] for row in tx.run("schema/tables").rows}
         rows = tx.run("schema/applied_migrations").rows if "_yoyo_migration" in tables else []
+        digests = tx.run("schema/project_migrations").rows if "project_migrations" in tables else []
     applied = [row["migration_id"] for row in rows]
-    if newer := sorted(set(applied) - set(known)):
+    foreign = sorted(set(applied) - set(known))
+    if newer := [name for name in foreign if _BUILT_IN.match(name)]:
         raise ConfigurationError(f"{db.dialect.label} has a newer schema than this program ({newer[-1]}): update dbsvc.")
-    return Schema(applied, [name for name in known if name not in applied])
+    for row in [] if changed else digests:
+        name = row["migration_id"]
+        if name in applied and name in own and row["sha256"] != _digest(own[name]):
+            raise ConfigurationError(
+                f"{own[name]}:1: changed since {db.dialect.label} was given it: put its text back, and write what is to change "
+                "in one more migration."
+            )
+    return Schema(applied, [name for name in known if name not in applied], tuple(foreign))
 
 
 def ensure_schema(db: Database) -> None:
@@ -85,7 +117,24 @@ def migrate(db: Database) -> list[str]:
 
 def _migrate(db: Database) -> None:
     with yoyo_migrations(db) as (backend, migrations):
-        backend.apply_migrations(backend.to_apply(migrations))
+        _apply(db, backend, migrations)
+
+
+def _apply(db: Database, backend: Any, migrations: Any) -> None:
+    """Apply what is not applied yet, and keep what the project's migrations were."""
+    own = _own(db)
+    tx = Transaction(db.dialect, db.statements, backend.connection, db)
+    for migration in backend.to_apply(migrations):
+        file = own.get(migration.id)
+        try:
+            backend.apply_one(migration)
+        except Exception as error:
+            refused = db.dialect.translate(error) if file else None
+            if refused is None or refused.retryable or isinstance(refused, ConfigurationError):
+                raise
+            raise DatabaseError(f"{file}:1: {refused}") from error
+        if file:
+            tx.run("schema/keep_migration", migration_id=migration.id, sha256=_digest(file))
 
 
 def reset(db: Database) -> None:
@@ -93,7 +142,11 @@ def reset(db: Database) -> None:
 
     It waits for transactions that write. Instances at work find their load gone, and end.
     """
-    read_schema(db)
+    if foreign := _read_schema(db, _own(db), changed=True).foreign:
+        raise ConfigurationError(
+            f"{db.dialect.label} has the migration {foreign[-1]} of a project, whose file says how it is taken back: set "
+            "DBSVC_PROJECT to the folder that has it."
+        )
     db.retry(lambda: _reset(db))
     event("reset")
 
@@ -101,10 +154,10 @@ def reset(db: Database) -> None:
 def _reset(db: Database) -> None:
     with yoyo_migrations(db) as (backend, migrations):
         tx = Transaction(db.dialect, db.statements, backend.connection, db)
-        for dataset in db.statements.datasets:
+        for dataset in (*db.statements.datasets, *db.statements.datasets.unused):
             drop_tables(tx, find_staging(tx, dataset))
         backend.rollback_migrations(backend.to_rollback(migrations))
-        backend.apply_migrations(backend.to_apply(migrations))
+        _apply(db, backend, migrations)
 
 
 def rollback(db: Database) -> None:
@@ -113,14 +166,57 @@ def rollback(db: Database) -> None:
         backend.rollback_migrations(backend.to_rollback(migrations))
 
 
-def _known(db: Database) -> list[str]:
+def _built_in(db: Database) -> list[str]:
     root = find_folder("migrations")
     return [
         name.removesuffix(".sql")
         for folder in db.dialect.migrations()
         for name in sorted(entry.name for entry in root.joinpath(folder).iterdir())
-        if name.endswith(".sql") and not name.endswith(".rollback.sql")
+        if name.endswith(".sql") and not name.endswith(_BACK)
     ]
+
+
+def _own(db: Database) -> dict[str, Path]:
+    """Return the project's migrations, by their names, in the order of these."""
+    project = db.statements.project
+    return read_own(project, db.dialect.migrations(), _built_in(db)) if project else {}
+
+
+def read_own(project: Project, folders: Iterable[str], known: Iterable[str]) -> dict[str, Path]:
+    """Return a project's migrations for a database. ``known``: the built-in ones. Raises StatementError."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        place = project.path("migrations", folder)
+        for file in sorted(place.iterdir()) if place.is_dir() else ():
+            name = file.name.removesuffix(_BACK).removesuffix(".sql")
+            if file.suffix != ".sql" and not file.name.startswith("."):
+                raise StatementError(f"{file}:1: a migration is a file of SQL: {name}.sql, and {name}{_BACK} for the way back")
+            if _BUILT_IN.match(file.name):
+                raise StatementError(f"{file}:1: built-in migrations begin with four digits: call it {name[5:]}_{name[:4]}")
+            if not _NAME.fullmatch(name):
+                raise StatementError(f"{file}:1: a migration is named by small letters, digits and _, a letter first")
+            if not (place / f"{name}.sql").exists():
+                raise StatementError(f"{file}:1: there is no {name}.sql that this would take back")
+            if not (place / f"{name}{_BACK}").exists():
+                raise StatementError(f"{file}:1: there is no {name}{_BACK}, the way back")
+            found[name] = place / f"{name}.sql"
+    for file in found.values():
+        for named in " ".join(_DEPENDS.findall(_text(file))).split():
+            if named not in (all_known := [*found, *known]):
+                raise StatementError(f"{file}:1: depends on a migration that there is not: {or_nearest(named, all_known)}")
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StatementError(f"{file}:1: not UTF-8 text") from error
+
+
+def _digest(file: Path) -> str:
+    """Return what tells a migration's text from another, whatever its line ends."""
+    return hashlib.sha256("\n".join(_text(file).splitlines()).encode()).hexdigest()
 
 
 @contextmanager
@@ -140,4 +236,6 @@ def yoyo_migrations(db: Database) -> Iterator[tuple[Any, Any]]:
     ):
         if internalmigrations.needs_upgrading(backend):
             internalmigrations.upgrade(backend)
-        yield backend, read_migrations(*(str(root / folder) for folder in db.dialect.migrations()))
+        own = dict.fromkeys(file.parent for file in _own(db).values())
+        folders = [*(root / folder for folder in db.dialect.migrations()), *own]
+        yield backend, read_migrations(*(escape(str(folder)) for folder in folders))

@@ -16,6 +16,7 @@ from decouple import Config
 
 from dbsvc.engine import dotenv
 from dbsvc.engine.errors import ConfigurationError
+from dbsvc.engine.project import find_project
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Settings:
 
     #: the database: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user:password@host:port/name`
     database_url: str = field(default="sqlite:///var/data.db", repr=False)
+    #: the project, a folder of datasets, checks, migrations and profiles of your own; by default `./dbsvc` if it is there
+    project: str = ""
     #: a load is held if a larger share of its records is rejected (of files under 100 records: more than half)
     max_rejected_share: float = 0.05
     #: a load is held if a larger share of its records contradicts another record of the file (one pair is allowed in any file)
@@ -143,7 +146,7 @@ class _Given:
         if any(name.upper().startswith("DBSVC_") for name in odd):  # else the checks need not be read
             from dbsvc.engine.checks import threshold_settings
 
-            known |= threshold_settings()
+            known |= threshold_settings(find_project(self.written("DBSVC_PROJECT").strip()))
         for name in odd:
             if name not in known:
                 nearest = get_close_matches(name.upper(), known, n=1, cutoff=0.6)
@@ -266,6 +269,7 @@ _API_URL = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[^?#\s]*
 
 VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "database_url": ("DATABASE_URL", _text),
+    "project": ("DBSVC_PROJECT", str),
     "max_rejected_share": ("DBSVC_MAX_REJECTED_SHARE", _share),
     "max_contradicting_share": ("DBSVC_MAX_CONTRADICTING_SHARE", _share),
     "total_factor": ("DBSVC_TOTAL_FACTOR", _positive),

@@ -16,6 +16,7 @@ from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.db.watch import Watch
 from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError, LockedError, UnavailableError
 from dbsvc.engine.log import event
+from dbsvc.engine.project import Project
 from dbsvc.engine.statements.catalog import load_statements
 
 T = TypeVar("T")
@@ -27,9 +28,9 @@ _LONGEST_PAUSE = 5.0  # seconds
 class Database:
     """A database, whichever it is. Thread-safe: each thread's transaction has a connection of its own."""
 
-    def __init__(self, dialect: Dialect[Any]) -> None:
+    def __init__(self, dialect: Dialect[Any], project: Project | None = None) -> None:
         self.dialect = dialect
-        self.statements = load_statements(dialect.family)
+        self.statements = load_statements(dialect.family, project)
         self._idle: list[Any] = []
         self._busy: set[Any] = set()
         self._lock = threading.Lock()

@@ -62,7 +62,12 @@ def find_checkpoints(tx: Transaction, file: SourceFile, header: Header) -> list[
 
 
 def find_past(tx: Transaction, load: Load, most: int) -> list[Row]:
-    """Return the first records of a load that are not current: ``line_no``, their key, ``replaced_by_load_id``."""
+    """Return the first records of a load that are not current: ``line_no``, their key, ``replaced_by_load_id``.
+
+    Of a dataset that is declared no more nobody knows.
+    """
+    if load.dataset not in tx.statements.datasets:
+        return []
     names = tx.statements.datasets[load.dataset].merge_parameters()
     return tx.run("ledger/past_records", key=names["key"], history=names["history"], load_id=load.load_id, most=most).rows
 

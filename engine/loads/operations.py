@@ -74,7 +74,9 @@ def find_retryable(db: Database, only: int | None = None) -> list[int]:
         if only is not None:
             find_load(tx, only)
         loads = tx.run("ledger/loads_with_rejects").rows
-    ordered = sorted(loads, key=lambda load: ranks[load["dataset"]])
+    if only is None:  # rejects of a dataset that is declared no more stay
+        loads = [load for load in loads if load["dataset"] in ranks]
+    ordered = sorted(loads, key=lambda load: ranks.get(load["dataset"], 0))
     return [load["load_id"] for load in ordered if only in (None, load["load_id"])]
 
 

@@ -8,7 +8,7 @@ to the statement's header.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -19,7 +19,8 @@ from dbsvc.engine.columns import FOLDER as TYPES
 from dbsvc.engine.columns import read_types
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.declarations import place, read_declarations
-from dbsvc.engine.errors import StatementError
+from dbsvc.engine.errors import ConfigurationError, StatementError
+from dbsvc.engine.project import OVERLAID, Project
 from dbsvc.engine.statements import contract, rules
 from dbsvc.engine.statements.portable import FOLDER, Functions
 from dbsvc.engine.statements.statement import Statement
@@ -32,26 +33,48 @@ def find_folder(name: str) -> Traversable:
 
 
 @cache
-def load_statements(family: tuple[str, ...]) -> Statements:
-    """Return the statements of a dialect. Nobody changes them, so a process reads and checks them once."""
-    return Statements(family)
+def load_statements(family: tuple[str, ...], project: Project | None = None) -> Statements:
+    """Return the statements of a dialect and a project. Nobody changes them, so a process reads and checks them once."""
+    return Statements(family, project=project)
+
+
+class Declared(dict[str, Dataset]):
+    """The datasets that are declared and in use, by their names, each after those it depends on."""
+
+    #: those that are not in use, and where that is said
+    unused: Mapping[str, str]
+
+    def __missing__(self, name: str) -> Dataset:
+        raise ConfigurationError(f"{self.absent(name)}.")
+
+    def absent(self, name: str) -> str:
+        """Say that a dataset is not declared, or not in use, without a full stop."""
+        if said := self.unused.get(name):
+            return f"The dataset {name} is not in use: {said} leaves it out"
+        return f"The dataset {name} is declared nowhere: is DBSVC_PROJECT the right folder, and datasets/{name} still in it?"
 
 
 class Statements:
-    """The statements of one dialect. ``family`` is the dialect's name, then its parents', nearest first."""
+    """The statements of one dialect. ``family`` is the dialect's name, then its parents', nearest first.
 
-    def __init__(self, family: tuple[str, ...], root: Traversable | None = None) -> None:
+    What a project says is taken instead of the built-in file of the same path.
+    """
+
+    def __init__(self, family: tuple[str, ...], root: Traversable | None = None, project: Project | None = None) -> None:
         self.root = root or find_folder("sql")
+        self.project = project
         self._family = family
         self._functions = Functions(family, self.root.joinpath(FOLDER))
         self._by_name: dict[str, Statement] = {}
         for folder in self.root.iterdir():
             if folder.is_dir():
                 self._load(folder, folder.name)
+        for name in OVERLAID:
+            if project and (own := project.path(name)).is_dir():
+                self._load(own, name)
         #: what columns may be
         self.types = read_types(self.root.joinpath(TYPES), family)
-        #: each after those it depends on
-        self.datasets: dict[str, Dataset] = read_declarations(self._declarations(), self.types)
+        self.datasets = self._declare()
         self._derive()
         self._phases: dict[str, list[Statement]] = {}
         for name in self.names:
@@ -100,11 +123,26 @@ class Statements:
                 digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
         return digest.hexdigest()[:16]
 
-    def _declarations(self) -> dict[str, tuple[str, str]]:
-        """Return each dataset's declaration: its file, and the text of it."""
-        folders = sorted(self.root.joinpath("datasets").iterdir(), key=lambda entry: entry.name)
-        files = {folder.name: folder.joinpath("dataset.toml") for folder in folders if folder.is_dir()}
-        return {name: (str(file), _read(file)) for name, file in files.items()}
+    def _declare(self) -> Declared:
+        """Read the declarations of those datasets that are in use; forget the statements of the others."""
+        files: dict[str, Traversable] = {}
+        for root in (self.root, *([self.project.folder] if self.project else [])):
+            parent = root.joinpath("datasets")
+            folders = sorted(parent.iterdir(), key=lambda entry: entry.name) if parent.is_dir() else []
+            for folder in folders:
+                file = folder.joinpath("dataset.toml")
+                if folder.is_dir() and (file.is_file() or folder.name not in files):
+                    files[folder.name] = file
+        unused = self.project.unused(files) if self.project else {}
+        self._by_name = {
+            name: statement
+            for name, statement in self._by_name.items()
+            if not (name.startswith("datasets/") and name.split("/")[1] in unused)
+        }
+        used = {name: (str(file), _read(file)) for name, file in files.items() if name not in unused}
+        datasets = Declared(read_declarations(used, self.types, unused))
+        datasets.unused = unused
+        return datasets
 
     def _derive(self) -> None:
         """Make each dataset's statements of what its declaration says of its columns."""

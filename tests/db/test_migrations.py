@@ -37,7 +37,7 @@ TABLES = {
         "inverter_telemetry_clean",
     ),
     *("fx_rates", "fx_rates_history", "fx_unavailable", "check_results"),
-    *("erased_names", "erased_salt", "pruned_history", "pruned_rejects", "reconciliations"),
+    *("erased_names", "erased_salt", "pruned_history", "pruned_rejects", "reconciliations", "project_migrations"),
 }
 DATASETS = load_statements(("sqlite",)).datasets.values()
 TABLES |= {table for dataset in DATASETS for table in (dataset.stored, f"{dataset.table}_history")}

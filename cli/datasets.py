@@ -1,0 +1,68 @@
+"""``dbsvc datasets``: what can be loaded, and datasets of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbsvc.cli import output
+
+if TYPE_CHECKING:
+    from dbsvc.engine.reports.datasets import ColumnContract
+
+app = typer.Typer(help="What can be loaded: the datasets, built in and of your project.", invoke_without_command=True)
+
+Name = Annotated[str, typer.Argument(help="The name of a dataset.", show_default=False)]
+
+
+@app.callback()
+def _datasets(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_datasets()
+
+
+@app.command("list")
+def list_datasets() -> None:
+    """List the datasets that are in use, each after those it depends on."""
+    from dbsvc.engine.reports import datasets
+
+    with output.connect() as db:
+        output.show("", datasets.list_datasets(db.statements), ["dataset", "format", "key", "declared_in"])
+
+
+@app.command("show")
+def show_dataset(
+    name: Name,
+    sql: Annotated[bool, typer.Option("--sql", help="Show the SQL that comes of it, for your database.")] = False,
+) -> None:
+    """Show what a file of a dataset may hold: its columns, their types and limits, the reasons of rejects."""
+    from dbsvc.engine.reports import datasets
+
+    with output.connect() as db:
+        found = datasets.show_dataset(db.statements, name)
+    if output.results_are_json():
+        output.objects([{key: value for key, value in asdict(found).items() if sql or key != "statements"}])
+        return
+    if sql:
+        for statement, text in found.statements.items():
+            output.paragraph(f"-- {statement}\n{text}\n")
+        return
+    output.say(f"{found.origin}: {found.format}, into {found.table}, one row a {', '.join(found.key)}.")
+    rows = [
+        {
+            "column": column.column if column.column == column.written else f"{column.column} ({column.written})",
+            "holds": _holds(column),
+            "reasons of rejects": " ".join(column.reasons),
+        }
+        for column in found.columns
+    ]
+    output.table("", rows, ["column", "holds", "reasons of rejects"])
+    if found.rules:
+        output.say("Beside it, rules.sql says what is about several columns.")
+
+
+def _holds(column: ColumnContract) -> str:
+    limits = [f"{name} = {str(value).lower() if isinstance(value, bool) else value}" for name, value in column.limits.items()]
+    return ", ".join([*(["optional"] if column.optional else []), column.type, *limits])

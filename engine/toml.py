@@ -1,0 +1,48 @@
+"""TOML that people write: where a key stands in it, and what may be meant by a name that is not known."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from dbsvc.engine.errors import StatementError
+
+_HEADING = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?(?:\.["']?([\w-]+)["']?)?\s*\]""")
+_ASSIGNED = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
+
+
+def parse(origin: str, text: str) -> dict[str, Any]:
+    """Return what a TOML text says. Raises StatementError with the line of its fault."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        number = int(line[1]) if line else len(text.splitlines())
+        raise StatementError(f"{origin}:{number}: not TOML: {error}") from error
+
+
+def or_nearest(name: str, known: Iterable[str]) -> str:
+    """Return a name that is not known, with what may be meant."""
+    known = list(known)
+    nearest = get_close_matches(name, known, n=1)
+    return f"{name}; did you mean {nearest[0]}?" if nearest else f"{name}, only {', '.join(known)}"
+
+
+def line_of(text: str, *keys: str) -> int:
+    """Return the line of a key, however deep in tables; else that of the table it is in, else the first."""
+    table: tuple[str, ...] = ()
+    found, depth = 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if heading := _HEADING.match(line):
+            here = table = tuple(part for part in heading.groups() if part)
+        elif key := _ASSIGNED.match(line):
+            here = (*table, key[1])
+        else:
+            continue
+        shared = min(len(here), len(keys))
+        if keys[:shared] == here[:shared] and shared > depth:
+            found, depth = number, shared
+    return found

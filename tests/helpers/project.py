@@ -1,0 +1,45 @@
+"""A project in a folder: datasets of one's own, with their migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+METERS = """title = "meters"
+format = "csv"
+depends_on = []
+table = "meters"
+key = ["meter_id"]
+
+[columns.meter_id]
+type = "text"
+
+[columns.reading]
+type = "whole"
+"""
+UP = """-- Meters.
+INSERT INTO datasets (dataset) VALUES ('meters') ON CONFLICT DO NOTHING;
+CREATE TABLE IF NOT EXISTS meters (
+    meter_id text PRIMARY KEY, reading bigint NOT NULL, load_id bigint NOT NULL, line_no bigint NOT NULL
+);
+CREATE TABLE IF NOT EXISTS meters_history (
+    meter_id text, reading bigint, load_id bigint, line_no bigint, replaced_by_load_id bigint,
+    PRIMARY KEY (meter_id, load_id, line_no)
+);
+"""
+DOWN = "DROP TABLE IF EXISTS meters_history;\nDROP TABLE IF EXISTS meters;\n"
+#: a project that declares meters
+FILES = {
+    "datasets/meters/dataset.toml": METERS,
+    **{f"migrations/{dialect}/meters_1.sql": UP for dialect in ("sqlite", "postgresql")},
+    **{f"migrations/{dialect}/meters_1.rollback.sql": DOWN for dialect in ("sqlite", "postgresql")},
+}
+
+
+def make_project(folder: Path, files: dict[str, str] = FILES) -> Path:
+    """Write these files below a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
