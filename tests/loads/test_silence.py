@@ -124,6 +124,15 @@ def ingest(db_url: str, *arguments: str) -> int:
     return int(getattr(ran.exception, "exit_code", ran.exit_code)) if ran.exception else ran.exit_code
 
 
+def unpacked(content: bytes) -> bytes:
+    """What is in a packed file."""
+    if content.startswith(b"PK"):
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        return archive.read(archive.namelist()[0])
+    forms = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
+    return next((unpack(content) for start, unpack in forms.items() if content.startswith(start)), content)
+
+
 def assert_bills_are_true(db: Database, content: bytes) -> None:
     """Every stored bill was sent; every other line is in the quarantine, as it came."""
     columns = "bill_date, bill_id, customer_name, currency, product1_revenue, product2_revenue"
@@ -132,8 +141,7 @@ def assert_bills_are_true(db: Database, content: bytes) -> None:
     assert stored
     raw = {bytes(row).strip() for (row,) in query(db, "SELECT raw_record FROM rejects")}
     ids = {str(bill[1]).encode() for bill in stored}
-    text = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    text = text.removeprefix(b"\xef\xbb\xbf")
+    text = unpacked(content).removeprefix(b"\xef\xbb\xbf")
     lines = {line.strip() for line in text.splitlines()[1:] if line.strip()}
     assert {line for line in lines if line not in raw} <= {line for line in lines if line.split(b",")[1:2][0] in ids}
 
