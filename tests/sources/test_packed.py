@@ -222,6 +222,7 @@ def test_the_cases(solar: Database) -> None:
 # Archives -------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_database
 def test_an_archive_is_a_folder(cli_on: Cli, db: Database) -> None:
     both = {n: usage_csv([("2021-10-01", 5, "USD", f"file {n}", n, 0), ("x", n, "", "", "", "")]) for n in (10, 9)}
     members = [(f"deep/usage-{n}.csv", content) for n, content in both.items()]
@@ -386,7 +387,8 @@ def test_text_is_not_packed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["zstd", "zip"])
+@pytest.mark.one_database
+@pytest.mark.parametrize("form", ["zstd", pytest.param("zip", marks=pytest.mark.long)])
 def test_killed_while_it_is_unpacked(url: str, tmp_path: Path, form: str) -> None:
     """Nothing stays behind, and the next run's result is that of an undisturbed one."""
     temporary = tmp_path / "temporary"
