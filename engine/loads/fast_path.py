@@ -5,9 +5,7 @@ Nearly all records of nearly all files take it. The others are landed and valida
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 
 from dbsvc.engine.columns import Column, utc_today
 from dbsvc.engine.datasets import Dataset
@@ -15,15 +13,14 @@ from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load, LoadChunk
 from dbsvc.engine.loads.phases import own
-from dbsvc.engine.loads.validate import find_broken
-from dbsvc.engine.sources.formats import delimited, raw_records
+from dbsvc.engine.loads.validate import DOUBTS, find_broken
+from dbsvc.engine.sources.formats import Format, raw_records
 from dbsvc.engine.sources.header import Header
 
 #: This share of a chunk's records must take the fast path, or else none does: taking a chunk apart costs time.
 _WORTH = 0.5
 #: With more other records than this in a chunk, none takes the fast path.
 _MOST_OTHERS = 2**16
-_LINE_END = re.compile(rb"\r+\n")
 
 
 def stage_fast(
@@ -33,8 +30,8 @@ def stage_fast(
 
     Returns how many, and batches of the others.
     """
-    before, patterns = chunk.first_line - 1, find_patterns(tx, header.dataset)
-    split = split_chunk(data, header.columns, patterns) if patterns else None
+    before, patterns, of = chunk.first_line - 1, find_patterns(tx, header.dataset), header.dataset.format
+    split = split_chunk(of, data, header.names, [patterns[column] for column in header.columns]) if patterns else None
     if split is None:
         return 0, [(before + 1, data)]
     fast, others = ([(before + line, batch) for line, batch in batches] for batches in split)
@@ -43,14 +40,13 @@ def stage_fast(
     staged = tx.copy_batches(own(load, "contract/copy"), table, columns, fast, [load.load_id], apart)
     lines = {"first_line": chunk.first_line, "last_line": before + data.count(b"\n") + 1}
     doubtful = {line for place in (table, apart) if place for line in _unstage_doubtful(tx, load, place, **lines)}
-    others += raw_records(header.dataset.format, fast, doubtful)
+    if doubtful:
+        others += raw_records(of, [(chunk.first_line, data)], doubtful)
     return staged - len(doubtful), sorted(others)
 
 
 def find_patterns(tx: Transaction, dataset: Dataset) -> dict[str, list[str]] | None:
-    """Return the patterns of each column's fields; None if a column has none, or the format knows no fast path."""
-    if dataset.format is not delimited:
-        return None
+    """Return the patterns of each column's fields; None if a column has none."""
     today = utc_today()
     found = {}
     for column in dataset.columns.values():
@@ -68,7 +64,7 @@ def find_codes(tx: Transaction, column: Column) -> list[str]:
 def _unstage_doubtful(tx: Transaction, load: Load, table: str, first_line: int, last_line: int) -> set[int]:
     """Take out what breaks a rule that no pattern can know, to be validated; returns its lines."""
     place = {"staged": table, "first_line": first_line, "last_line": last_line}
-    found = find_broken(tx, load, "find_doubts", "rules_staged", **place)
+    found = find_broken(tx, load, *DOUBTS, **place)
     lines = {row["line_no"] if "line_no" in row else first_line + row["line_in_chunk"] - 1 for row in found}
     for line in lines:
         tx.run("load/unstage_line", staged=table, load_id=load.load_id, line_no=line)
@@ -76,44 +72,31 @@ def _unstage_doubtful(tx: Transaction, load: Load, table: str, first_line: int, 
 
 
 def split_chunk(
-    data: bytes, columns: Sequence[str], patterns: Mapping[str, Sequence[str]]
+    of: Format, data: bytes, names: Sequence[str], patterns: Sequence[Sequence[str]]
 ) -> tuple[list[Batch], list[Batch]] | None:
-    """Split a chunk into batches that match the patterns, each record a line, and the other records, each a batch.
+    """Split a chunk into batches of CSV, each a run of records whose fields match their patterns, and the others, each a batch.
 
     Returns None if few records match.
     """
     if not data.endswith(b"\n"):
         data += b"\n"
-    if not (data.isascii() or delimited.is_utf8(data)):
+    forms = of.fast_records(data, names, patterns)
+    if not forms:
         return None
-    guard = "" if data.isascii() or not delimited.begins_with_mark(data) else "(?!\\xef\\xbb\\xbf)"
-    records = _compile(tuple(tuple(patterns[column]) for column in columns), guard)
     fast: list[Batch] = []
     others: list[Batch] = []
     position, line = 0, 1
-    returns = b"\r" in data
     while position < len(data):
-        found = records.match(data, position)
-        end = found.end() if found else position
-        if end > position:
-            fast.append((line, _LINE_END.sub(b"\n", data[position:end]) if returns else data[position:end]))
-            line += data.count(b"\n", position, end)
-        if end < len(data):
-            position = end
-            end, _ = delimited.whole_record(data, position)
-            others.append((line, data[position:end]))
-            line += data.count(b"\n", position, end)
+        start = position
+        for form in forms:  # which may alternate
+            if (found := form.run.match(data, position)) and found.end() > position:
+                fast.append((line, form.to_csv(data[position : found.end()])))
+                line += data.count(b"\n", position, found.end())
+                position = found.end()
+        if position == start:
+            position, _ = of.whole_record(data, position)
+            others.append((line, data[start:position]))
+            line += data.count(b"\n", start, position)
             if len(others) > _MOST_OTHERS:
                 return None
-        position = end
     return (fast, others) if len(others) < line * _WORTH else None
-
-
-@lru_cache(maxsize=8)
-def _compile(fields: tuple[tuple[str, ...], ...], guard: str) -> re.Pattern[bytes]:
-    """Compile the patterns of fields, and what no record begins with, to one of a batch of records.
-
-    What matched is never tried another way.
-    """
-    record = ",".join(f"(?:{'|'.join(patterns)})" for patterns in fields)
-    return re.compile(rf"(?>{guard}{record}\r*+\n)*+".encode())

@@ -8,7 +8,8 @@ import re
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import UnusableError
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.loads.phases import run_statement
+from dbsvc.engine.loads.phases import own, run_phase, run_statement
+from dbsvc.engine.loads.validate import DOUBTS
 from dbsvc.engine.log import event
 
 
@@ -16,6 +17,8 @@ def create_staging(tx: Transaction, load: Load) -> None:
     """Make a load's staging table, in place of what stands there."""
     drop_tables(tx, find_staging(tx, load.dataset, load.load_id))
     run_statement(tx, load, "load/staging/create")
+    if any(own(load, f"contract/{statement}") in tx.statements for statement in DOUBTS):
+        run_phase(tx, load, "load/number")
 
 
 def draw_load_id(tx: Transaction, dataset: str) -> int:

@@ -19,6 +19,9 @@ from dbsvc.engine.sources.header import Header
 #: As many records are validated at once, and their rejects held in memory.
 BATCH = 2**15
 
+#: What looks for records of the fast path that break a rule which no pattern can know.
+DOUBTS = ("find_doubts", "rules_staged")
+
 #: The columns of a landed record before its fields, when it is not simply the next one and sound.
 _NUMBERED = ("line_in_chunk", "fault")
 

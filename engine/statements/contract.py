@@ -35,7 +35,7 @@ def derive(dataset: Dataset, templates: Mapping[str, str], rules: Statement | No
         "columns": _list(quote(column.name) for column in columns),
         "stored": _list(column.stored(quote(column.name)) for column in columns),
         "key": " || ' ' ".join(f"|| cast(validated.{quote(name)} AS text)" for name in dataset.key),
-        "fast_values": _list(column.fast_value(quote(column.name)) for column in columns),
+        "fast_values": _list(map(_fast_value, columns)),
         "staged": _list(part for column in columns for part in (quote(column.name), _given(column, "IS NOT NULL"))),
         "not_null": _not_null(columns),
     }
@@ -80,6 +80,13 @@ def _type(column: Column) -> list[str]:
     default = "NULL" if column.default is None else "'" + column.default.replace("'", "''") + "'"
     value = f"CASE WHEN {_is_empty(name)} THEN {default} WHEN {wrong} IS NULL THEN {column.value(name)} END"
     return [name, wrong, f"{value} AS {quote(f'{column.name}_value')}"]
+
+
+def _fast_value(column: Column) -> str:
+    """Return the value of a column on the fast path, where nothing is an empty text, if the database does not know that."""
+    name, value = quote(column.name), column.fast_value(quote(column.name))
+    nothing = "''" if column.default == "" else "NULL"
+    return f"CASE WHEN {_is_empty(name)} THEN {nothing} ELSE {value} END" if column.optional else value
 
 
 def _validate(column: Column) -> list[str]:

@@ -28,10 +28,10 @@ OPTIONAL = ("control_total", "identity", "newest_day")
 #: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and
 #: the loser is kept.
 LOAD_FOLDERS = ("staging", "make_way", "withdraw", "find_duplicates", "dedupe", "merge", "gather", "replay", "revert")
-#: Those that a database may do without: how a session reads dates; staging by months, which are placed as partitions; or,
-#: without partitions, inserting what there is nothing to compare with.
+#: Those that a database may do without: how a session reads dates; an index of staged lines; staging by months, which are
+#: placed as partitions; or, without partitions, inserting what there is nothing to compare with.
 PLACE_FOLDERS = (
-    *("session", "split", "split_month", "vacant"),
+    *("session", "number", "split", "split_month", "vacant"),
     *(f"place/{step}" for step in ("find", "lock", "key", "detach", "set_aside", "attach", "take_over")),
     *(f"place/{step}" for step in ("missing", "known", "create", "planned", "plan", "mark")),
 )

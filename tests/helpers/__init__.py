@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dbsvc.engine import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.loads import audit as auditing
+from dbsvc.engine.loads import fast_path
 from dbsvc.engine.loads import register as registering
 from dbsvc.engine.loads import stage as staging
 from dbsvc.engine.loads.ledger import find_load
@@ -95,6 +99,14 @@ def stage(db: Database, source: Path, registered: Load) -> Load:
         header = read_header(file, db.statements.datasets.values())
         staging.stage(db, registered, file, header, 1, lambda done: None)
     return db.run_transaction(lambda tx: auditing.audit(tx, registered, Settings(max_contradicting_share=1.0)))
+
+
+@contextmanager
+def validating_all() -> Iterator[None]:
+    """No record takes the fast path: all are validated."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast_path, "split_chunk", lambda *_: None)
+        yield
 
 
 def query(db: Database, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:

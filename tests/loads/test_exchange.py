@@ -6,7 +6,7 @@ import datetime
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -19,13 +19,27 @@ from hypothesis import strategies as st
 
 from dbsvc import Database, connect, migrate
 from dbsvc.engine import migrations
-from dbsvc.engine.loads import fast_path, lifecycle
+from dbsvc.engine.loads import lifecycle
 from dbsvc.engine.loads.fast_path import find_patterns, split_chunk
 from dbsvc.engine.loads.model import LoadStatus
 from dbsvc.engine.loads.operations import discard, release
 from dbsvc.engine.loads.publish import publish
+from dbsvc.engine.sources.formats import delimited
 from dbsvc.engine.statements.catalog import load_statements
-from tests.helpers import bills, buckets, find_one, history, load, query, rejects, tables, usage_csv, whole, write
+from tests.helpers import (
+    bills,
+    buckets,
+    find_one,
+    history,
+    load,
+    query,
+    rejects,
+    tables,
+    usage_csv,
+    validating_all,
+    whole,
+    write,
+)
 from tests.helpers.dirty import DIRTY_FILE
 
 #: every load is staged by months, and none is
@@ -33,14 +47,6 @@ BY_MONTH: dict[str, Any] = {"month_records": 1}
 AS_ONE: dict[str, Any] = {"month_records": 10**9}
 
 COLUMNS = tuple(load_statements(("sqlite",)).datasets["usage"].columns)
-
-
-@contextmanager
-def validating_all() -> Iterator[None]:
-    """No record takes the fast path: all are validated."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_path, "split_chunk", lambda *_: None)
-        yield
 
 
 def months(db: Database) -> list[str]:
@@ -161,13 +167,14 @@ def test_plain_records_are_not_validated(db: Database) -> None:
     with db.transaction() as tx:
         patterns = find_patterns(tx, db.statements.datasets["usage"])
     assert patterns
-    found = split_chunk(b"\n".join([*good, *odd, *good]), COLUMNS, patterns)
+    fields = [patterns[column] for column in COLUMNS]
+    found = split_chunk(delimited, b"\n".join([*good, *odd, *good]), COLUMNS, fields)
     assert found is not None
     plain, others = found
     clean = b"".join(line.rstrip(b"\r") + b"\n" for line in good)
     assert plain == [(1, clean), (8, clean)]
     assert others == [(4 + n, line + b"\n") for n, line in enumerate(odd)]
-    assert split_chunk(b"\n".join([*good, *odd, *odd]), COLUMNS, patterns) is None  # few are plain: the chunk goes one way
+    assert split_chunk(delimited, b"\n".join([*good, *odd, *odd]), COLUMNS, fields) is None  # few are plain
 
 
 # --- months --------------------------------------------------------------------------------------------------------------

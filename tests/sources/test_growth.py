@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -98,22 +99,24 @@ def test_cutting_takes_time_in_proportion(of: Format, around: tuple[bytes, bytes
             )
 
 
-@pytest.fixture(scope="module")
-def patterns(sqlite_template: Path) -> Mapping[str, Sequence[str]]:
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("usage", [b"2021-10-31,1,USD,", b"2021-10-31,", b""], whole(b",1,1") + b"\n"),
+        ("telemetry", [EVENT, EVENT + EVENT[: EVENT.index(b"x") + 1], EVENT[:-2] + b', "extra": "'], b'"}\n' + EVENT),
+    ],
+)
+def test_sifting_takes_time_in_proportion(sqlite_template: Path, name: str, before: list[bytes], after: bytes) -> None:
     with connect(f"sqlite:///{sqlite_template}") as db, db.snapshot() as tx:
-        found = find_patterns(tx, db.statements.datasets["usage"])
+        dataset = db.statements.datasets[name]
+        found = find_patterns(tx, dataset)
     assert found
-    return found
-
-
-def test_sifting_takes_time_in_proportion(patterns: Mapping[str, Sequence[str]]) -> None:
-    after = whole(b",1,1") + b"\n"
-    for repeated in REPEATS:
-        for before in (b"2021-10-31,1,USD,", b"2021-10-31,", b""):
-            assert_in_proportion(
-                lambda size: split_chunk(before + repeated * (size // len(repeated)) + after, COLUMNS, patterns),  # noqa: B023
-                SIZE,
-            )
+    names, fields = [column.written for column in dataset.columns.values()], list(found.values())
+    for repeated, start in product(REPEATS, before):
+        assert_in_proportion(
+            lambda size: split_chunk(dataset.format, start + repeated * (size // len(repeated)) + after, names, fields),  # noqa: B023
+            SIZE,
+        )
 
 
 @pytest.mark.parametrize("known", [b"", HEADER.encode() + b","])

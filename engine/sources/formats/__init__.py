@@ -8,7 +8,7 @@ from typing import Protocol
 
 from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.sources.formats import delimited, jsonlines
-from dbsvc.engine.sources.formats.record import Record
+from dbsvc.engine.sources.formats.record import FastRecords, Record
 
 
 class Format(Protocol):
@@ -31,6 +31,9 @@ class Format(Protocol):
 
     def to_clean_csv(self, data: bytes) -> bytes | None:
         """Return a chunk as clean CSV, its records on the same lines, if that needs no look at single records; else None."""
+
+    def fast_records(self, data: bytes, names: Sequence[str], patterns: Sequence[Sequence[str]]) -> list[FastRecords]:
+        """Return the forms that records of a chunk have whose fields of these names match their patterns; perhaps none."""
 
     def mentions_header(self, data: bytes, names: Sequence[str]) -> bool:
         """Whether a record may name the columns, as a header does that stands inside: cheap, and never wrongly no."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from dbsvc.engine.db.batches import slices
-from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, LONGEST_READ, LONGEST_RECORD, Record
+from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, LONGEST_READ, LONGEST_RECORD, FastRecords, Record
 
 _BLANKS = " \t\r\u00a0"  # what is trimmed around a field: space, tab, CR, no-break space
 _MARKS = b"(?:%b)*+" % BYTE_ORDER_MARK
@@ -125,6 +125,28 @@ def to_clean_csv(data: bytes) -> bytes | None:
     elif data[:1] == b" " or b"\t" in data or any(border in data for border in (b", ", b" ,", b"\n ", b" \n")):
         data = _BLANKS_AT_BORDER.sub(b"", data).lstrip(b" \t")
     return None if b"\n\n" in data or data.startswith(b"\n") else data
+
+
+def fast_records(data: bytes, _names: Sequence[str], patterns: Sequence[Sequence[str]]) -> list[FastRecords]:
+    """Return the one form that there is, unless the bytes are no text."""
+    if not (data.isascii() or is_utf8(data)):
+        return []
+    guard = "" if data.isascii() or not begins_with_mark(data) else "(?!\\xef\\xbb\\xbf)"
+    return [_fast_form(tuple(map(tuple, patterns)), guard)]
+
+
+@lru_cache(maxsize=8)
+def _fast_form(fields: tuple[tuple[str, ...], ...], guard: str) -> FastRecords:
+    """Compile the patterns of fields, and what no record begins with, to one of a run of records.
+
+    What matched is never tried another way.
+    """
+    record = ",".join(f"(?:{'|'.join(patterns)})" for patterns in fields)
+    return FastRecords(re.compile(rf"(?>{guard}{record}\r*+\n)*+".encode()), _without_returns)
+
+
+def _without_returns(data: bytes) -> bytes:
+    return _RETURNS.sub(b"", data) if b"\r" in data else data
 
 
 def whole_record(data: bytes, start: int) -> tuple[int, str]:

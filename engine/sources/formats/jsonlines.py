@@ -18,7 +18,9 @@ from itertools import chain
 from typing import Any
 
 from dbsvc.engine.db.batches import slices
-from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, LONGEST_READ, NOTHING, Record
+from dbsvc.engine.sources.formats.delimited import is_utf8
+from dbsvc.engine.sources.formats.fast_json import fast_forms
+from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, LONGEST_READ, NOTHING, FastRecords, Record
 
 _NO_TEXT = "\ufffd"
 #: what JSON can express and a database's text cannot hold: half a character, and NUL
@@ -113,6 +115,13 @@ def _pieces(line: bytes) -> Iterator[tuple[int, int]]:
 def to_clean_csv(_data: bytes) -> bytes | None:
     """Return None: an object has to be looked at."""
     return None
+
+
+def fast_records(data: bytes, names: Sequence[str], patterns: Sequence[Sequence[str]]) -> list[FastRecords]:
+    """Return the forms of the objects of some lines, unless there may be holes, or the bytes are no text."""
+    if b"\0" in data or not (data.isascii() or is_utf8(data)):
+        return []
+    return fast_forms(data, names, patterns, lambda line: not _too_long(line) and not fields(line, names)[0])
 
 
 def mentions_header(_data: bytes, _names: Sequence[str]) -> bool:
