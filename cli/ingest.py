@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dbsvc.engine import Database
     from dbsvc.engine.loads.model import Outcome
     from dbsvc.engine.loads.plan import PlannedFile
+    from dbsvc.engine.profiles import Profile
     from dbsvc.engine.settings import Settings
     from dbsvc.engine.sources.folders import Found
 
@@ -38,6 +39,9 @@ def ingest(
     again: Annotated[
         bool, typer.Option("--again", help="Deliver known bytes again, so that they win over what came after them.")
     ] = False,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="Read the files by this profile, whatever theirs is.", show_default=False)
+    ] = None,
     every: Annotated[float, typer.Option(min=0.1, help="With --follow: publish at most this often, in seconds.")] = 10.0,
     idle: Annotated[
         float | None,
@@ -52,6 +56,8 @@ def ingest(
         raise typer.BadParameter("--follow reads one file.")
     if idle is not None and not follow:
         raise typer.BadParameter("--idle goes with --follow.")
+    if profile and follow:
+        raise typer.BadParameter("--profile is for files that are delivered whole; --follow reads one that grows.")
     if again and follow:
         raise typer.BadParameter("--again delivers a whole file; --follow reads one that grows.")
     if folders := [name for name in files if again and Path(name).is_dir()]:
@@ -64,7 +70,7 @@ def ingest(
         if follow:
             tally = output.interruptible(db, lambda: _follow(db, files[0], settings, workers, every, idle))
         else:
-            reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, workers, again))
+            reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, profile, workers, again))
             tally = sum(map(_count, reports), Counter[str]())
         published = {report["load_id"] for report in reports if report["outcome"] == "published"}
         replaced = find_replaced_among(db, published)
@@ -74,22 +80,26 @@ def ingest(
         raise typer.Exit(codes[0])
 
 
-def _ingest_all(db: Database, files: list[str], settings: Settings, jobs: int, again: bool) -> list[dict[str, Any]]:
+def _ingest_all(
+    db: Database, files: list[str], settings: Settings, profile: str | None, jobs: int, again: bool
+) -> list[dict[str, Any]]:
     from dbsvc.engine.loads.plan import plan
     from dbsvc.engine.migrations import ensure_schema
+    from dbsvc.engine.profiles import find_profiles
     from dbsvc.engine.sources.folders import find_sources
 
     found = find_sources(files)
     if any(source.error is None for source in found.sources):
         ensure_schema(db)
+    profiles = find_profiles(settings.profiles, db.statements.datasets, profile)
     reports = []
-    for planned in plan(db, found.sources, settings):
+    for planned in plan(db, found.sources, settings, profiles):
         if planned.skipped:
             report = {"source": planned.source, "outcome": "skipped", "because": str(planned.error), "exit_code": 0}
         elif planned.error:
             report = _failure(planned.source, planned.error)
         else:
-            reports += _ingest_one(db, planned, settings, jobs, again and planned.named)
+            reports += _ingest_one(db, planned, settings, profiles, jobs, again and planned.named)
             continue
         reports.append(report)
         _show(report)
@@ -112,7 +122,9 @@ def _tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None
         output.say("There was nothing to load.")
 
 
-def _ingest_one(db: Database, planned: PlannedFile, settings: Settings, jobs: int, again: bool) -> list[dict[str, Any]]:
+def _ingest_one(
+    db: Database, planned: PlannedFile, settings: Settings, profiles: list[Profile], jobs: int, again: bool
+) -> list[dict[str, Any]]:
     from dbsvc.engine.errors import InputError, InputMissingError, SpoolError
     from dbsvc.engine.loads.lifecycle import ingest_all
     from dbsvc.engine.sources.file import SourceFile
@@ -122,7 +134,7 @@ def _ingest_one(db: Database, planned: PlannedFile, settings: Settings, jobs: in
     reports: list[dict[str, Any]] = []
     try:
         with planned.file or SourceFile(source, settings.max_unpacked) as file, output.progress(source) as progress:
-            header = read_header(file, db.statements.datasets.values())
+            header = read_header(file, db.statements.datasets.values(), profiles)
             found = {"named": planned.named, **({"wrong_name": file.wrong_name} if file.wrong_name else {})}
             for outcome in ingest_all(db, file, header, settings, jobs=jobs, progress=progress, again=again):
                 _measure(db, outcome)

@@ -8,6 +8,7 @@
     ├── InputError             the file, or what was asked for, cannot be accepted                   exit 65
     │   ├── ExtraMissingError  ... before a package is installed                                      exit 78
     │   ├── UnrecognisedError  ... because it is of no dataset we know
+    │   ├── ProfileError       ... because no profile, two, or a wrong one is for it; a ConfigurationError, too exit 78
     │   └── NoRatesError       ... because the provider does not have such exchange rates
     ├── ProviderError          the provider of exchange rates cannot be asked, or answered wrongly   exit 69
     │   └── ProviderBusyError  ... or asks us to slow down                              retryable    exit 75
@@ -79,6 +80,12 @@ class ExtraMissingError(InputError):
 
 class UnrecognisedError(InputError):
     """The file is of no dataset we know."""
+
+
+class ProfileError(ConfigurationError, InputError):
+    """A profile is not understood, or does not fit a file."""
+
+    exit_code = 78
 
 
 class NoRatesError(InputError):

@@ -18,6 +18,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.ledger import find_profile
 from dbsvc.engine.loads.matching import Rejected, Written, match, named_columns, read_written
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.log import event
@@ -133,7 +134,7 @@ def _read_records(file: SourceFile, header: Header, scanned: Scan, most: int) ->
 def _read_rejects(tx: Transaction, dataset: Dataset, of: Row) -> Iterator[Rejected]:
     """Yield a load's open rejects, in the order of the file; none if the dataset has got other columns since."""
     try:
-        header = header_of(dataset, of["header"], f"Load {of['load_id']}")
+        header = header_of(dataset, of["header"], f"Load {of['load_id']}", find_profile(tx, of["load_id"]))
     except InputError:
         return
     for row in tx.stream("ledger/open_rejects_of", load_id=of["load_id"]):

@@ -31,7 +31,8 @@ def stage_fast(
     Returns how many, and batches of the others.
     """
     before, patterns, of = chunk.first_line - 1, find_patterns(tx, header.dataset), header.dataset.format
-    split = split_chunk(of, data, header.names, [patterns[column] for column in header.columns]) if patterns else None
+    plain = header.translation.translate(data) if header.translation and patterns else data
+    split = split_chunk(of, plain, header.names, [patterns[column] for column in header.columns]) if patterns else None
     if split is None:
         return 0, [(before + 1, data)]
     fast, others = ([(before + line, batch) for line, batch in batches] for batches in split)
@@ -40,8 +41,11 @@ def stage_fast(
     staged = tx.copy_batches(own(load, "contract/copy"), table, columns, fast, [load.load_id], apart)
     lines = {"first_line": chunk.first_line, "last_line": before + data.count(b"\n") + 1}
     doubtful = {line for place in (table, apart) if place for line in _unstage_doubtful(tx, load, place, **lines)}
-    if doubtful:
-        others += raw_records(of, [(chunk.first_line, data)], doubtful)
+    looked_at = doubtful
+    if header.translation:  # the others are looked at as they came
+        looked_at, others = doubtful.union(line for line, _ in others), []
+    if looked_at:
+        others += raw_records(header.format, [(chunk.first_line, data)], looked_at)
     return staged - len(doubtful), sorted(others)
 
 

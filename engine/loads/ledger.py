@@ -11,6 +11,7 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import GoneError, InputError
 from dbsvc.engine.loads.model import Load, Replaced
 from dbsvc.engine.log import event
+from dbsvc.engine.profiles import Profile, read_profile
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import Header
 
@@ -50,6 +51,26 @@ def _same(load: Load, rows: list[Row]) -> Load:
             "load, came in between. Run the same command again."
         )
     return Load.from_row(rows[0])
+
+
+def find_profile(tx: Transaction, load_id: int) -> Profile | None:
+    """Return the profile that a load was read by, as it was then; None if it was none."""
+    for row in tx.run("ledger/find_profile", load_id=load_id).rows:
+        return read_profile(row["name"], f"load {load_id}", row["content"], tx.statements.datasets)
+    return None
+
+
+def keep_profile(tx: Transaction, load_id: int, profile: Profile | None) -> None:
+    """Keep the profile that a load is read by: whoever reads its records again reads them so."""
+    tx.run("ledger/forget_profile", load_id=load_id)
+    if profile:
+        tx.insert_rows("load_profiles", ("load_id", "name", "content"), [(load_id, profile.name, profile.text)])
+
+
+def find_rules(tx: Transaction, load: Load) -> str:
+    """Return the digest of today's rules for a load, by the profile it was read by."""
+    profile = find_profile(tx, load.load_id)
+    return tx.statements.fingerprint(load.dataset, profile.text if profile else "")
 
 
 def find_checkpoints(tx: Transaction, file: SourceFile, header: Header) -> list[Load]:

@@ -34,7 +34,7 @@ class Rejected:
 
 def read_written(header: Header, data: bytes, first_line: int) -> Iterator[Written]:
     """Yield the records of a chunk, or of one record's bytes."""
-    of = header.dataset.format
+    of = header.format
     for start, end, line, fault in of.records(data):
         raw = data[start:end]
         faults, fields = (fault, []) if fault else of.fields(raw, header.names)

@@ -20,6 +20,8 @@ from dbsvc.engine.loads.ledger import (
     count_open,
     find_load,
     find_new_number,
+    find_profile,
+    find_rules,
     lock_load,
     reset_lost_chunks,
     restage,
@@ -148,7 +150,7 @@ def _release(tx: Transaction, load_id: int) -> Load:
     load = lock_load(tx, find_load(tx, find_new_number(tx, load_id) or load_id))
     match load.status:
         case LoadStatus.HELD if not has_staging(tx, load):
-            return restart(tx, load, tx.statements.fingerprint(load.dataset), released=True)
+            return restart(tx, load, find_rules(tx, load), released=True)
         case LoadStatus.HELD if reset_lost_chunks(tx, load):
             return restage(tx, load, released=True)
         case LoadStatus.HELD:
@@ -158,7 +160,8 @@ def _release(tx: Transaction, load_id: int) -> Load:
             new_load_id = draw_load_id(tx, load.dataset)
             tx.run("ledger/renumber_load", load_id=load.load_id, new_load_id=new_load_id)
             tx.run("ledger/keep_old_number", old_load_id=load.load_id, load_id=new_load_id)
-            return restart(tx, find_load(tx, new_load_id), tx.statements.fingerprint(load.dataset), released=True)
+            load = find_load(tx, new_load_id)
+            return restart(tx, load, find_rules(tx, load), released=True)
         case LoadStatus.STAGING | LoadStatus.STAGED if load.released:
             return load
         case LoadStatus.STAGED:
@@ -206,7 +209,7 @@ def _retry_published(tx: Transaction, load: Load, settings: Settings) -> Retried
         # what was found without the retried records as well was decided when the load was published
         if findings := [finding for name, finding in find_faults(tx, load, settings, load.staging_table) if name not in known]:
             raise FindingsError(findings, validated)
-        rules = tx.statements.fingerprint(load.dataset)
+        rules = find_rules(tx, load)
         tx.run("ledger/keep_retried", load_id=load.load_id, staged=load.staging_table)
         try:
             counts = merge(tx, load, settings.max_contradicting_share)
@@ -234,7 +237,9 @@ def _retry_held(tx: Transaction, load: Load, settings: Settings) -> Retried:
 def _stage_rejects(tx: Transaction, load: Load) -> tuple[int, int]:
     """Validate a load's rejects again, but the dismissed, and stage those that pass; returns how many there are, and pass."""
     try:
-        header = header_of(tx.statements.datasets[load.dataset], load.header, f"Load {load.load_id}")
+        header = header_of(
+            tx.statements.datasets[load.dataset], load.header, f"Load {load.load_id}", find_profile(tx, load.load_id)
+        )
     except InputError as error:  # the dataset has got other columns since
         way_out = f"`dbsvc rejects export {load.load_id}`, correct the columns, and ingest that"
         raise InputError(f"{error} Its rejects stay in quarantine: {way_out}.") from error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import DbsvcError, InputError, InputMissingError, SpoolError, UnrecognisedError
+from dbsvc.engine.profiles import Profile
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile, shown_name
 from dbsvc.engine.sources.folders import Source
@@ -29,13 +30,13 @@ class PlannedFile:
     named: bool = True
 
 
-def plan(db: Database, sources: Iterable[Source], settings: Settings) -> list[PlannedFile]:
+def plan(db: Database, sources: Iterable[Source], settings: Settings, profiles: Collection[Profile] = ()) -> list[PlannedFile]:
     """Put files in the order their datasets depend on each other; of each no more is read than tells whose it is.
 
     An archive of which nothing can be loaded fails.
     """
     datasets = list(db.statements.datasets.values())
-    looked_at = [(source, *_look_at(source, datasets, settings.max_unpacked)) for source in sources]
+    looked_at = [(source, *_look_at(source, datasets, profiles, settings.max_unpacked)) for source in sources]
     of_use = {source.archive for source, _, planned in looked_at if not planned.skipped}
     ranked = [
         (rank, planned if source.archive in of_use or not source.archive else replace(planned, skipped=False))
@@ -44,7 +45,9 @@ def plan(db: Database, sources: Iterable[Source], settings: Settings) -> list[Pl
     return [planned for _, planned in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _look_at(source: Source, datasets: list[Dataset], max_unpacked: int) -> tuple[int, PlannedFile]:
+def _look_at(
+    source: Source, datasets: list[Dataset], profiles: Collection[Profile], max_unpacked: int
+) -> tuple[int, PlannedFile]:
     """Return the rank of a file's dataset, and what to do with the file."""
     shown = shown_name(source.path)
     if source.error:
@@ -52,7 +55,7 @@ def _look_at(source: Source, datasets: list[Dataset], max_unpacked: int) -> tupl
     with ExitStack() as opened:
         try:
             file = opened.enter_context(SourceFile(source.path, max_unpacked))
-            rank = datasets.index(read_header(file, datasets).dataset)
+            rank = datasets.index(read_header(file, datasets, profiles).dataset)
             if shown.encode() != source.path.encode(errors="surrogateescape"):
                 raise InputError(f"{shown}: the name of the file is not UTF-8 text; rename it.")
         except (InputError, InputMissingError, SpoolError) as error:

@@ -9,13 +9,17 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache, partial
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.ledger import find_profile
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.log import event
+from dbsvc.engine.profiles import Profile
+from dbsvc.engine.sources.formats import Format
 from dbsvc.engine.sources.header import header_of
 
 #: As many records in quarantine are looked at in one go.
@@ -46,13 +50,15 @@ class Pseudonyms:
                 return pseudonym.encode()
         return None
 
-    def rename(self, raw: bytes, dataset: Dataset, header: bytes) -> bytes:
+    def rename(self, raw: bytes, dataset: Dataset, header: bytes, profile: Profile | None) -> bytes:
         """Return a record with pseudonyms in the place of names; byte for byte as it came otherwise."""
-        columns: tuple[str, ...] = ()  # of a header that is not understood any more: then any text may be a name
+        columns: tuple[str, ...] = ()
+        of: Format = dataset.format  # of a header that is not understood any more: then any text may be a name
         with suppress(InputError):
-            columns = header_of(dataset, header, "the header").columns
+            known = header_of(dataset, header, "the header", profile)
+            columns, of = known.columns, known.format
         renamed, after = raw, len(raw)
-        found = [(start, end, self.find(text)) for start, end, text in dataset.format.texts(raw, columns, dataset.personal)]
+        found = [(start, end, self.find(text)) for start, end, text in of.texts(raw, columns, dataset.personal)]
         for start, end, pseudonym in sorted(((s, e, p) for s, e, p in found if p), key=lambda one: (-one[1], one[0])):
             if end <= after:  # else it is a part of what was found already
                 renamed, after = renamed[:start] + pseudonym + renamed[end:], start
@@ -82,8 +88,9 @@ def rename_rejects(
     tx: Transaction, dataset: Dataset, pseudonyms: Pseudonyms, load_id: int | None = None, *, dry_run: bool = False
 ) -> Iterator[Row]:
     """Put pseudonyms into the quarantine of a dataset, or of one load of it; yields the records that had names."""
+    profile_of = cache(partial(find_profile, tx))
     for row in _read_rejects(tx, dataset, load_id):
-        renamed = pseudonyms.rename(row["raw_record"], dataset, row["header"])
+        renamed = pseudonyms.rename(row["raw_record"], dataset, row["header"], profile_of(row["load_id"]))
         if renamed != row["raw_record"]:
             if not dry_run:
                 place = {"load_id": row["load_id"], "line_no": row["line_no"]}

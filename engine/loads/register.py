@@ -6,7 +6,15 @@ from dataclasses import asdict
 
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.corrections import note_matches
-from dbsvc.engine.loads.ledger import count_missing, find_checkpoints, find_load, find_replaced, lock_load, restage
+from dbsvc.engine.loads.ledger import (
+    count_missing,
+    find_checkpoints,
+    find_load,
+    find_replaced,
+    keep_profile,
+    lock_load,
+    restage,
+)
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.place import withdraw
 from dbsvc.engine.loads.staging import create_staging, draw_load_id, has_staging
@@ -29,7 +37,8 @@ def register(
     newest delivery still stands as it was published, and no row of the dataset is missing.
     """
     dataset = header.dataset.name
-    rules = tx.statements.fingerprint(dataset)
+    profile = header.profile
+    rules = tx.statements.fingerprint(dataset, profile.text if profile else "")
     sha256 = scanned.unfinished.sha256 if scanned.unfinished else scanned.sha256
     load = _find_delivery(tx, dataset, sha256, again)
     if not load:
@@ -43,6 +52,7 @@ def register(
             load = lock_load(tx, load)
             if load.is_unfinished:
                 load = restart(tx, load, rules, released=load.released)
+                keep_profile(tx, load.load_id, profile)
         return load
     redelivered = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
     tx.run(
@@ -55,6 +65,8 @@ def register(
         header=header.raw,
         rules=rules,
     )
+    if profile:
+        keep_profile(tx, load_id, profile)
     if header.stream:
         tx.run("ledger/add_stream", load_id=load_id, stream=header.stream)
     if header.dataset.partition_by:
@@ -98,8 +110,10 @@ def _find_delivery(tx: Transaction, dataset: str, sha256: str, again: bool) -> L
 def _sample_days(file: SourceFile, header: Header, scanned: Scan) -> list[str]:
     """Return the days, as they are written, of the first record of each chunk and of the last one of the file."""
     heads = [file.read(chunk.byte_start, _SAMPLE) for chunk in scanned.chunks]
-    tail = file.read(max(header.end, file.size - _SAMPLE), _SAMPLE).rstrip()
+    end = scanned.chunks[-1].byte_end if scanned.chunks else header.end
+    start = max(header.end, end - _SAMPLE)
+    tail = file.read(start, end - start).rstrip()
     samples = [*heads, tail[tail.rfind(b"\n") + 1 :]]
-    firsts = (next(rows(header.dataset.format, sample, header.names), None) for sample in samples)
+    firsts = (next(rows(header.format, sample, header.names), None) for sample in samples)
     column = FIELDS_BEGIN + header.columns.index(str(header.dataset.partition_by))
     return [str(record[column])[:_LONGEST_DAY] for record in firsts if record]

@@ -76,7 +76,7 @@ def stage_chunk(tx: Transaction, load: Load, file: SourceFile, header: Header) -
     now = share_load(tx, load)
     if now.status is not LoadStatus.STAGING:
         return None
-    if now.rules != tx.statements.fingerprint(load.dataset):
+    if now.rules != tx.statements.fingerprint(load.dataset, header.profile.text if header.profile else ""):
         raise ConfigurationError(f"Load {load_id} is being loaded by another version of dbsvc: leave it to that one.")
     found = tx.run("ledger/claim_chunk", load_id=load_id).rows or tx.run("ledger/await_chunk", load_id=load_id).rows
     staged = _stage_claimed(tx, now, LoadChunk.from_row(found[0]), file, header) if found else None
@@ -123,7 +123,7 @@ def _stage_into(tx: Transaction, tables: list[str], stage: Callable[[str], T]) -
 
 def read_records(chunk: LoadChunk, lines: Collection[int], *, file: SourceFile, header: Header) -> Iterator[tuple[int, bytes]]:
     """Read the records that begin on these lines of a chunk."""
-    return raw_records(header.dataset.format, [(chunk.first_line, _read_chunk(chunk, file))], lines)
+    return raw_records(header.format, [(chunk.first_line, _read_chunk(chunk, file))], lines)
 
 
 def _read_chunk(chunk: LoadChunk, file: SourceFile) -> bytes:
@@ -139,6 +139,6 @@ def _read_chunk(chunk: LoadChunk, file: SourceFile) -> bytes:
 def _parts(header: Header, batches: list[Batch]) -> Iterator[list[Batch]]:
     """Yield what is validated at once, however short the batches are."""
     if len(batches) == 1:
-        yield from ([batch] for batch in part(header.dataset.format, batches[0], BATCH))
+        yield from ([batch] for batch in part(header.format, batches[0], BATCH))
     else:
         yield from (batches[start : start + BATCH] for start in range(0, len(batches), BATCH))

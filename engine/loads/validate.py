@@ -32,7 +32,7 @@ def stage_valid(tx: Transaction, load: Load, header: Header, batches: list[Batch
     Returns how many there are, and pass.
     """
     (first_line, _), (last_line, last) = batches[0], batches[-1]
-    last_line += header.dataset.format.count_lines(last)[0]
+    last_line += header.format.count_lines(last)[0]
     span = {"first_line": first_line, "last_line": last_line, "staged": table}
     reasons: dict[int, str] = {}
     run_contract(tx, load, "land")
@@ -44,7 +44,7 @@ def stage_valid(tx: Transaction, load: Load, header: Header, batches: list[Batch
     tx.insert_rows(
         "rejects",
         ("load_id", "line_no", "reasons", "raw_record"),
-        ((load.load_id, line, reasons[line], raw) for line, raw in raw_records(header.dataset.format, batches, reasons)),
+        ((load.load_id, line, reasons[line], raw) for line, raw in raw_records(header.format, batches, reasons)),
     )
     run_contract(tx, load, "key_rejects", **span)
     staged = run_contract(tx, load, "stage", **span)["staged"]
@@ -81,7 +81,7 @@ def _land(tx: Transaction, load: Load, header: Header, batches: list[Batch], rea
 
     Only a batch with odd records is taken apart record by record.
     """
-    table, of = load.landing_table, header.dataset.format
+    table, of = load.landing_table, header.format
     first_line, data = batches[0]
     if len(batches) == 1 and not of.mentions_header(data, header.names) and (clean := of.to_clean_csv(data)) is not None:
         try:

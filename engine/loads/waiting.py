@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache, partial
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.ledger import find_profile
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
 from dbsvc.engine.sources.header import header_of
@@ -29,15 +31,16 @@ def find_waiting(db: Database, load: Load) -> Counter[int]:
             tuple(map(str, row.values()))
             for row in tx.run("ledger/brought_keys", table=brought.table, key=list(brought.key), load_id=load.load_id).rows
         }
+        profile_of = cache(partial(find_profile, tx))
         for dataset in db.statements.datasets.values():
             if brought.name in dataset.depends_on and set(brought.key) <= dataset.columns.keys():
                 found = tx.stream("ledger/waiting_rejects", dataset=dataset.name, reason=brought.awaited_by, most=MOST)
                 for reject in found:
                     try:
-                        header = header_of(dataset, reject["header"], "the header")
+                        header = header_of(dataset, reject["header"], "the header", profile_of(reject["load_id"]))
                     except InputError:  # the dataset has got other columns since, and cannot be retried
                         continue
                     places = [FIELDS_BEGIN + header.columns.index(column) for column in brought.key]
-                    records = rows(dataset.format, reject["raw_record"], header.names)
+                    records = rows(header.format, reject["raw_record"], header.names)
                     waiting[reject["load_id"]] += any(tuple(record[at] for at in places) in known for record in records)
     return Counter(dict(sorted((+waiting).items())))

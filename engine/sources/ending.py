@@ -25,7 +25,7 @@ class Ending:
 
 def find_ending(header: Header, parts: Iterable[tuple[int, bytes]]) -> Ending | None:
     """Return how a file ends, or None if its last line is whole. ``parts`` are its last chunks, each with its first line."""
-    of = header.dataset.format
+    of = header.format
     last: deque[tuple[int, str, bytes]] = deque(maxlen=_MOST)
     whole = True
     for first_line, data in parts:

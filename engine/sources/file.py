@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import copy
 import io
 import os
 import stat
@@ -10,7 +12,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from dbsvc.engine.errors import InputError, InputMissingError
+from dbsvc.engine.errors import InputError, InputMissingError, ProfileError
 from dbsvc.engine.sources import packed
 from dbsvc.engine.sources.archive import split_member
 from dbsvc.engine.sources.spool import Spool, reading
@@ -38,6 +40,8 @@ class SourceFile:
         self._spool: Spool | None = None
         #: what is read as text, if it is no text
         self.table: Table | None = None
+        #: what it was decoded from
+        self._encoding = ""
         try:
             self._open(max_unpacked)
         except BaseException:
@@ -88,6 +92,16 @@ class SourceFile:
             unpacked = packed.unpack(packing, file, self.source, member, whole=by_position)
             self.table = unpacked.table
         return Spool(self.source, unpacked.stream, promised=unpacked.promised, packed=size, most=most)
+
+    def decode(self, encoding: str) -> None:
+        """From now on be what the file is as UTF-8: decoded once, into a spool."""
+        if self._encoding:
+            return
+        source = _Decoded(self, encoding)
+        spool = Spool(self.source, source)
+        self._opened.enter_context(spool.file)
+        self._encoding, self.can_grow = encoding, False
+        self._file, self._spool, self.size = spool.file, spool, spool.size
 
     @property
     def wrong_name(self) -> str | None:
@@ -149,6 +163,32 @@ class SourceFile:
                 with suppress(OSError):  # nothing but a hole follows, or the system cannot tell
                     start = os.lseek(self._file.fileno(), start, os.SEEK_DATA)
         return start
+
+
+class _Decoded:
+    """What a file is as UTF-8, read once from its start."""
+
+    def __init__(self, file: SourceFile, encoding: str) -> None:
+        # the file as it is now: what is read of it here goes into another spool
+        self._raw = copy.copy(file)
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._encoding = encoding
+        self._at = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Return some more; nothing at the end. Raises ProfileError for what is no text of the encoding."""
+        while True:
+            block = self._raw.read(self._at, size)
+            try:
+                text = self._decoder.decode(block, final=not block)
+            except UnicodeError as error:
+                where = f"{self._raw.source}: it is no text of {self._encoding} at byte {self._at:,} or soon after"
+                raise ProfileError(f"{where}, as its profile says.") from error
+            if self._at == 0:
+                text = text.removeprefix("\ufeff")
+            self._at += len(block)
+            if text or not block:
+                return text.encode(errors="replace")
 
 
 class _Rejoined(io.RawIOBase):

@@ -8,13 +8,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dbsvc.engine.datasets import Dataset
-from dbsvc.engine.errors import InputError, UnrecognisedError
+from dbsvc.engine.errors import InputError, ProfileError, UnrecognisedError
+from dbsvc.engine.profiles import Profile
 from dbsvc.engine.sources.file import SourceFile
-from dbsvc.engine.sources.formats import delimited, jsonlines
+from dbsvc.engine.sources.formats import Format, delimited, jsonlines
 from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK
 from dbsvc.engine.sources.oddities import find_kind, find_odd_header
+from dbsvc.engine.sources.spellings import ORDERS, WRONG, spell_days
+from dbsvc.engine.sources.translation import Framing, Translation, keeps_ascii
 
 _LONGEST_HEADER = 1024 * 1024  # bytes
+#: So much of a file is asked whether its dates make sense.
+_SAMPLE = 64 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,18 @@ class Header:
     end: int
     next_line: int
     stream: str | None = None
+    #: how its profile reads it, if it has one
+    translation: Translation | None = None
+
+    @property
+    def format(self) -> Format:
+        """Where its records begin and end, and what fields they have."""
+        return self.translation or self.dataset.format
+
+    @property
+    def profile(self) -> Profile | None:
+        """How its source writes, if that was declared."""
+        return self.translation.profile if self.translation else None
 
     @property
     def names(self) -> list[str]:
@@ -37,8 +54,11 @@ class Header:
         return [self.dataset.columns[column].written for column in self.columns]
 
 
-def read_header(file: SourceFile, datasets: Iterable[Dataset]) -> Header:
-    """Find out whose a file is. Raises InputError when it is nobody's, or columns miss or are unknown."""
+def read_header(file: SourceFile, datasets: Iterable[Dataset], profiles: Iterable[Profile] = ()) -> Header:
+    """Find out whose a file is, and which profile it is read by, if any.
+
+    Raises InputError when it is nobody's, columns miss or are unknown, or several profiles are for it.
+    """
     source = file.source
     known = list(datasets)
     if file.table:
@@ -51,6 +71,8 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset]) -> Header:
         raise UnrecognisedError(f"{source}: the file holds nothing but NULs.")
     if kind := find_kind(head, file.packing):
         raise InputError(f"{source}: {kind}.")
+    if profile := _find_profile(file, profiles):
+        return _read_by(profile, file, next(dataset for dataset in known if dataset.name == profile.dataset))
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     try:
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -67,12 +89,82 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset]) -> Header:
         raise problem from None
 
 
-def header_of(dataset: Dataset, raw: bytes, source: str) -> Header:
+def header_of(dataset: Dataset, raw: bytes, source: str, profile: Profile | None = None) -> Header:
     """Return the header of a load from its ledger's row. Raises InputError if it is not one of the dataset any more."""
+    if profile:
+        return _bind(profile, dataset, raw, source)
     if not raw:
         return Header(dataset, tuple(dataset.columns), raw, 0, 1)
     _, columns = _recognise(source, delimited.read_fields(raw), [dataset])
     return Header(dataset, columns, raw, len(raw), 1)
+
+
+def _find_profile(file: SourceFile, profiles: Iterable[Profile]) -> Profile | None:
+    """Return the profile that is for a file. Raises ProfileError if several are."""
+    found = [profile for profile in profiles if profile.is_for(file.source) and _has_names(file, profile)]
+    if len(found) > 1:
+        both = " and ".join(f"{profile.name} ({profile.origin})" for profile in found)
+        raise ProfileError(f"{file.source}: {len(found)} profiles are for it: {both}. Name one with --profile.")
+    return found[0] if found else None
+
+
+def _has_names(file: SourceFile, profile: Profile) -> bool:
+    """Whether the header of a file has the names that a profile is told by."""
+    if not profile.header:
+        return True
+    encoding = profile.encoding
+    head = file.read(0, _LONGEST_HEADER)
+    if not keeps_ascii(encoding):
+        head = head.decode(encoding, errors="replace").encode()
+    header = Framing(profile).read_header(head, profile.skip_lines)
+    return header is not None and {name.casefold() for name in header.names} >= {*profile.header}
+
+
+def _read_by(profile: Profile, file: SourceFile, dataset: Dataset) -> Header:
+    if not keeps_ascii(profile.encoding):
+        file.decode(profile.encoding)
+    head = file.read(0, _LONGEST_HEADER)
+    header = _bind(profile, dataset, head, file.source)
+    _refuse_other_order(profile, header, head, file.source)
+    return header
+
+
+def _bind(profile: Profile, dataset: Dataset, head: bytes, source: str) -> Header:
+    """Return the header of what begins so, as its profile reads it."""
+    found = Framing(profile).read_header(head, profile.skip_lines)
+    if found is None:
+        raise profile.refuse(source, f"there is no header that can be read after {profile.skip_lines} line(s)")
+    names = [name.casefold() for name in found.names]
+    if profile.trailing_delimiter and names and not names[-1]:
+        names.pop()
+    known = {column.written.casefold(): ours for ours, column in dataset.columns.items()} | dict(profile.names)
+    columns = [None if name in profile.ignore else known.get(name, f"?{name}") for name in names]
+    read = [column for column in columns if column]
+    problems = {
+        "lacks": [column.written for ours, column in dataset.columns.items() if ours not in {*read, *profile.constants}],
+        "has unknown": [found.names[at] for at, column in enumerate(columns) if column and column not in dataset.columns],
+        "repeats": [name for name, column in zip(found.names, columns, strict=False) if column and read.count(column) > 1],
+        "has, beside a constant,": [dataset.columns[ours].written for ours in profile.constants if ours in read],
+    }
+    if said := [f"{problem} column(s): {_shown(listed)}" for problem, listed in problems.items() if listed]:
+        raise profile.refuse(source, f"a file of {dataset.title} that {', and '.join(said)}")
+    translation = Translation(profile, dataset, found.names[: len(names)], columns, head[found.start : found.end])
+    next_line = 1 + head.count(b"\n", 0, found.next)
+    return Header(dataset, translation.columns, head[: found.end], found.next, next_line, translation=translation)
+
+
+def _refuse_other_order(profile: Profile, header: Header, head: bytes, source: str) -> None:
+    """Raise ProfileError if no date of the first records makes sense as the profile says, and all do in the other order."""
+    other = {"day_first": "month_first", "month_first": "day_first"}
+    if len(profile.date) != 1 or profile.date[0] not in other or header.translation is None:
+        return
+    declared, otherwise = spell_days(profile.date), spell_days([other[profile.date[0]]])
+    sample = head[header.end :][:_SAMPLE]
+    for column, texts in header.translation.written(sample[: sample.rfind(b"\n") + 1]).items():
+        days = {text for text in texts if text and ORDERS[profile.date[0]].fullmatch(text)}
+        if days and all(declared(day) == WRONG != otherwise(day) for day in days):
+            order = other[profile.date[0]].replace("_", " ")
+            raise profile.refuse(source, f"every {column} makes sense only with the {order}, as {min(days)} does")
 
 
 def _find_objects(head: bytes, mark: int, datasets: list[Dataset]) -> Header | None:

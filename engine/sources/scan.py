@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dbsvc.engine.errors import InputError
@@ -17,6 +17,7 @@ from dbsvc.engine.sources.header import Header
 
 _BLOCK = 2**20  # bytes
 _TAIL = 4096  # bytes
+_LONGEST_FOOTER = 64 * 1024  # bytes
 _ZEROS = bytes(_BLOCK)
 
 
@@ -112,7 +113,7 @@ def scan(
     unfinished = next((load for load in known_here if load.is_unfinished), None)
     start, line, digest = begin.end, begin.next_line, begin.digest.copy()
     done = start  # where the last chunk ends
-    of = header.dataset.format
+    of = header.format
     chunks: list[Chunk] = []
     rest, blank, carry = b"", True, _open_line(file, begin, header)
     with ThreadPoolExecutor(1) as beside:  # both digests at once
@@ -154,6 +155,8 @@ def scan(
             lines, carry = of.count_lines(content, carry)
             start = done = start + end
             line += lines
+    if header.translation:
+        chunks = _without_footer(file, chunks, header.translation.find_footer)
     read_on = resume_from is not None and begin.end >= resume_from.end and resume_from.is_in(file)
     replaced = _replaced(file, known, checkpoint) if file.can_grow and not read_on else None
     waiting = len(rest.strip(b"\0"))
@@ -165,6 +168,19 @@ def scan(
         parts = ((c.first_line, file.read(c.byte_start, c.byte_end - c.byte_start)) for c in chunks[-2:])
         ending = find_ending(header, parts)
     return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, reached, unfinished, waiting, replaced, ending)
+
+
+def _without_footer(file: SourceFile, chunks: list[Chunk], find_footer: Callable[[bytes], int]) -> list[Chunk]:
+    """Return chunks without the last lines that are no records."""
+    if not chunks:
+        return []
+    start, end = max(chunks[0].byte_start, chunks[-1].byte_end - _LONGEST_FOOTER), chunks[-1].byte_end
+    footer = start + find_footer(file.read(start, end - start))
+    left = [chunk for chunk in chunks if chunk.byte_start < footer]
+    if left and left[-1].byte_end > footer:
+        content = file.read(left[-1].byte_start, footer - left[-1].byte_start)
+        left[-1] = replace(left[-1], byte_end=footer, sha256=hashlib.sha256(content).hexdigest())
+    return left
 
 
 def _find_checkpoints(
@@ -181,7 +197,7 @@ def _find_checkpoints(
                 continue
             while end < load.bytes and (block := file.read(end, min(_BLOCK, load.bytes - end))):
                 digest.update(block)
-                lines, carry = header.dataset.format.count_lines(block, carry)
+                lines, carry = header.format.count_lines(block, carry)
                 end, line = end + len(block), line + lines
             # a load may have ended within a line of this file: a packed copy of its beginning
             around = file.read(end - 1, 2)
@@ -196,7 +212,7 @@ def _find_checkpoints(
 def _open_line(file: SourceFile, position: Position, header: Header) -> bytes:
     """Return what a line that is left open at a position ends with."""
     start = max(header.end, position.end - _TAIL)
-    return header.dataset.format.count_lines(file.read(start, position.end - start))[1]
+    return header.format.count_lines(file.read(start, position.end - start))[1]
 
 
 def _breaks(of: Format, carry: bytes, content: bytes) -> bool:

@@ -111,10 +111,14 @@ class Statements:
         others = list(self.datasets.values())
         return own, [f"datasets/{of.name}/derive/{phase}" for of in others for phase in of.derive_after.get(dataset, ())]
 
-    def fingerprint(self, dataset: str) -> str:
-        """Return a digest of the rules a load of the dataset goes by: its declaration, its statements, those it shares."""
+    def fingerprint(self, dataset: str, profile: str = "") -> str:
+        """Return a digest of the rules a load of the dataset goes by: its declaration, its statements, those it shares.
+
+        ``profile`` is the text of the profile that its file is read by.
+        """
         types = {column.type.name: column.type.text for column in self.datasets[dataset].columns.values()}
         digest = hashlib.sha256("\0".join([self.datasets[dataset].text, *types.values()]).encode())
+        digest.update(profile.encode())
         own = f"datasets/{dataset}/"
         other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day", "rebuild"))
         folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))

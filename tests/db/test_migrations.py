@@ -24,7 +24,17 @@ FILES = {folder.name: sorted(path.stem for path in folder.glob("*.sql")) for fol
 MIGRATIONS = [name for name in FILES["sqlite"] if not name.endswith(".rollback")]
 #: those of no dataset
 TABLES = {
-    *("currencies", "datasets", "load_chunks", "load_endings", "load_samples", "load_sequence", "load_streams", "loads"),
+    *(
+        "currencies",
+        "datasets",
+        "load_chunks",
+        "load_endings",
+        "load_profiles",
+        "load_samples",
+        "load_sequence",
+        "load_streams",
+        "loads",
+    ),
     "renumbered_loads",
     *(
         "rejects",

@@ -21,6 +21,7 @@ from dbsvc.engine.loads import stage as staging
 from dbsvc.engine.loads.ledger import find_load
 from dbsvc.engine.loads.lifecycle import ingest
 from dbsvc.engine.loads.model import BUCKETS, Load, Outcome, Progress
+from dbsvc.engine.profiles import Profile
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
@@ -74,12 +75,13 @@ def load(
     jobs: int = 1,
     progress: Progress = lambda done, total: None,
     again: bool = False,
+    profiles: Sequence[Profile] = (),
     **settings: Any,
 ) -> Outcome:
     """What ``dbsvc ingest`` does with one file; but a file that contradicts itself is held only if the settings say so."""
     chosen = replace(Settings(), **{"max_contradicting_share": 1.0, **settings})
     with SourceFile(str(source)) as file:
-        header = read_header(file, db.statements.datasets.values())
+        header = read_header(file, db.statements.datasets.values(), profiles)
         return ingest(db, file, header, chosen, jobs=jobs, progress=progress, again=again)
 
 

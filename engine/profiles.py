@@ -1,0 +1,272 @@
+"""Profiles: how one source writes its files. Each ``profiles/<name>.toml`` of a project is read, and each fault said.
+
+A profile is declared and never guessed. What it means for the bytes of a file is in ``sources/translation.py``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from encodings.aliases import aliases
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import available_timezones
+
+from dbsvc.engine.datasets import Dataset
+from dbsvc.engine.errors import ProfileError, StatementError
+from dbsvc.engine.sources.formats import delimited
+from dbsvc.engine.sources.spellings import ORDERS, FormError, read_form
+from dbsvc.engine.toml import line_of, or_nearest, parse
+
+_PACKED = re.compile(r"\.(gz|gzip|zst|bz2|xz|zip)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One ``<name>.toml``."""
+
+    name: str
+    dataset: str
+    #: which files it is for: patterns of their names, and names that their header has
+    file_names: tuple[str, ...]
+    header: tuple[str, ...]
+    encoding: str
+    delimiter: str
+    #: empty: there are no quotes
+    quote: str
+    #: the decimal mark, and the characters that may stand between groups of three digits; empty: as the dataset says
+    decimal: str
+    thousands: str
+    #: the order or the forms of days, those of moments, and the zone of those that have none; empty: as the dataset says
+    date: tuple[str, ...]
+    timestamp: tuple[str, ...]
+    zone: str
+    #: lines before the header; lines that begin so are no records; last lines that begin so are none either
+    skip_lines: int
+    comment: tuple[str, ...]
+    footer: tuple[str, ...]
+    trailing_delimiter: bool
+    repeated_header: bool
+    #: a name in the header, case folded → our column
+    names: Mapping[str, str]
+    #: names in the header of columns that nobody reads, case folded
+    ignore: frozenset[str]
+    #: our column → what it holds in every record
+    constants: Mapping[str, str]
+    #: what stands for nothing
+    null: frozenset[str]
+    origin: str = field(repr=False, compare=False)
+    text: str = field(repr=False)
+
+    def is_for(self, source: str) -> bool:
+        """Whether the name of a file is one of those it is for; if it says none, the header tells."""
+        name = source.replace("\\", "/").rpartition("/")[2]
+        names = {name, _PACKED.sub("", name)}
+        return not self.file_names or any(fnmatchcase(each, pattern) for each in names for pattern in self.file_names)
+
+    def refuse(self, source: str, problem: str) -> ProfileError:
+        """Return the error that this profile does not fit a file."""
+        return ProfileError(f"{source}: {problem}, by the profile {self.name} ({self.origin}).")
+
+
+class _Kind(NamedTuple):
+    """What a key may hold."""
+
+    says: str
+    fits: Callable[[Any], bool]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and value.isprintable()
+
+
+def _is_texts(value: Any) -> bool:
+    return _is_text(value) or (isinstance(value, list) and bool(value) and all(map(_is_text, value)))
+
+
+def _is_mark(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"[!-/:-@\[-`{-~\t ]", value))
+
+
+_TEXT = _Kind("a text", _is_text)
+_TEXTS = _Kind("a text or a list of texts", _is_texts)
+_FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
+_TABLE = _Kind(
+    "a table of texts", lambda value: isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+)
+_KINDS = {
+    "dataset": _TEXT,
+    "match": _Kind("a table with name, header, or both", lambda value: isinstance(value, dict)),
+    "encoding": _TEXT,
+    "delimiter": _Kind("one character that is no letter and no digit, as ';'", _is_mark),
+    "quote": _Kind("one character that is no letter and no digit, or '' for none", lambda v: v == "" or _is_mark(v)),
+    "decimal": _Kind("',' or '.'", lambda value: value in (",", ".")),
+    "thousands": _Kind(
+        "the characters that may stand between groups of digits, as '.'",
+        lambda value: isinstance(value, str) and bool(re.fullmatch(r"[^0-9A-Za-z+\-\n]+", value)),
+    ),
+    "date": _TEXTS,
+    "timestamp": _TEXTS,
+    "zone": _TEXT,
+    "skip_lines": _Kind("a number of lines", lambda value: type(value) is int and 0 <= value <= 10_000),
+    "comment": _TEXTS,
+    "footer": _TEXTS,
+    "trailing_delimiter": _FLAG,
+    "repeated_header": _FLAG,
+    "names": _TABLE,
+    "ignore": _TEXTS,
+    "constants": _TABLE,
+    "null": _TEXTS,
+}
+
+
+def read_profiles(folder: Path, datasets: Mapping[str, Dataset]) -> list[Profile]:
+    """Return the profiles of a folder, by their names; none if it is not there. Raises ProfileError for what is wrong."""
+    found = []
+    for file in sorted(folder.glob("*.toml")) if folder.is_dir() else []:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ProfileError(f"{file}:1: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise ProfileError(f"{file}:{line}: not UTF-8 text") from error
+        found.append(read_profile(file.stem, str(file), text, datasets))
+    return found
+
+
+def find_profiles(folder: Path, datasets: Mapping[str, Dataset], only: str | None = None) -> list[Profile]:
+    """Return the profiles that files may be read by; or ``only`` this one, for any file. Raises ProfileError."""
+    found = read_profiles(folder, datasets)
+    if only is None:
+        return found
+    if chosen := [replace(profile, file_names=(), header=()) for profile in found if profile.name == only]:
+        return chosen
+    names = [profile.name for profile in found]
+    raise ProfileError(f"There is no profile {or_nearest(only, names) if names else only} in {folder}.")
+
+
+def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Dataset]) -> Profile:
+    """Return the profile that a text declares. Raises ProfileError."""
+
+    def refuse(problem: str, *keys: str) -> ProfileError:
+        return ProfileError(f"{origin}:{line_of(text, *keys)}: {problem}")
+
+    try:
+        told = parse(origin, text)
+    except StatementError as error:
+        raise ProfileError(str(error)) from error
+    for key, value in told.items():
+        if key not in _KINDS:
+            raise refuse(f"a profile has no key {or_nearest(key, _KINDS)}", key)
+        if not _KINDS[key].fits(value):
+            raise refuse(f"{key} must be {_KINDS[key].says}", key)
+    if "dataset" not in told:
+        raise refuse("the key dataset is missing: of which dataset are the files?")
+    if told["dataset"] not in datasets:
+        raise refuse(f"there is no dataset {or_nearest(told['dataset'], datasets)}", "dataset")
+    dataset = datasets[told["dataset"]]
+    if dataset.format is not delimited:
+        raise refuse(f"{dataset.name} is not delivered as CSV, and a profile describes CSV", "dataset")
+    match = told.get("match", {})
+    for key, value in match.items():
+        if key not in ("name", "header"):
+            raise refuse(f"match has no key {or_nearest(key, ('name', 'header'))}", "match", key)
+        if not _is_texts(value):
+            raise refuse(f"{key} must be {_TEXTS.says}", "match", key)
+    if not match:
+        raise refuse("the table match is missing: [match] with name = 'pattern*.csv', header = ['a name', …], or both", "match")
+    columns = _Columns(dataset, refuse)
+    names = {written.casefold(): columns.find(ours, "names", written) for written, ours in told.get("names", {}).items()}
+    ignore = frozenset(written.casefold() for written in _texts(told, "ignore"))
+    for written in _texts(match, "header"):
+        if written.casefold() not in (*names, *ignore, *columns.written):
+            known = (*told.get("names", {}), *_texts(told, "ignore"), *columns.shown)
+            raise refuse(f"header names what is neither a column nor ignored: {or_nearest(written, known)}", "match", "header")
+    profile = Profile(
+        name=name,
+        dataset=dataset.name,
+        file_names=_texts(match, "name"),
+        header=tuple(written.casefold() for written in _texts(match, "header")),
+        encoding=_encoding(told.get("encoding", "utf-8"), refuse),
+        delimiter=told.get("delimiter", ","),
+        quote=told.get("quote", '"'),
+        decimal=told.get("decimal", "." if "thousands" in told else ""),
+        thousands=told.get("thousands", ""),
+        date=_forms("date", told, refuse),
+        timestamp=_forms("timestamp", told, refuse),
+        zone=told.get("zone", ""),
+        skip_lines=told.get("skip_lines", 0),
+        comment=_texts(told, "comment"),
+        footer=_texts(told, "footer"),
+        trailing_delimiter=told.get("trailing_delimiter", False),
+        repeated_header=told.get("repeated_header", False),
+        names=names,
+        ignore=ignore,
+        constants={columns.find(ours, "constants", ours): value for ours, value in told.get("constants", {}).items()},
+        null=frozenset(_texts(told, "null")),
+        origin=origin,
+        text=text,
+    )
+    if profile.delimiter == profile.quote:
+        raise refuse("delimiter and quote are the same character", "quote")
+    if profile.decimal and profile.decimal in profile.thousands:
+        raise refuse("decimal and thousands are the same character", "thousands" if "thousands" in told else "decimal")
+    if profile.zone and profile.zone not in available_timezones():
+        raise refuse(f"there is no zone {_nearest(profile.zone, available_timezones())}", "zone")
+    return profile
+
+
+class _Columns:
+    """The columns of a dataset, by our names and by those it is usually delivered with, in any case."""
+
+    def __init__(self, dataset: Dataset, refuse: Callable[..., ProfileError]) -> None:
+        self._refuse = refuse
+        self.shown = [column.written for column in dataset.columns.values()]
+        self.written = {column.written.casefold(): name for name, column in dataset.columns.items()}
+        self._known = self.written | {name.casefold(): name for name in dataset.columns}
+
+    def find(self, column: str, *keys: str) -> str:
+        """Return our name of a column."""
+        if found := self._known.get(column.casefold()):
+            return found
+        raise self._refuse(f"there is no column {or_nearest(column, self.shown)}", *keys)
+
+
+def _texts(told: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = told.get(key, ())
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _forms(key: str, told: Mapping[str, Any], refuse: Callable[..., ProfileError]) -> tuple[str, ...]:
+    forms = _texts(told, key)
+    for form in forms:
+        if "%" not in form and (key != "date" or form not in ORDERS):
+            orders = f"one of {', '.join(ORDERS)}, or " if key == "date" else ""
+            raise refuse(f"{key} must be {orders}forms as '%d.%m.%Y': not {or_nearest(form, ORDERS)}", key)
+        try:
+            if "%" in form:
+                read_form(form, with_time=key == "timestamp")
+        except FormError as error:
+            raise refuse(f"{key}: {error}", key) from error
+    return forms
+
+
+def _encoding(named: str, refuse: Callable[..., ProfileError]) -> str:
+    try:
+        found = codecs.lookup(named)
+        with suppress(UnicodeError):
+            b"a".decode(found.name)  # what is no encoding of texts is refused here
+    except LookupError:
+        raise refuse(f"there is no encoding {_nearest(named, {*aliases, *aliases.values()})}", "encoding") from None
+    return found.name
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    """Return a name that is not known, with what may be meant; there are too many to list."""
+    shown = or_nearest(name.casefold(), {each.casefold(): each for each in sorted(known)})
+    return f"{name}; {shown.partition('; ')[2]}" if "did you mean" in shown else name

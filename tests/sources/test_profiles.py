@@ -1,0 +1,451 @@
+"""Profiles: files of other forms are loaded as they were declared, to the last digit, and nothing is guessed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dbsvc.engine import Database
+from dbsvc.engine.errors import ProfileError
+from dbsvc.engine.housekeeping.erase import erase
+from dbsvc.engine.loads.operations import discard, release, retry
+from dbsvc.engine.profiles import Profile, find_profiles, read_profile
+from dbsvc.engine.reports.rejects import export_rejects
+from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.sources.scan import scan
+from dbsvc.engine.sources.translation import keeps_ascii
+from dbsvc.engine.statements.catalog import load_statements
+from tests.helpers import bills, buckets, load, query, rejects, usage_csv, write
+from tests.helpers.cli import Cli
+
+DATASETS = load_statements(("sqlite",)).datasets
+HEADER = "Date_,Bill_ID,Currency,Name,Product1 revenue,Product2 revenue"
+ANY = "[match]\nname = '*'"
+
+
+def profile(text: str, name: str = "theirs", match: str = ANY) -> Profile:
+    return read_profile(name, f"profiles/{name}.toml", f"dataset = 'usage'\n{text}\n{match}\n", DATASETS)
+
+
+def row(day: str, bill: int, name: str, first: str, second: str, currency: str = "USD") -> tuple[Any, ...]:
+    return date.fromisoformat(day), bill, name, currency, Decimal(first), Decimal(second)
+
+
+TEN = [f"15/10/2021,{n},USD,Cust {n},100.00,10.00" for n in range(1, 10)]
+TEN_ROWS = [row("2021-10-15", n, f"Cust {n}", "100", "10") for n in range(1, 10)]
+#: what a source writes; the profile; the bills; how many are rejects
+CASES: dict[str, tuple[bytes, str, list[tuple[Any, ...]], int]] = {
+    "semicolons and decimal commas": (
+        "\r\n".join(
+            [
+                HEADER.replace(",", ";"),
+                "31.10.2021;1001;EUR;Müller GmbH;1.234,56;0,50",
+                "31.10.2021;1002;EUR;Café Nord;99,90;12,00",
+                "31.10.2021;1003;EUR;Söhne, Töchter;1.234.567,00000001;,5",
+                '31.10.2021;1004;EUR;"Wein; ""Bier""";1,00;',
+                "31.10.2021;1005;EUR;K;1.23,4;1,00",
+                "31.10.2021;1006;EUR;L;1.234;1234.5",
+                "",
+            ]
+        ).encode("cp1252"),
+        "encoding = 'cp1252'\ndelimiter = ';'\ndecimal = ','\nthousands = '.'\ndate = '%d.%m.%Y'",
+        [
+            row("2021-10-31", 1001, "Müller GmbH", "1234.56", "0.5", "EUR"),
+            row("2021-10-31", 1002, "Café Nord", "99.90", "12", "EUR"),
+            row("2021-10-31", 1003, "Söhne, Töchter", "1234567.00000001", "0.5", "EUR"),
+        ],
+        3,
+    ),
+    "month first": (
+        "\n".join([HEADER, *(f"03/{n:02}/2021,{n},USD,A,10.00,0" for n in (4, 5, 6)), ""]).encode(),
+        "date = 'month_first'",
+        [row(f"2021-03-{n:02}", n, "A", "10", "0") for n in (4, 5, 6)],
+        0,
+    ),
+    "totals": (
+        "\n".join([HEADER, *TEN, "Total,,,,900.00,90.00", ",,,,,", ",,,,,", ""]).encode(),
+        "footer = 'Total'",
+        TEN_ROWS,
+        0,
+    ),
+    "joined files": (
+        "".join(f"\ufeff{HEADER}\n{line}\n" for line in TEN).encode(),
+        "repeated_header = true",
+        TEN_ROWS,
+        0,
+    ),
+    "a delimiter at the end": (
+        "".join(f"{line},\n" for line in [HEADER, *TEN]).encode(),
+        "trailing_delimiter = true",
+        TEN_ROWS,
+        0,
+    ),
+    "a preamble": (
+        "\n".join(["Billing report;;", "Generated,2021-11-01", "", HEADER, *TEN]).encode(),
+        "skip_lines = 3",
+        TEN_ROWS,
+        0,
+    ),
+    "a line for spreadsheets": ("\n".join(["sep=,", HEADER, *TEN, ""]).encode(), "skip_lines = 1", TEN_ROWS, 0),
+    "spreadsheets": (
+        "\n".join(
+            [
+                HEADER,
+                '15/10/2021,="00123",USD,A,1.00,2.00',
+                "15/10/2021,1.23457E+11,USD,B,1.00,2.00",
+                "15/10/2021,3,USD,C,1\u202f234.50,2.00",
+                '15/10/2021,6,USD,F,"1,234.50",2.00',
+                "2021-10-15T00:00:00Z,10,USD,J,12.00,2.00",
+                "1/3/21,11,USD,K,12.00,2.00",
+                "15/10/2021,13,USD,M,1.2E+3,2.00",
+                "15/10/2021,15,USD,O,+1.2,2.00",
+                "",
+            ]
+        ).encode(),
+        "thousands = ', '\ndate = ['day_first', '%d/%m/%y', '%Y-%m-%dT00:00:00Z']",
+        [
+            row("2021-03-01", 11, "K", "12", "2"),
+            row("2021-10-15", 3, "C", "1234.5", "2"),
+            row("2021-10-15", 6, "F", "1234.5", "2"),
+            row("2021-10-15", 10, "J", "12", "2"),
+            row("2021-10-15", 15, "O", "1.2", "2"),
+        ],
+        3,
+    ),
+    "a header of other names": (
+        b"Date,Bill_ID,Currency,Name,Product1 revenue,Product2 revenue,Note\n05/11/2021,1,EUR,K,1,1,x\n",
+        "ignore = 'note'\n[names]\n'date' = 'Date_'",
+        [row("2021-11-05", 1, "K", "1", "1", "EUR")],
+        0,
+    ),
+    "tabs": (
+        f"{HEADER},\n05/11/2021,1,EUR,K,1,1,\n".replace(",", "\t").encode(),
+        'delimiter = "\\t"\ntrailing_delimiter = true',
+        [row("2021-11-05", 1, "K", "1", "1", "EUR")],
+        0,
+    ),
+    "constants, comments and other quotes": (
+        b"# made by hand\nDate_|Bill_ID|Name|Product1 revenue\n# |'open\n05/11/2021|1|'K|''L'''|1\n05/11/2021|2|'a\n#b'|n/a\n",
+        "delimiter = '|'\nquote = \"'\"\ncomment = '#'\nnull = ['n/a']\n[constants]\nCurrency = 'EUR'\nproduct2_revenue = '0'",
+        [row("2021-11-05", 1, "K|'L'", "1", "0", "EUR")],
+        1,
+    ),
+    "no quotes": (
+        f'{HEADER}\n05/11/2021,1,EUR,"K",1,1\n05/11/2021,2,EUR,5" tube,1,1\n'.replace(",", ";").encode(),
+        "delimiter = ';'\nquote = ''",
+        [row("2021-11-05", 1, '"K"', "1", "1", "EUR"), row("2021-11-05", 2, '5" tube', "1", "1", "EUR")],
+        0,
+    ),
+    "UTF-16": (
+        f"{HEADER}\n05/11/2021,1,EUR,משה,1,1\n".replace(",", "\t").encode("utf-16"),
+        "encoding = 'UTF-16'\ndelimiter = \"\\t\"",
+        [row("2021-11-05", 1, "משה", "1", "1", "EUR")],
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_file_is_loaded_as_its_profile_says(db: Database, tmp_path: Path, case: str) -> None:
+    content, text, expected, rejected = CASES[case]
+    lines = text.split("\n[")
+    text = "\n".join([lines[0], ANY, *(f"[{table}" for table in lines[1:])])
+    outcome = load(db, write(tmp_path / "delivery.csv", content), profiles=[profile(text, match="")], max_rejected_share=1.0)
+    assert [bill[:6] for bill in bills(db)] == expected
+    assert outcome.load.status == "published"
+    assert buckets(outcome.load) == {"inserted": len(expected), **({"rejected": rejected} if rejected else {})}
+    lines_of = content.split(b"\n")
+    for line, _, raw in rejects(db):
+        assert raw.split(b"\n")[0] == lines_of[line - 1].rstrip(b"\r")
+    again = load(db, tmp_path / "delivery.csv", profiles=[profile(text, match="")])
+    assert again.already
+
+
+@pytest.mark.parametrize("chunk_bytes", [70, 150, 400])
+@pytest.mark.parametrize("case", ["totals", "joined files", "constants, comments and other quotes", "UTF-16"])
+def test_wherever_a_file_is_cut(tmp_path: Path, case: str, chunk_bytes: int) -> None:
+    content, text, expected, rejected = CASES[case]
+    lines = text.split("\n[")
+    chosen = profile("\n".join([lines[0], ANY, *(f"[{table}" for table in lines[1:])]), match="")
+    with SourceFile(str(write(tmp_path / "delivery.csv", content))) as file:
+        header = read_header(file, DATASETS.values(), [chosen])
+        chunks = scan(file, header, chunk_bytes).chunks
+        found = [
+            record
+            for chunk in chunks
+            for record in header.format.records(file.read(chunk.byte_start, chunk.byte_end - chunk.byte_start))
+        ]
+        assert len(found) == len(expected) + rejected
+
+
+# --- what is declared, in any form, is what a plain file says
+
+TEXTS = st.text(
+    st.characters(codec="cp1252", exclude_categories=["Cc", "Zs", "Zl", "Zp"]) | st.sampled_from(" ,;|'\"\n#"), max_size=8
+)
+AMOUNTS = st.decimals(0, 10**9, places=2, allow_nan=False)
+ROWS = st.lists(
+    st.tuples(st.dates(date(1990, 1, 1), date(2025, 1, 1)), st.integers(0, 10**6), TEXTS, AMOUNTS, AMOUNTS), min_size=1
+)
+DAYS = {"day_first": "%d.%m.%Y", "month_first": "%m/%d/%Y", "year_first": "%Y%m%d", "%d %b %Y": "%d %b %Y"}
+
+
+@given(
+    rows=ROWS,
+    delimiter=st.sampled_from(",;|\t"),
+    quote=st.sampled_from("\"'"),
+    decimal=st.sampled_from(",."),
+    days=st.sampled_from(sorted(DAYS)),
+    encoding=st.sampled_from(["utf-8", "cp1252", "utf-16-le", "gb18030"]),
+    skip_lines=st.integers(0, 2),
+    trailing=st.booleans(),
+)
+@example([(date(2020, 1, 2), 1, "#a", Decimal("1234.5"), Decimal(0))], ";", '"', ",", "day_first", "cp1252", 1, True)
+def test_any_profile_translates_to_the_same_records(
+    tmp_path: Path,
+    rows: list[tuple[date, int, str, Decimal, Decimal]],
+    delimiter: str,
+    quote: str,
+    decimal: str,
+    days: str,
+    encoding: str,
+    skip_lines: int,
+    trailing: bool,
+) -> None:
+    thousands = "." if decimal == "," else ","
+
+    def amount(value: Decimal) -> str:
+        return f"{value:,}".replace(",", "\0").replace(".", decimal).replace("\0", thousands)
+
+    def written(field: str) -> str:
+        odd = any(mark in field for mark in (delimiter, quote, "\n", '"')) or field != field.strip()
+        return quote + field.replace(quote, quote * 2) + quote if odd or field.startswith("#") else field
+
+    end = f"{delimiter}\n" if trailing else "\n"
+    lines = ["title\n"] * skip_lines
+    lines += [delimiter.join(["day", "no", "who", "one", "rest", "two"]) + end, "# a comment\n"]
+    for day, number, name, first, second in rows:
+        fields = [day.strftime(DAYS[days]), str(number), name, amount(first), "unread", amount(second)]
+        lines += [delimiter.join(map(written, fields)) + end, *(["#'\n"] if number % 2 else [])]
+    told = {
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "quote": quote,
+        "decimal": decimal,
+        "thousands": thousands,
+        "date": days,
+        "skip_lines": skip_lines,
+        "comment": "#",
+        "ignore": "REST",
+        "trailing_delimiter": trailing,
+    }
+    names = {"day": "Date_", "no": "Bill_ID", "who": "Name", "one": "product1_revenue", "two": "product2_revenue"}
+    tables = {"match": {"name": "*"}, "names": names, "constants": {"Currency": "EUR"}}
+    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in told.items())
+    text += "".join(
+        f"[{table}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in entries.items())
+        for table, entries in tables.items()
+    )
+    chosen = profile(text, match="")
+    with SourceFile(str(write(tmp_path / "delivery.csv", "".join(lines).encode(encoding, errors="replace")))) as file:
+        header = read_header(file, DATASETS.values(), [chosen])
+        body = file.read(header.end, file.size)
+        translated = header.translation.translate(body) if header.translation else b""
+        expected = [
+            [day.isoformat(), str(number), name.strip(" \t\r\u00a0"), f"{first}", f"{second}", "EUR"]
+            for day, number, name, first, second in rows
+        ]
+        fields = [header.format.fields(body[record.start : record.end], ()) for record in header.format.records(body)]
+        assert [faults for faults, _ in fields] == [""] * len(rows)
+        assert [values for _, values in fields] == expected
+        read = [one for one in csv.reader(io.StringIO(translated.decode(), newline="")) if one]
+        assert read == expected
+        # every record stands on its line
+        plain = [record.line for record in DATASETS["usage"].format.records(translated)]
+        assert plain == [record.line for record in header.format.records(body)]
+
+
+# --- whoever reads a load's records again reads them by its profile, whatever became of that
+
+GERMAN = "encoding = 'cp1252'\ndelimiter = ';'\ndecimal = ','\nthousands = '.'\ndate = 'day_first'\nskip_lines = 1"
+LINES = [f"{n:02}.10.2021;{n};EUR;Müller {n};1.000,50;0" for n in range(1, 8)]
+BROKEN = ["32.10.2021;8;EUR;Müller 8;1,00;0", "09.10.2021;9;XXX;Müller 9;2,00;0"]
+
+
+def delivery(path: Path, lines: list[str]) -> Path:
+    text = "\r\n".join(["Bericht", HEADER.replace(",", ";"), *lines, ""])
+    return write(path, text.encode("cp1252"))
+
+
+def test_rejects_are_kept_exported_retried_and_mended_as_they_came(db: Database, tmp_path: Path) -> None:
+    path = delivery(tmp_path / "a.csv", [*LINES, *BROKEN])
+    first = load(db, path, profiles=[profile(GERMAN)], max_rejected_share=1.0).load
+    assert rejects(db) == [
+        (10, "bill_date_invalid", BROKEN[0].encode("cp1252")),
+        (11, "currency_unknown", BROKEN[1].encode("cp1252")),
+    ]
+    exported = b"".join(line + b"\r\n" for line in export_rejects(db, first.load_id))
+    assert exported == delivery(tmp_path / "b.csv", BROKEN).read_bytes()
+    with db.transaction() as tx:  # now it is known
+        tx.execute("INSERT INTO currencies (code) VALUES ('XXX')")
+    assert retry(db, first.load_id, Settings()).passed == 1
+    assert bills(db)[-1][:6] == row("2021-10-09", 9, "Müller 9", "2", "0", "XXX")
+    mended = write(tmp_path / "c.csv", exported.replace(b"32.10", b"08.10").replace(BROKEN[1].encode("cp1252") + b"\r\n", b""))
+    second = load(db, mended, profiles=[profile(GERMAN)]).load
+    assert buckets(second) == {"inserted": 1}
+    assert query(db, "SELECT line_no, state, mended_by_load_id FROM reject_closings WHERE state <> 'retried'") == [
+        (10, "mended", second.load_id)
+    ]
+
+
+def test_a_load_starts_over_when_its_profile_changed(db: Database, tmp_path: Path) -> None:
+    path = delivery(tmp_path / "a.csv", [*LINES[:3], *BROKEN, *[line.replace(";1.000,50;", ";1.000;") for line in LINES[3:]]])
+    wrong = GERMAN.replace("thousands = '.'\n", "")
+    held = load(db, path, profiles=[profile(wrong)]).load
+    assert held.status == "held"
+    assert query(db, "SELECT name, content FROM load_profiles") == [("theirs", profile(wrong).text)]
+    discard(db, held.load_id)
+    again = release(db, held.load_id)
+    assert again.status == "staging"
+    done = load(db, path, profiles=[profile(GERMAN)]).load
+    assert (done.load_id, done.status, done.inserted) == (again.load_id, "published", 7)
+    assert query(db, "SELECT name, content FROM load_profiles") == [("theirs", profile(GERMAN).text)]
+    assert done.rules != held.rules
+
+
+def test_a_name_is_erased_from_records_in_quarantine(db: Database, tmp_path: Path) -> None:
+    path = delivery(tmp_path / "a.csv", [*LINES, "32.10.2021;8;EUR;Müller, Söhne ;1,00;0"])
+    load(db, path, profiles=[profile(GERMAN)], max_rejected_share=1.0)
+    erase(db, "Müller, Söhne")
+    ((pseudonym,),) = query(db, "SELECT pseudonym FROM erased_names")
+    assert [raw for _, _, raw in rejects(db)] == [f"32.10.2021;8;EUR;{pseudonym} ;1,00;0".encode()]
+
+
+def test_where_files_lie_is_named_by_the_profile_and_the_command(cli_on: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "dbsvc" / "profiles"
+    folder.mkdir(parents=True)
+    match = "[match]\nname = 'erp-*.csv'\nheader = ['currency', 'DATE_']\n"
+    write(folder / "erp.toml", f"dataset = 'usage'\n{GERMAN}\n{match}".encode())
+    delivery(tmp_path / "erp-1.csv", LINES)
+    assert cli_on("ingest", "erp-1.csv").code == 0
+    delivery(tmp_path / "other.csv", [line.replace("10.2021", "11.2021") for line in LINES])
+    assert cli_on("ingest", "other.csv").code == 65
+    assert cli_on("ingest", "--profile", "erp", "other.csv").code == 0
+    write(folder / "second.toml", f"dataset = 'usage'\n{GERMAN}\n[match]\nheader = 'Name'\n".encode())
+    ran = cli_on("ingest", "erp-1.csv")
+    assert (ran.code, ran.error) == (
+        78,
+        "erp-1.csv: 2 profiles are for it: erp (dbsvc/profiles/erp.toml) and second (dbsvc/profiles/second.toml). "
+        "Name one with --profile.",
+    )
+    ran = cli_on("ingest", "--profile", "epr", "erp-1.csv")
+    assert (ran.code, ran.error) == (78, "There is no profile epr; did you mean erp? in dbsvc/profiles.")
+    write(folder / "second.toml", b"delimeter = ';'\n")
+    ran = cli_on("ingest", "erp-1.csv")
+    says = "dbsvc/profiles/second.toml:1: a profile has no key delimeter; did you mean delimiter?"
+    assert (ran.code, ran.error) == (78, says)
+
+
+# --- what is wrong
+
+WRONG: list[tuple[str, str]] = [
+    ("datset = 'usage'", "1: a profile has no key datset; did you mean dataset?"),
+    ("encoding = 'utf-8'", "1: the key dataset is missing: of which dataset are the files?"),
+    ("dataset = 'usages'", "1: there is no dataset usages; did you mean usage?"),
+    ("dataset = 'telemetry'", "1: telemetry is not delivered as CSV, and a profile describes CSV"),
+    (f"dataset = 'usage'\nencoding = 'cp1225'\n{ANY}", "2: there is no encoding cp1225; did you mean cp1258?"),
+    (f"dataset = 'usage'\nencoding = 'base64'\n{ANY}", "2: there is no encoding base64"),
+    ("dataset = 'usage'\ndelimiter = ';;'", "2: delimiter must be one character that is no letter and no digit, as ';'"),
+    ("dataset = 'usage'\ndelimiter = 3", "2: delimiter must be one character that is no letter and no digit, as ';'"),
+    ("dataset = 'usage'\ndelimiter = '\"'\n[match]\nname = '*'", "1: delimiter and quote are the same character"),
+    ("dataset = 'usage'\ndecimal = ';'", "2: decimal must be ',' or '.'"),
+    (
+        "dataset = 'usage'\ndecimal = ','\nthousands = ','\n[match]\nname = '*'",
+        "3: decimal and thousands are the same character",
+    ),
+    ("dataset = 'usage'\nthousands = '.'\n[match]\nname = '*'", "2: decimal and thousands are the same character"),
+    (
+        "dataset = 'usage'\ndate = 'dayfirst'\n[match]\nname = '*'",
+        "2: date must be one of day_first, month_first, year_first, or forms as '%d.%m.%Y': not dayfirst; did you "
+        "mean day_first?",
+    ),
+    ("dataset = 'usage'\ndate = '%d.%q.%Y'\n[match]\nname = '*'", "2: date: %q is none of %d, %m, %Y, %y, %b, %B"),
+    ("dataset = 'usage'\ndate = '%d.%Y'\n[match]\nname = '*'", "2: date: %d.%Y lacks %m or %b or %B"),
+    ("dataset = 'usage'\ndate = '%d.%m.%d %Y'\n[match]\nname = '*'", "2: date: %d stands twice in %d.%m.%d %Y"),
+    (
+        "dataset = 'usage'\ntimestamp = 'day_first'\n[match]\nname = '*'",
+        "2: timestamp must be forms as '%d.%m.%Y': not day_first",
+    ),
+    (
+        "dataset = 'usage'\nzone = 'Europe/Berln'\n[match]\nname = '*'",
+        "2: there is no zone Europe/Berln; did you mean europe/berlin?",
+    ),
+    ("dataset = 'usage'\nskip_lines = -1", "2: skip_lines must be a number of lines"),
+    ("dataset = 'usage'\ncomment = ''", "2: comment must be a text or a list of texts"),
+    ("dataset = 'usage'\nrepeated_header = 'yes'", "2: repeated_header must be true or false"),
+    ("dataset = 'usage'", "1: the table match is missing: [match] with name = 'pattern*.csv', header = ['a name', …], or both"),
+    ("dataset = 'usage'\n[match]\nnames = '*'", "3: match has no key names; did you mean name?"),
+    ("dataset = 'usage'\n[match]\nheader = ['Datum']\n", "3: header names what is neither a column nor ignored: Datum"),
+    ("dataset = 'usage'\n[match]\nname = '*'\n[names]\nDatum = 'Date'", "5: there is no column Date; did you mean Date_?"),
+    (
+        "dataset = 'usage'\n[match]\nname = '*'\n[constants]\nCurency = 'EUR'",
+        "5: there is no column Curency; did you mean Currency?",
+    ),
+    ("dataset = 'usage'\n[constants]\ncurrency = 1", "2: constants must be a table of texts"),
+    ("dataset = usage", "1: not TOML: "),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), WRONG)
+def test_a_profile_that_is_not_understood(tmp_path: Path, text: str, says: str) -> None:
+    write(tmp_path / "p.toml", text.encode())
+    with pytest.raises(ProfileError) as raised:
+        find_profiles(tmp_path, DATASETS)
+    assert str(raised.value).startswith(f"{tmp_path}/p.toml:{says}")
+    assert raised.value.exit_code == 78
+
+
+def refused(tmp_path: Path, content: str, text: str) -> str:
+    with SourceFile(str(write(tmp_path / "x.csv", content.encode()))) as file, pytest.raises(ProfileError) as raised:
+        read_header(file, DATASETS.values(), [profile(text, match="" if "[match]" in text else ANY)])
+    return str(raised.value).replace(f"{tmp_path}/", "").replace(", by the profile theirs (profiles/theirs.toml)", "")
+
+
+def test_a_profile_that_does_not_fit(tmp_path: Path) -> None:
+    says = "x.csv: a file of bills that lacks column(s): 'Date_', and has unknown column(s): 'Date'."
+    assert refused(tmp_path, HEADER.replace("_,", ","), "delimiter = ','") == says
+    says = "x.csv: a file of bills that has, beside a constant, column(s): 'Currency'."
+    assert refused(tmp_path, HEADER, f"{ANY}\n[constants]\ncurrency = 'EUR'") == says
+    says = "x.csv: a file of bills that repeats column(s): 'Date_', 'Datum'."
+    assert refused(tmp_path, f"{HEADER},Datum", f"{ANY}\n[names]\ndatum = 'Date_'") == says
+    assert refused(tmp_path, HEADER, "skip_lines = 2") == "x.csv: there is no header that can be read after 2 line(s)."
+    contents = "\n".join([HEADER, *(f"{n}/10/2021,{n},USD,A,1,1" for n in range(13, 20))])
+    says = "x.csv: every bill_date makes sense only with the day first, as 13/10/2021 does."
+    assert refused(tmp_path, contents, "date = 'month_first'") == says
+    says = "x.csv: it is no text of utf-16 at byte 0 or soon after, as its profile says."
+    assert refused(tmp_path, f"{HEADER}\n\n", "encoding = 'utf-16'")[: len(says) - 30] == says[: len(says) - 30]
+
+
+def test_no_profile_no_change(tmp_path: Path) -> None:
+    path = write(tmp_path / "usage.csv", usage_csv([("2021-10-01", 1, "USD", "A", 1, 0)]))
+    other = profile(GERMAN, match="[match]\nname = 'erp*'")
+    with SourceFile(str(path)) as file:
+        assert read_header(file, DATASETS.values(), [other]) == read_header(file, DATASETS.values())
+
+
+def test_encodings_whose_marks_are_single_bytes() -> None:
+    assert [name for name in ("utf-8", "cp1252", "cp850", "latin-1", "koi8-r") if not keeps_ascii(name)] == []
+    assert [
+        name for name in ("utf-16", "utf-7", "gb18030", "iso2022_jp", "shift_jis", "cp037", "hz") if keeps_ascii(name)
+    ] == []
