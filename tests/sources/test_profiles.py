@@ -266,9 +266,9 @@ def test_any_profile_translates_to_the_same_records(
             [day.isoformat(), str(number), name.strip(" \t\r\u00a0"), f"{first}", f"{second}", "EUR"]
             for day, number, name, first, second in rows
         ]
-        fields = [header.format.fields(body[record.start : record.end], ()) for record in header.format.records(body)]
-        assert [faults for faults, _ in fields] == [""] * len(rows)
-        assert [values for _, values in fields] == expected
+        read_apart = [header.format.fields(body[record.start : record.end], ()) for record in header.format.records(body)]
+        assert [faults for faults, _ in read_apart] == [""] * len(rows)
+        assert [values for _, values in read_apart] == expected
         read = [one for one in csv.reader(io.StringIO(translated.decode(), newline="")) if one]
         assert read == expected
         # every record stands on its line
