@@ -91,7 +91,7 @@ def _ingest_all(
     found = find_sources(files)
     if any(source.error is None for source in found.sources):
         ensure_schema(db)
-    profiles = find_profiles(settings.profiles, db.statements.datasets, profile)
+    profiles = find_profiles(db.statements.project, db.statements.datasets, profile)
     reports = []
     for planned in plan(db, found.sources, settings, profiles):
         if planned.skipped:

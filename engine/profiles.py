@@ -18,6 +18,7 @@ from zoneinfo import available_timezones
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import ProfileError, StatementError
+from dbsvc.engine.project import USUAL, Project
 from dbsvc.engine.sources.formats import delimited
 from dbsvc.engine.sources.spellings import ORDERS, FormError, read_form
 from dbsvc.engine.toml import line_of, or_nearest, parse
@@ -139,9 +140,10 @@ def read_profiles(folder: Path, datasets: Mapping[str, Dataset]) -> list[Profile
     return found
 
 
-def find_profiles(folder: Path, datasets: Mapping[str, Dataset], only: str | None = None) -> list[Profile]:
+def find_profiles(project: Project | None, datasets: Mapping[str, Dataset], only: str | None = None) -> list[Profile]:
     """Return the profiles that files may be read by; or ``only`` this one, for any file. Raises ProfileError."""
-    found = read_profiles(folder, datasets)
+    folder = project.path("profiles") if project else Path(USUAL, "profiles")
+    found = read_profiles(folder, datasets) if project else []
     if only is None:
         return found
     if chosen := [replace(profile, file_names=(), header=()) for profile in found if profile.name == only]:

@@ -63,11 +63,6 @@ class Settings:
     check_days: int = 28
 
     @property
-    def profiles(self) -> Path:
-        """Where the project has its profiles."""
-        return Path(self.project or "dbsvc") / "profiles"
-
-    @property
     def max_unpacked(self) -> int:
         """The most that a packed file may unpack to, in bytes."""
         return int(self.max_unpacked_gb * 10**9)

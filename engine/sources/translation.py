@@ -14,10 +14,10 @@ from typing import NamedTuple
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.profiles import Profile
 from dbsvc.engine.sources.formats import delimited, part
-from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, Record
+from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, FastRecords, Record
 from dbsvc.engine.sources.spellings import Numbers, Spelling, spell_days, spell_distinct, spell_moments
 
-#: So many lines are translated at once.
+#: How many lines are translated at once.
 _LINES = 1000
 #: What stands for a record that has to be looked at: it is read as CSV by nobody.
 _TO_LOOK_AT = '?"'
@@ -147,6 +147,10 @@ class Translation:
     def whole_record(self, data: bytes, start: int) -> tuple[int, str]:
         """Return where the record that begins at ``start`` ends, with its line end, and its structural fault."""
         return delimited.whole_record(self._frame.mark(data), start)
+
+    def fast_records(self, _data: bytes, _names: Sequence[str], _patterns: Sequence[Sequence[str]]) -> list[FastRecords]:
+        """Return none: what is fast is what they are translated to."""
+        return []
 
     def mentions_header(self, data: bytes, _names: Sequence[str]) -> bool:
         """Whether a record may name the columns."""

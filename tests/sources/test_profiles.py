@@ -18,7 +18,7 @@ from dbsvc.engine import Database
 from dbsvc.engine.errors import ProfileError
 from dbsvc.engine.housekeeping.erase import erase
 from dbsvc.engine.loads.operations import discard, release, retry
-from dbsvc.engine.profiles import Profile, find_profiles, read_profile
+from dbsvc.engine.profiles import Profile, read_profile, read_profiles
 from dbsvc.engine.reports.rejects import export_rejects
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
@@ -411,7 +411,7 @@ WRONG: list[tuple[str, str]] = [
 def test_a_profile_that_is_not_understood(tmp_path: Path, text: str, says: str) -> None:
     write(tmp_path / "p.toml", text.encode())
     with pytest.raises(ProfileError) as raised:
-        find_profiles(tmp_path, DATASETS)
+        read_profiles(tmp_path, DATASETS)
     assert str(raised.value).startswith(f"{tmp_path}/p.toml:{says}")
     assert raised.value.exit_code == 78
 
