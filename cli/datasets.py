@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,6 +62,19 @@ def show_dataset(
     output.table("", rows, ["column", "holds", "reasons of rejects"])
     if found.rules:
         output.say("Beside it, rules.sql says what is about several columns.")
+
+
+@app.command("profile")
+def propose_profile(
+    file: Annotated[str, typer.Argument(help="A file that cannot be read as it is; packed or not.", show_default=False)],
+) -> None:
+    """Write a profile that may fit a file, to be checked by you and put into the folder profiles of your project."""
+    from dbsvc.engine.settings import read_settings
+    from dbsvc.engine.sources.proposal import propose_for
+
+    with output.connect() as db:
+        found = propose_for(file, db.statements.datasets.values(), read_settings().max_unpacked)
+    sys.stdout.buffer.write(found.as_toml(file).encode())
 
 
 def _holds(column: ColumnContract) -> str:

@@ -13,7 +13,8 @@ from dbsvc.engine.profiles import Profile
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import Format, delimited, jsonlines
 from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK
-from dbsvc.engine.sources.oddities import find_kind, find_odd_header
+from dbsvc.engine.sources.oddities import find_kind, looks_like_array
+from dbsvc.engine.sources.proposal import propose
 from dbsvc.engine.sources.spellings import ORDERS, WRONG, spell_days
 from dbsvc.engine.sources.translation import Framing, Translation, keeps_ascii
 
@@ -81,12 +82,25 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset], profiles: Iterabl
         if beginning[-1:] == b"\0":  # and within a hole
             beginning += file.read(file.end_of_hole((hole or mark) + len(beginning)), _LONGEST_HEADER)
         return _find_objects(beginning, mark, known) or _read_header_record(source, head[mark:], mark, known)
-    except UnrecognisedError as found:
-        problem = UnrecognisedError(f"{found} By the way, {file.wrong_name}.") if file.wrong_name else found
-        if odd := find_odd_header(head, {dataset.title: _written(dataset) for dataset in known}):
-            kind_of_error = InputError if odd.in_first_line else UnrecognisedError
-            raise kind_of_error(f"{problem} {odd.sentence}") from None
-        raise problem from None
+    except InputError as found:
+        raise _explain(found, file, head, known) from None
+
+
+def _explain(found: InputError, file: SourceFile, head: bytes, datasets: list[Dataset]) -> InputError:
+    """Return the error for a file that cannot be read as it is, with what is odd about it and what may be done."""
+    problem, recognised = str(found), not isinstance(found, UnrecognisedError)
+    if file.wrong_name and not recognised:
+        problem += f" By the way, {file.wrong_name}."
+    if proposal := propose(head, datasets):
+        recognised = recognised or proposal.is_certain
+        if proposal.hint:
+            problem += (
+                f" It looks like a file of {proposal.dataset.title} that a profile can read: {proposal.hint}. "
+                f"`dbsvc datasets profile {file.source}` proposes one."
+            )
+    elif looks_like_array(head):
+        problem += " It is one array of JSON objects: write one object a line, without brackets and commas."
+    return InputError(problem) if recognised else UnrecognisedError(problem)
 
 
 def header_of(dataset: Dataset, raw: bytes, source: str, profile: Profile | None = None) -> Header:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 #: What files begin with that are no text, but may hold deliveries.
 _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
@@ -34,17 +32,6 @@ _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"-----BEGIN PGP MESSAGE|age-encryption\.org/|Salted__", "is encrypted; decrypt it"),
     )
 )
-_LINES = 20  # are searched for a header
-_CHARACTERS = 16_384
-_DELIMITERS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
-
-
-@dataclass(frozen=True)
-class OddHeader:
-    """A dataset's header that is written in a way we do not read, and whether the file begins with it."""
-
-    sentence: str
-    in_first_line: bool
 
 
 def find_kind(head: bytes, packing: str | None = None) -> str | None:
@@ -60,44 +47,6 @@ def find_kind(head: bytes, packing: str | None = None) -> str | None:
     return None
 
 
-def find_odd_header(head: bytes, columns: Mapping[str, Collection[str]]) -> OddHeader | None:
-    """Return what is odd about the header of a file that is nobody's, if one of the first lines is a header but for that.
-
-    ``columns`` are the names that the files of each title have.
-    """
-    encoding, text = _decode(head)
-    lines = [line for line in re.split("\r\n|\n|\r", text)[:_LINES] if line.strip()]
-    for number, line in enumerate(lines):
-        for delimiter, shown in _DELIMITERS.items():
-            names = {name.strip("\ufeff\xa0 \t\"'").casefold() for name in line.split(delimiter)}
-            for title, theirs in columns.items():
-                if 2 * len(names & {name.casefold() for name in theirs}) >= len(theirs):
-                    separator = number == 1 and lines[0].lower().startswith("sep=")
-                    odd = [f"it is {encoding}"] if encoding else []
-                    if "\r" in text and "\n" not in text:
-                        odd.append("its lines end in CR alone")
-                    if separator:
-                        odd.append(f"its first line is '{lines[0].strip()[:10]}'")
-                    elif number:
-                        odd.append(f"there is a preamble of {number} line(s) before the header")
-                    if delimiter != ",":
-                        odd.append(f"its fields are separated by {shown}")
-                    sentence = (
-                        f"It looks like a file of {title}, but {' and '.join(odd)}, which dbsvc cannot read yet: "
-                        "export it as UTF-8, with the header first and ',' between fields."
-                    )
-                    return OddHeader(sentence, number == 0 or separator) if odd else None
-    if re.match(r'[\ufeff\s]*\[\s*\{\s*"', text):
-        return OddHeader("It is one array of JSON objects: write one object a line, without brackets and commas.", False)
-    return None
-
-
-def _decode(head: bytes) -> tuple[str, str]:
-    """Return the encoding, if it is an odd one, and the first characters."""
-    start = head[:_CHARACTERS]
-    for marks, encoding in (((b"\xff\xfe",), "utf-16-le"), ((b"\xfe\xff",), "utf-16-be")):
-        if start.startswith(marks):
-            return "UTF-16", start[2:].decode(encoding, errors="replace")
-    if b"\0" in start[:64]:
-        return "UTF-16", start.decode("utf-16-be" if start[:1] == b"\0" else "utf-16-le", errors="replace")
-    return "", start.decode(errors="replace")
+def looks_like_array(head: bytes) -> bool:
+    """Whether a file is one array of JSON objects."""
+    return re.match(rb'(?:\xef\xbb\xbf)?\s*\[\s*\{\s*"', head) is not None

@@ -44,14 +44,20 @@ CASES = ROOT.parent / "shared" / "cases"
 
 #: what is delivered by mistake; what the sentence says of it
 ODD: dict[str, tuple[bytes, str]] = {
-    "semicolons.csv": (HEADER.replace(",", ";").encode() + b"\n31.10.2021;1;EUR;M\xfcller;1.234,56;0,50\n", "separated by ';'"),
-    "tabs.tsv": (GOOD.replace(b",", b"\t"), "separated by tabs"),
-    "BARS.CSV": (GOOD.replace(b",", b"|"), r"separated by '\|'"),
-    "sep.csv": (b"sep=,\n" + GOOD, "its first line is 'sep=,'"),
-    "preamble.csv": (b"Billing report;;\nGenerated,2021-11-01\n\n" + GOOD, r"preamble of 2 line\(s\)"),
-    "renamed.csv": (GOOD.replace(b"Date_", b"Date"), r"lacks column\(s\): 'Date_', and has unknown column\(s\): 'Date'"),
-    "trailing.csv": (GOOD.replace(b"\n", b",\n"), "its header ends in a delimiter"),
-    "utf16.csv.gz": (gzip.compress(GOOD.decode().encode("utf-16")), "UTF-16"),
+    "semicolons.csv": (
+        HEADER.replace(",", ";").encode() + b"\n31.10.2021;1;EUR;M\xfcller;1.234,56;0,50\n",
+        r'`delimiter = ";"`, `decimal = ","`, `thousands = "."`, `date = "day_first"`\. `dbsvc datasets profile ',
+    ),
+    "tabs.tsv": (GOOD.replace(b",", b"\t"), r'`delimiter = "\\t"`'),
+    "BARS.CSV": (GOOD.replace(b",", b"|"), r'`delimiter = "\|"`'),
+    "sep.csv": (b"sep=,\n" + GOOD, "`skip_lines = 1`"),
+    "preamble.csv": (b"Billing report;;\nGenerated,2021-11-01\n\n" + GOOD, "`skip_lines = 3`"),
+    "renamed.csv": (
+        GOOD.replace(b"Date_", b"Date"),
+        r"lacks column\(s\): 'Date_', and has unknown column\(s\): 'Date'.*`\[names\] \"Date\" = \"Date_\"`",
+    ),
+    "trailing.csv": (GOOD.replace(b"\n", b",\n"), "its header ends in a delimiter.*`trailing_delimiter = true`"),
+    "utf16.csv.gz": (gzip.compress(GOOD.decode().encode("utf-16")), 'UTF-16.*`encoding = "utf-16"`'),
     "cr.csv": (GOOD.replace(b"\n", b"\r"), "CR alone"),
     "foreign.csv": (b"Datum,Nummer\n1,2\n", "that of no dataset"),
     "picture.csv": (b"\x89PNG\r\n\x1a\n\0\0", "not a text file|not UTF-8"),

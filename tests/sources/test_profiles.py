@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dbsvc.engine import Database
-from dbsvc.engine.errors import ProfileError
+from dbsvc.engine.errors import InputError, ProfileError
 from dbsvc.engine.housekeeping.erase import erase
 from dbsvc.engine.loads.operations import discard, release, retry
 from dbsvc.engine.profiles import Profile, read_profile, read_profiles
@@ -23,6 +24,7 @@ from dbsvc.engine.reports.rejects import export_rejects
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.sources.proposal import propose_for
 from dbsvc.engine.sources.scan import scan
 from dbsvc.engine.sources.translation import keeps_ascii
 from dbsvc.engine.statements.catalog import load_statements
@@ -449,3 +451,67 @@ def test_encodings_whose_marks_are_single_bytes() -> None:
     assert [
         name for name in ("utf-16", "utf-7", "gb18030", "iso2022_jp", "shift_jis", "cp037", "hz") if keeps_ascii(name)
     ] == []
+
+
+# --- what may fit is proposed
+
+PROPOSED = {
+    "semicolons and decimal commas": (
+        '`encoding = "cp1252"`, `delimiter = ";"`, `decimal = ","`, `thousands = "."`, `date = "day_first"`'
+    ),
+    "month first": "",
+    "totals": '`footer = "Total"`',
+    "joined files": "`repeated_header = true`",
+    "a delimiter at the end": "`trailing_delimiter = true`",
+    "a preamble": "`skip_lines = 3`",
+    "a line for spreadsheets": "`skip_lines = 1`",
+    "a header of other names": '`ignore = ["Note"]`, `[names] "Date" = "Date_"`',
+    "tabs": '`delimiter = "\\t"`, `trailing_delimiter = true`',
+    "UTF-16": '`encoding = "utf-16"`, `delimiter = "\\t"`',
+}
+
+
+@pytest.mark.parametrize("case", PROPOSED)
+def test_what_is_proposed_fits(tmp_path: Path, case: str) -> None:
+    content, declared, expected, _ = CASES[case]
+    path = write(tmp_path / "theirs-2024-03.csv", content.split(b"31.10.2021;1005")[0])
+    proposal = propose_for(str(path), DATASETS.values(), sys.maxsize)
+    assert proposal.hint == PROPOSED[case]
+    text = proposal.as_toml(str(path))
+    proposed = read_profile("p", "p.toml", text, DATASETS)
+    assert (proposed.file_names, proposed.dataset) == (("theirs-*.csv",), "usage")
+    if case == "month first":  # nobody knows
+        assert '# bill_date may be `date = "day_first"` or `date = "month_first"`: 03/04/2021.' in text
+        return
+    with SourceFile(str(path)) as file, SourceFile(str(path)) as same:
+        header = read_header(file, DATASETS.values(), [proposed])
+        lines = declared.split("\n[")
+        theirs = profile("\n".join([lines[0], ANY, *(f"[{table}" for table in lines[1:])]), match="")
+        known = read_header(same, DATASETS.values(), [theirs])
+        body = file.read(header.end, file.size)
+        assert header.translation
+        assert known.translation
+        assert header.translation.translate(body) == known.translation.translate(body)
+        assert header.columns == known.columns
+        assert len(expected) <= len(list(header.format.records(body)))
+
+
+def test_nothing_is_proposed_for_what_is_nobodys(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", b"a,b\n1,2\n")
+    with pytest.raises(InputError, match="none of its first 20 lines is the header of a dataset"):
+        propose_for(str(path), DATASETS.values(), sys.maxsize)
+
+
+def test_from_a_refused_file_to_bills(cli_on: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "erp-1.csv", CASES["semicolons and decimal commas"][0].split(b"31.10.2021;1005")[0])
+    ran = cli_on("ingest", "erp-1.csv")
+    assert ran.code == 65
+    assert ran.error.endswith(
+        "It looks like a file of bills that a profile can read: "
+        f"{PROPOSED['semicolons and decimal commas']}. `dbsvc datasets profile erp-1.csv` proposes one."
+    )
+    (tmp_path / "dbsvc" / "profiles").mkdir(parents=True)
+    proposed = cli_on("datasets", "profile", "erp-1.csv")
+    write(tmp_path / "dbsvc" / "profiles" / "erp.toml", proposed.out)
+    ran = cli_on("ingest", "erp-1.csv")
+    assert (ran.code, ran.objects[0]["inserted"]) == (0, 3)
