@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources.abc import Traversable
 from typing import Any, NamedTuple
@@ -134,6 +134,11 @@ class Column:
             years = {"years": pattern} if (pattern := _years(self.limits, today)) else {}
             found = [text for part in self.type.fast if (text := part.fill(self.limits, **years))]
         return [*found, ""] if found and self.optional and self.default in (None, "") else found
+
+    def signed(self) -> Column:
+        """Return the column as it is where amounts may be negative."""
+        unsigned = self.type.name == "decimal" and not self.limits["signed"]
+        return replace(self, limits={**self.limits, "signed": True}) if unsigned else self
 
     def reason(self, wrong: str) -> str:
         """Return the reason of a reject for what is wrong."""

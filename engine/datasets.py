@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dbsvc.engine.columns import Column
@@ -60,6 +60,10 @@ class Dataset:
     def stored(self) -> str:
         """The table that its rows lie in: its own; or one beneath it, if rows lie in place before their load is published."""
         return f"{self.table}_stored" if self.partition_by else self.table
+
+    def signed(self) -> Dataset:
+        """Return the dataset as it is where its amounts may be negative."""
+        return replace(self, columns={name: column.signed() for name, column in self.columns.items()})
 
     @property
     def is_digested(self) -> bool:

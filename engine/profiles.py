@@ -58,6 +58,8 @@ class Profile:
     ignore: frozenset[str]
     #: our column → what it holds in every record
     constants: Mapping[str, str]
+    #: whether amounts may be negative, as those of credit notes are
+    negative: bool
     #: what stands for nothing
     null: frozenset[str]
     origin: str = field(repr=False, compare=False)
@@ -122,6 +124,7 @@ _KINDS = {
     "ignore": _TEXTS,
     "constants": _TABLE,
     "null": _TEXTS,
+    "negative": _FLAG,
 }
 
 
@@ -197,7 +200,7 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         encoding=_encoding(told.get("encoding", "utf-8"), refuse),
         delimiter=told.get("delimiter", ","),
         quote=told.get("quote", '"'),
-        decimal=told.get("decimal", "." if "thousands" in told else ""),
+        decimal=told.get("decimal", "." if {"thousands", "negative"} & told.keys() else ""),
         thousands=told.get("thousands", ""),
         date=_forms("date", told, refuse),
         timestamp=_forms("timestamp", told, refuse),
@@ -210,10 +213,13 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         names=names,
         ignore=ignore,
         constants={columns.find(ours, "constants", ours): value for ours, value in told.get("constants", {}).items()},
+        negative=told.get("negative", False),
         null=frozenset(_texts(told, "null")),
         origin=origin,
         text=text,
     )
+    if profile.negative and dataset.signed() == dataset:
+        raise refuse(f"{dataset.name} has no amounts that may not be negative", "negative")
     if profile.delimiter == profile.quote:
         raise refuse("delimiter and quote are the same character", "quote")
     if profile.decimal and profile.decimal in profile.thousands:

@@ -55,7 +55,8 @@ def _look_at(
     with ExitStack() as opened:
         try:
             file = opened.enter_context(SourceFile(source.path, max_unpacked))
-            rank = datasets.index(read_header(file, datasets, profiles).dataset)
+            dataset = read_header(file, datasets, profiles).dataset.name
+            rank = [known.name for known in datasets].index(dataset)
             if shown.encode() != source.path.encode(errors="surrogateescape"):
                 raise InputError(f"{shown}: the name of the file is not UTF-8 text; rename it.")
         except (InputError, InputMissingError, SpoolError) as error:

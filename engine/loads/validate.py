@@ -15,6 +15,7 @@ from dbsvc.engine.loads.phases import own, parameters, run_contract
 from dbsvc.engine.sources.formats import raw_records, rows
 from dbsvc.engine.sources.formats.record import UNREADABLE
 from dbsvc.engine.sources.header import Header
+from dbsvc.engine.statements.contract import VALIDATE_SIGNED
 
 #: As many records are validated at once, and their rejects held in memory.
 BATCH = 2**15
@@ -38,7 +39,8 @@ def stage_valid(tx: Transaction, load: Load, header: Header, batches: list[Batch
     run_contract(tx, load, "land")
     landed = _land(tx, load, header, batches, reasons)
     records = landed + len(reasons)
-    for statement in ("validate", "drop_landed"):
+    signed = header.profile is not None and header.profile.negative
+    for statement in (VALIDATE_SIGNED if signed else "validate", "drop_landed"):
         run_contract(tx, load, statement)
     reasons |= {first_line + line - 1: text for line, text in _find_reasons(tx, load, header.dataset).items()}
     tx.insert_rows(

@@ -162,6 +162,8 @@ def _bind(profile: Profile, dataset: Dataset, head: bytes, source: str) -> Heade
     }
     if said := [f"{problem} column(s): {_shown(listed)}" for problem, listed in problems.items() if listed]:
         raise profile.refuse(source, f"a file of {dataset.title} that {', and '.join(said)}")
+    if profile.negative:
+        dataset = dataset.signed()
     translation = Translation(profile, dataset, found.names[: len(names)], columns, head[found.start : found.end])
     next_line = 1 + head.count(b"\n", 0, found.next)
     return Header(dataset, translation.columns, head[: found.end], found.next, next_line, translation=translation)

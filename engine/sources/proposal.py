@@ -180,6 +180,8 @@ def _match_names(proposal: Proposal, names: list[str]) -> dict[str, int]:
 
 def _find_marks(proposal: Proposal, amounts: list[str]) -> None:
     """Propose marks in numbers, where some number can only be read so."""
+    if any(re.match(r"[-\u2212(]|.*[0-9]-$", text) for text in amounts):
+        proposal.open.append("Some amounts are negative: if these are credit notes, `negative = true`.")
     amounts = [text for text in amounts if _AMOUNT.fullmatch(text)]
     comma = any(re.search(r",([0-9]{1,2}|[0-9]{4,})$", text) or re.search(r"\.[0-9]{3},", text) for text in amounts)
     point = any(re.search(r"\.([0-9]{1,2}|[0-9]{4,})$", text) or re.search(r",[0-9]{3}\.", text) for text in amounts)

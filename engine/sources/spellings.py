@@ -167,19 +167,25 @@ def _is_day(text: str) -> bool:
 
 
 class Numbers:
-    """Numbers with a decimal mark, and marks between groups of three digits: what makes plain decimals of them."""
+    """Numbers with a decimal mark, and marks between groups of three digits: what makes plain decimals of them.
 
-    def __init__(self, decimal: str, thousands: str) -> None:
+    Where they may be negative, the sign may stand behind a number, and parentheses around it.
+    """
+
+    def __init__(self, decimal: str, thousands: str, *, negative: bool = False) -> None:
         if " " in thousands:  # of any width, and whether lines may break there or not
             thousands += "\u00a0\u202f"
         mark, group = re.escape(decimal), f"[{re.escape(thousands)}][0-9]{{3}}" if thousands else "(?!)"
         number = rf"(?:[0-9]{{1,3}}(?:{group})++|[0-9]++)(?:{mark}[0-9]*+)?+|{mark}[0-9]++"
         self._one = re.compile(rf"(?:[-+\u2212]?(?:{number}))?")
+        self._odd = re.compile(rf"\((?P<in>{number})\)|(?P<before>{number})[-\u2212]") if negative else re.compile("(?!)")
         self._many = re.compile(rf"(?:(?:-?(?:{number}))?\n)*+")
         self._plain = str.maketrans({**dict.fromkeys(thousands), decimal: ".", "+": None, "\u2212": "-"})
 
     def spell(self, text: str) -> str:
         """Return one number."""
+        if odd := self._odd.fullmatch(text):
+            text = f"-{odd['in'] or odd['before']}"
         return text.translate(self._plain) if self._one.fullmatch(text) else WRONG
 
     def spell_all(self, texts: str) -> list[str]:

@@ -111,7 +111,8 @@ class Translation:
 
     @cached_property
     def _numbers(self) -> Numbers | None:
-        return Numbers(self.profile.decimal, self.profile.thousands) if self.profile.decimal else None
+        profile = self.profile
+        return Numbers(profile.decimal, profile.thousands, negative=profile.negative) if profile.decimal else None
 
     def _speller(self, kind: str) -> Spelling | None:
         """Return what translates the fields of a type; None if they stay as they are."""

@@ -16,6 +16,8 @@ from dbsvc.engine.statements.statement import Statement, quote
 
 #: where the statements stand, of which each dataset gets its own
 FOLDER = "contract"
+#: The statement that validates where amounts may be negative, as a profile says.
+VALIDATE_SIGNED = "validate_signed"
 _CLAUSE = re.compile(r"/\*:(\w+)\*/")
 _RECORDS = ':"validated"'
 #: a header line of ``rules.sql``: no record that matches the patterns can break these rules
@@ -27,9 +29,7 @@ def derive(dataset: Dataset, templates: Mapping[str, str], rules: Statement | No
     columns = list(dataset.columns.values())
     lists = {
         "landed": _list(f"{quote(column.name)} landed_type NOT NULL" for column in columns),
-        "looked_at": _list(part for column in columns for part in _look(column)),
-        "typed": _list(part for column in columns for part in _type(column)),
-        "validated": _list(part for column in columns for part in _validate(column)),
+        **_validations(columns),
         "wrong": _list(quote(f"{column.name}_wrong") for column in columns),
         "any_wrong": "".join(f"{quote(f'{column.name}_wrong')} IS NOT NULL\n    OR " for column in columns),
         "columns": _list(quote(column.name) for column in columns),
@@ -47,6 +47,8 @@ def derive(dataset: Dataset, templates: Mapping[str, str], rules: Statement | No
         lists["any_doubt"] = "".join(f"\n        OR ({when})" for left in doubts.values() for _, when in left)
     lacking = {name for name, there in {"find_doubts": doubts, "partition": dataset.partition_by}.items() if not there}
     texts = {name: _fill(text, lists) for name, text in templates.items() if name not in lacking}
+    if (signed := [column.signed() for column in columns]) != columns:
+        texts[VALIDATE_SIGNED] = _fill(templates["validate"], lists | _validations(signed))
     staged_records = re.sub(r"^--.*\n", "", texts.pop("staged_records"), flags=re.MULTILINE)
     about_rules = texts.pop("rules")
     if rules:
@@ -57,6 +59,15 @@ def derive(dataset: Dataset, templates: Mapping[str, str], rules: Statement | No
         for name, records in looks_at.items():
             texts[name] = _fill(about_rules, {**lists, "rules": rules.text.replace(_RECORDS, records)})
     return texts
+
+
+def _validations(columns: list[Column]) -> dict[str, str]:
+    """Return what validation makes of columns, step by step."""
+    return {
+        "looked_at": _list(part for column in columns for part in _look(column)),
+        "typed": _list(part for column in columns for part in _type(column)),
+        "validated": _list(part for column in columns for part in _validate(column)),
+    }
 
 
 def _named(rules: Statement, columns: Iterable[Column]) -> list[str]:

@@ -32,6 +32,6 @@ CROSS JOIN middle
 WHERE
     this.load_id = :load_id
     AND (
-        this.control_total > middle.median * :total_factor
-        OR this.control_total * :total_factor < middle.median
+        abs(this.control_total) > abs(middle.median) * :total_factor
+        OR abs(this.control_total) * :total_factor < abs(middle.median)
     )
