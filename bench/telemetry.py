@@ -1,17 +1,22 @@
-"""How long does telemetry take, compared with copying its lines into one column of JSON?
+"""How long does telemetry take, compared with the plainest way to the same tables?
 
-`python bench/telemetry.py` loads a file of events by `dbsvc ingest`, and its lines as they are by `psql \\copy` into a column
-of type json (or `sqlite3 .import` into a column with CHECK (json_valid(line))), in turn, each time into a fresh database. Then
-it adds late events, 1 % of those that are loaded: scattered over all inverters and days, or whole days of some inverters. Their
-plain way is what one does who does not know which days they touch: empty the tables of readings and daily summaries, and fill
-them from all events, by the very statements that a load runs, as if it brought them all. Prints a table of medians.
+`python bench/telemetry.py` loads a file of events by `dbsvc ingest`; and the same events, flattened to CSV and rid of repeats
+beforehand, by `psql \\copy` or `sqlite3 .import` into the same keyed table, from which two plain statements fill the tables of
+readings and of daily summaries. In turn, each time into a fresh database that knows the inverters. Then it adds late events, 1 %
+of those that are loaded: scattered over all inverters and days, or whole days of some inverters. Their plain way is what one does
+who does not know which days they touch: empty the tables of readings and daily summaries, and fill them from all events, by the
+very statements that a load runs, as if it brought them all. Prints a table of medians.
 """
 
 from __future__ import annotations
 
+import csv
+import datetime
+import json
+import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -19,17 +24,54 @@ from common import Measured, Target, bench, expect, ingest, line, say
 from generate import write_telemetry
 
 from dbsvc import connect
+from dbsvc.engine.statements.catalog import find_folder
+from dbsvc.engine.statements.portable import FOLDER, Functions
 
-_PLAIN_TABLE = {
-    "sqlite": "CREATE TABLE lines_plain (line text NOT NULL CHECK (json_valid(line)))",
-    "postgresql": "CREATE TABLE lines_plain (line json NOT NULL)",
-}
-# no quotes, and a delimiter that JSON cannot hold
 _BULK_LOAD = {
-    "sqlite": (".mode ascii", r'.separator "\002" "\n"', '.import "{file}" lines_plain'),
-    "postgresql": (r"\copy lines_plain FROM '{file}' WITH (FORMAT csv, QUOTE e'\x01', DELIMITER e'\x02')",),
+    "sqlite": (".mode csv", '.import "{file}" inverter_telemetry_raw'),
+    "postgresql": (r"\copy inverter_telemetry_raw FROM '{file}' WITH (FORMAT csv)",),
 }
 _EMPTY = {"sqlite": 'DELETE FROM :"table"', "postgresql": 'TRUNCATE :"table"'}
+#: what a person would write who knows that no two events are of one moment
+_READINGS = """
+INSERT INTO inverter_telemetry_clean
+SELECT
+    events.inverter_id, events.event_time, events.plant_id, local_day(events.event_time, plants.timezone),
+    events.event_id, events.source,
+    whole(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000.0, whole(events.dc_power * (dc_unit.watts * 1000) + 0.5) / 1000.0,
+    whole(events.energy_wh_total * 1000 + 0.5) / 1000.0, (whole((events.temperature_c + 300) * 1000 + 0.5) - 300000) / 1000.0,
+    events.status
+FROM inverter_telemetry_raw AS events
+INNER JOIN plants ON events.plant_id = plants.plant_id
+LEFT JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
+LEFT JOIN power_units AS dc_unit ON events.dc_power_unit = dc_unit.unit
+ORDER BY stored_order(events.inverter_id, events.event_time)
+"""
+_SUMMARIES = """
+INSERT INTO inverter_daily_summary (
+    plant_id, inverter_id, day, avg_ac_power_w, max_ac_power_w, points, energy_wh, first_event_time, last_event_time,
+    points_with_power, energy_wh_uncounted, counter_faults
+)
+SELECT
+    plant_id, inverter_id, day,
+    whole_div(2 * milliwatts + points_with_power, nullif(2 * points_with_power, 0)) / 1000.0,
+    most_milliwatts / 1000.0, points, CASE WHEN counters > 1 THEN energy_counted(energy) / 1000.0 END,
+    first_event_time, last_event_time, points_with_power, energy_uncounted(energy) / 1000.0, energy_faults(energy)
+FROM (
+    SELECT
+        clean.plant_id, clean.inverter_id, clean.day,
+        sum(cast(round(clean.ac_power_w * 1000) AS bigint)) AS milliwatts,
+        max(cast(round(clean.ac_power_w * 1000) AS bigint)) AS most_milliwatts,
+        count(*) AS points, count(clean.ac_power_w) AS points_with_power, count(clean.energy_wh_total) AS counters,
+        counted_energy(
+            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS bigint), inverters.capacity_kw
+        ) AS energy,
+        min(clean.event_time) AS first_event_time, max(clean.event_time) AS last_event_time
+    FROM inverter_telemetry_clean AS clean
+    INNER JOIN inverters ON clean.inverter_id = inverters.inverter_id
+    GROUP BY clean.inverter_id, clean.day, clean.plant_id
+) AS summed
+"""
 
 
 def compare(target: Target, folder: Path, rows: int, repeat: int) -> Iterator[str]:
@@ -39,13 +81,15 @@ def compare(target: Target, folder: Path, rows: int, repeat: int) -> Iterator[st
     plain, ours, again = Measured(), Measured(), Measured()
     late = {"scattered": Measured(), "outage": Measured()}
     for turn in range(1, repeat + 1):
+        registries = ingest(folder / "plants.csv", folder / "inverters.csv")
         url = target.create()
-        with connect(url) as db, db.transaction() as tx:
-            tx.execute(_PLAIN_TABLE[target.name])
-        plain.run(target.client(*(text.format(file=folder / "telemetry.jsonl") for text in _BULK_LOAD[target.name])), url)
-        expect(url, "lines_plain", rows)
+        Measured().run(registries, url)
+        copy = target.client(*(text.format(file=folder / "flat.csv") for text in _BULK_LOAD[target.name]))
+        plain.run(_both(copy, (sys.executable, __file__, "--derive")), url)
+        for table in ("inverter_telemetry_raw", "inverter_telemetry_clean"):
+            expect(url, table, rows - counts["resent"])
         url = target.create()
-        Measured().run(ingest(folder / "plants.csv", folder / "inverters.csv"), url)
+        Measured().run(registries, url)
         ours.run(ingest(folder / "telemetry.jsonl"), url)
         for kind, measured in late.items():
             measured.run(ingest(folder / f"{kind}.jsonl"), url)
@@ -63,7 +107,35 @@ def compare(target: Target, folder: Path, rows: int, repeat: int) -> Iterator[st
 def _make(folder: Path, rows: int) -> Counter[str]:
     say(f"Making {folder}")
     folder.mkdir()
-    return write_telemetry(folder, rows)
+    counts = write_telemetry(folder, rows)
+    _flatten(folder / "telemetry.jsonl", folder / "flat.csv")
+    return counts
+
+
+def _flatten(source: Path, target: Path) -> None:
+    """Write each event once, as its table has it."""
+    known = set()
+    with source.open() as lines, target.open("w", newline="") as file:
+        writer = csv.writer(file)
+        for number, text in enumerate(lines, 1):
+            event = json.loads(text)
+            if event["event_id"] not in known:
+                known.add(event["event_id"])
+                time = datetime.datetime.fromisoformat(event["event_time"]).astimezone(datetime.UTC)
+                writer.writerow([*(event | {"event_time": f"{time:%Y-%m-%d %H:%M:%S}"}).values(), 1, number])
+
+
+def _both(first: Sequence[str | Path], then: Sequence[str | Path]) -> Sequence[str]:
+    """Return the command that runs one command, and then another."""
+    return "sh", "-c", " && ".join(shlex.join(map(str, command)) for command in (first, then))
+
+
+def derive() -> None:
+    """Fill the tables of readings and daily summaries by a plain statement each."""
+    with connect() as db, db.transaction() as tx:
+        functions = Functions(db.dialect.family, find_folder("sql").joinpath(FOLDER))
+        for statement in (_READINGS, _SUMMARIES):
+            tx.execute(functions.expand(statement, __file__))
 
 
 def compute_again() -> None:
@@ -83,5 +155,7 @@ def compute_again() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--again"]:
         compute_again()
+    elif sys.argv[1:] == ["--derive"]:
+        derive()
     else:
         bench("Compare the load of telemetry with plainer ways.", compare)

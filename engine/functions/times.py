@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 #: what most timestamps are
@@ -94,10 +95,14 @@ def _day(
     return day if day.year == int(year) else None
 
 
+#: Python keeps eight zones alone, and reads the file of a ninth each time.
+_zone = lru_cache(maxsize=1000)(ZoneInfo)
+
+
 def local_day(utc: str, zone: str) -> str | None:
     """Return the day of a UTC time by the clock of an IANA zone, or None if there is no such zone."""
     try:
-        known = ZoneInfo(zone)
+        known = _zone(zone)
     except (KeyError, ValueError, OSError):
         return None
     return known.fromutc(datetime.fromisoformat(utc).replace(tzinfo=known)).date().isoformat()

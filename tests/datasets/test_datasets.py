@@ -154,8 +154,8 @@ FAULTS = {
     ),
     "a phase without a folder": (
         "telemetry",
-        'derive = ["clean", "summarise"]',
-        'derive = ["clean", "summarize"]',
+        'derive = ["add", "clean", "summarise"]',
+        'derive = ["add", "clean", "summarize"]',
         11,
         "derive/summarize has no statement for sqlite",
     ),

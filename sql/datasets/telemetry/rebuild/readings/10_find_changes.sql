@@ -1,9 +1,11 @@
--- The next moments of inverters that have events or readings: what is derived from them is derived as if they were new.
+-- The next moments of inverters that have events or readings: what is derived from them is derived as if their
+-- events had gone.
 CREATE TEMP TABLE changes AS
 SELECT
     inverter_id,
     event_time,
-    'inserted' AS bucket
+    '' AS event_id,
+    'reverted' AS bucket
 FROM (
     SELECT *
     FROM (
