@@ -1,6 +1,11 @@
--- The days that may lose a reading.
+-- The days that have gained a reading, or may lose one.
 CREATE TEMP TABLE touched_days AS
-SELECT DISTINCT
+SELECT
+    inverter_id,
+    day
+FROM added_days
+UNION
+SELECT
     readings.inverter_id,
     readings.day
 FROM inverter_telemetry_clean AS readings
