@@ -3,9 +3,9 @@
 `python bench/telemetry.py` loads a file of events by `dbsvc ingest`; and the same events, flattened to CSV and rid of repeats
 beforehand, by `psql \\copy` or `sqlite3 .import` into the same keyed table, from which two plain statements fill the tables
 of readings and of daily summaries. In turn, each time into a fresh database that knows the inverters. Then it adds late events,
-1 % of those that are loaded: scattered over all inverters and days, or whole days of some inverters. Their plain way is what one
-does who does not know which days they touch: empty the tables of readings and daily summaries, and fill them from all events, by
-the very statements that a load runs, as if it brought them all. Prints a table of medians.
+1 % of those that are loaded: scattered over all inverters and days, or whole days of some inverters. Their plain way is what
+one does who does not know which days they touch: empty the tables of readings and daily summaries, and fill them from all
+events, by the very statements that a load runs, as if it brought them all. Prints a table of medians.
 """
 
 from __future__ import annotations

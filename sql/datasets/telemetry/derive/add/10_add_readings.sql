@@ -1,5 +1,5 @@
--- New events of moments that have no reading yet are most of a load: their readings are taken from them; nothing is looked up. Where
--- an event meets a reading, or several come for one moment, the next phase takes the reading from all of them.
+-- New events of moments that have no reading yet are most of a load: their readings are taken from them, and nothing is looked
+-- up. Where an event meets a reading, or several come for one moment, the next phase takes the reading from all of them.
 -- Power in watts, everything to three places (half up: nothing is negative), the day by the clock of the plant.
 INSERT INTO inverter_telemetry_clean (
     inverter_id, event_time, plant_id, day, event_id, source,
