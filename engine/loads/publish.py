@@ -87,6 +87,7 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
     if any_staged:
         require_months(tx, load)
         make_way(tx, load)
+        _match_months(tx, load)
     if load.in_place and load.status is not LoadStatus.PUBLISHED:
         counts["inserted"] += count_in_place(tx, load)
         require_rows(tx, load, counts["inserted"])
@@ -100,6 +101,16 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
             counts += _merge_rows(tx, load)
     mark(tx, load, replaced=counts["replay"] > 0 or load.status is LoadStatus.PUBLISHED)
     return {bucket: counts[bucket] for bucket in BUCKETS if bucket != "rejected"}
+
+
+def _match_months(tx: Transaction, load: Load) -> None:
+    """Drop the part of a load staged by months that is for all other months, if it is empty: no stored one is like it.
+
+    Then each month is compared with the stored one by itself, on all cores and in little memory.
+    """
+    rest = parameters(tx, load)["rest"]
+    if find_rows(tx, load, "load/by_month") and not tx.run("ledger/any_staged", staged=rest).rows:
+        tx.run("load/staging/drop", staged=rest)
 
 
 def _dedupe(tx: Transaction, load: Load, max_contradicting_share: float) -> Counter[str]:
@@ -119,6 +130,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
     """Merge staged rows with stored ones, and derive what depends on them; phases with nothing to do are left out."""
     own, after = tx.statements.derivations(load.dataset)
     run_statement(tx, load, "load/merge/find_changes")
+    run_statement(tx, load, "load/merge/leave_unchanged")
     counts = run_statement(tx, load, "load/merge/count_changes")
     changed = counts["new"] + counts["replay"] > 0
     replays = counts["replay"] > 0 or (changed and bool(own))  # what derives reads the deliveries as well

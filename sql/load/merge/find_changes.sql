@@ -4,9 +4,8 @@
 -- quarantine), in which case they were superseded before they came. replay: this record changes what is known of the row's past,
 -- so its deliveries are put in order again.
 -- Records that leave their row unchanged are most of a file that is delivered again. They are written down only while something
--- older may still come, which has to know of them; else they are what remains. Two things may come: an older load that is open;
--- and a reject of this key, not dismissed, that was delivered after what is stored, unless a reconfirmation after it is written
--- down already.
+-- older may still come, which has to know of them; else they are what remains. Two things may come: an older load that is open,
+-- and a reject of this key; leave_unchanged looks closer at the latter.
 -- noqa: disable=RF01,RF03
 CREATE TEMP TABLE changes AS
 SELECT
@@ -42,43 +41,14 @@ WHERE
         FROM loads
         WHERE loads.dataset = :dataset AND loads.status IN ('staging', 'staged', 'held') AND loads.load_id < :load_id
     )
-    OR (
-        -- asked once for all rows, where asking for each would read the rejects as often
-        concat_ws(' ', :"staged_key") IN (
-            SELECT rejects.record_key
-            FROM rejects
-            INNER JOIN loads ON rejects.load_id = loads.load_id
-            WHERE
-                loads.dataset = :dataset
-                AND loads.status NOT IN ('discarded', 'reverted')
-                AND rejects.load_id <= :load_id
-                AND rejects.record_key IS NOT NULL
-        )
-        AND EXISTS (
-            SELECT 1
-            FROM rejects
-            INNER JOIN loads ON rejects.load_id = loads.load_id
-            WHERE
-                rejects.record_key = concat_ws(' ', :"staged_key")
-                AND loads.dataset = :dataset
-                AND loads.status NOT IN ('discarded', 'reverted')
-                AND rejects.load_id <= :load_id
-                AND NOT EXISTS (
-                    SELECT 1
-                    FROM reject_closings AS closings
-                    WHERE
-                        closings.load_id = rejects.load_id
-                        AND closings.line_no = rejects.line_no
-                        AND closings.state = 'dismissed'
-                )
-                AND (rejects.load_id, rejects.line_no) > (staged.stored_load_id, staged.stored_line_no)
-                AND NOT EXISTS (
-                    SELECT 1
-                    FROM :"history" AS past
-                    WHERE
-                        (:"past_key") = (:"staged_key")
-                        AND past.replaced_by_load_id IS NULL
-                        AND (past.load_id, past.line_no) > (rejects.load_id, rejects.line_no)
-                )
-        )
+    -- asked once for all rows, where asking for each would read the rejects as often
+    OR concat_ws(' ', :"staged_key") IN (
+        SELECT rejects.record_key
+        FROM rejects
+        INNER JOIN loads ON rejects.load_id = loads.load_id
+        WHERE
+            loads.dataset = :dataset
+            AND loads.status NOT IN ('discarded', 'reverted')
+            AND rejects.load_id <= :load_id
+            AND rejects.record_key IS NOT NULL
     )
