@@ -72,8 +72,9 @@ def make_way(tx: Transaction, load: Load) -> None:
     """
     for row in tx.run("ledger/find_in_place", dataset=load.dataset).rows:
         other = Load.from_row(row)
-        moved = run_phase(tx, load, "load/make_way", others_load_id=other.load_id, others_staged=other.staging_table)["moved"]
-        if moved:
+        places = {"others_load_id": other.load_id, "others_staged": other.staging_table}
+        if run_phase(tx, load, "load/make_way", **places)["moved"]:
+            run_phase(tx, load, "load/leave_place", **places)
             forget(tx, other)
 
 

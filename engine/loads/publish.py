@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
@@ -85,8 +86,11 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
     counts = Counter[str]()
     any_staged = bool(tx.run("ledger/any_staged", staged=load.staging_table).rows)
     if any_staged:
+        run_phase(tx, load, "load/analyze")
+        run_phase(tx, load, "load/plan")
         require_months(tx, load)
-        make_way(tx, load)
+        with _seeking(tx, load):
+            make_way(tx, load)
         _match_months(tx, load)
     if load.in_place and load.status is not LoadStatus.PUBLISHED:
         counts["inserted"] += count_in_place(tx, load)
@@ -101,6 +105,14 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
             counts += _merge_rows(tx, load)
     mark(tx, load, replaced=counts["replay"] > 0 or load.status is LoadStatus.PUBLISHED)
     return {bucket: counts[bucket] for bucket in BUCKETS if bucket != "rejected"}
+
+
+@contextmanager
+def _seeking(tx: Transaction, load: Load) -> Iterator[None]:
+    """Let a few staged rows seek theirs among the stored ones, where a database has to be told."""
+    run_phase(tx, load, "load/seek")
+    yield
+    run_phase(tx, load, "load/plan")
 
 
 def _match_months(tx: Transaction, load: Load) -> None:
@@ -129,7 +141,8 @@ def _dedupe(tx: Transaction, load: Load, max_contradicting_share: float) -> Coun
 def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
     """Merge staged rows with stored ones, and derive what depends on them; phases with nothing to do are left out."""
     own, after = tx.statements.derivations(load.dataset)
-    run_statement(tx, load, "load/merge/find_changes")
+    with _seeking(tx, load):
+        run_statement(tx, load, "load/merge/find_changes")
     run_statement(tx, load, "load/merge/leave_unchanged")
     counts = run_statement(tx, load, "load/merge/count_changes")
     changed = counts["new"] + counts["replay"] > 0

@@ -24,17 +24,20 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
 #: Those that it may do without.
 OPTIONAL = ("control_total", "identity", "newest_day")
 
-#: The folders of statements that all loads share: ``make_way`` and ``withdraw`` take unpublished rows out of their place;
-#: ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last delivery wins and
-#: the loser is kept.
-LOAD_FOLDERS = ("staging", "make_way", "withdraw", "find_duplicates", "dedupe", "merge", "gather", "replay", "revert")
+#: The folders of statements that all loads share: ``make_way``, ``leave_place`` and ``withdraw`` take unpublished rows out of
+#: their place; ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last
+#: delivery wins and the loser is kept.
+LOAD_FOLDERS = (
+    *("staging", "make_way", "leave_place", "withdraw", "find_duplicates", "dedupe", "merge", "gather", "replay", "revert"),
+)
 #: Those that a database may do without: how a session reads dates; an index of staged lines; staging by months, which are
-#: placed as partitions, or compared month by month; or, without partitions, inserting what there is nothing to compare with.
+#: placed as partitions, or compared month by month; how that is planned; or, without partitions, inserting what there is
+#: nothing to compare with.
 PLACE_FOLDERS = (
     *("session", "number", "split", "split_month", "vacant"),
-    *(f"place/{step}" for step in ("find", "lock", "key", "detach", "set_aside", "attach", "take_over")),
+    *(f"place/{step}" for step in ("find", "lock", "key", "analyze", "detach", "set_aside", "attach", "take_over")),
     *(f"place/{step}" for step in ("missing", "known", "create", "planned", "plan", "mark")),
-    "by_month",
+    *("analyze", "plan", "seek", "by_month"),
 )
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.

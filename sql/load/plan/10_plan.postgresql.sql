@@ -5,4 +5,5 @@ SELECT
     set_config('enable_partitionwise_join', 'on', TRUE) AS by_month,
     set_config('enable_partitionwise_aggregate', 'on', TRUE) AS also_by_month,
     set_config('parallel_tuple_cost', '0', TRUE) AS few_rows,
-    set_config('enable_mergejoin', 'off', TRUE) AS by_hash
+    set_config('enable_mergejoin', 'off', TRUE) AS by_hash,
+    set_config('enable_hashjoin', 'on', TRUE) AS also_by_hash
