@@ -17,6 +17,12 @@ def add_rows(tx: Transaction, load: Load, table: str, first_day: date = date.min
     tx.run_with("load/account/add_rows", {**given, "load_id": load.load_id, "from_table": table, **days})
 
 
+def count_days(tx: Transaction, load: Load, first_day: date, next_day: date) -> int:
+    """Return how many rows of a load are accounted for, from a day until before another."""
+    days = {"first_day": first_day, "next_day": next_day}
+    return int(tx.run("load/account/count_days", load_id=load.load_id, **days).rows[0]["records"])
+
+
 def account_again(tx: Transaction, dataset: Dataset) -> None:
     """Account for all rows of a dataset as they are now."""
     tx.run("load/account/forget_dataset", dataset=dataset.name)

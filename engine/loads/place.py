@@ -15,7 +15,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import IntegrityError
-from dbsvc.engine.loads.account import add_rows, forget
+from dbsvc.engine.loads.account import add_rows, count_days, forget
 from dbsvc.engine.loads.ledger import lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import find_rows, run_phase
@@ -44,8 +44,10 @@ def place(db: Database, load: Load, jobs: int = 1) -> None:
     with ThreadPoolExecutor(jobs, thread_name_prefix="place") as pool:
         for _ in pool.map(lambda month: _add_key(db, load, month["month"], repeats), months):
             pass
-    db.run_transaction(partial(_attach_staged, load=load))
-    db.run_transaction(partial(plan_months, load=load))
+        late = db.run_transaction(partial(_attach_staged, load=load))
+        db.run_transaction(partial(plan_months, load=load))
+        for _ in pool.map(lambda month: db.run_transaction(partial(_account, load=load, month=month)), late):
+            pass
 
 
 def with_months(db: Database, work: Callable[[Transaction], T]) -> T:
@@ -120,6 +122,7 @@ def _add_key_in(tx: Transaction, load: Load, month: str) -> None:
     run_phase(tx, load, "load/place/lock", month=month)
     if _keyless(tx, load, month):
         run_phase(tx, load, "load/place/key", month=month)
+        run_phase(tx, load, "load/place/analyze", month=month)
         add_rows(tx, load, month)
 
 
@@ -127,8 +130,11 @@ def _keyless(tx: Transaction, load: Load, month: str) -> bool:
     return any(row["month"] == month and not row["keyed"] for row in find_rows(tx, load, "load/place/find"))
 
 
-def _attach_staged(tx: Transaction, load: Load) -> None:
-    """Attach the staged months, in one transaction that writes no rows but those that repeat a key."""
+def _attach_staged(tx: Transaction, load: Load) -> list[Row]:
+    """Attach the staged months, in one transaction that writes no rows but those that repeat a key.
+
+    Returns the months that are to be accounted for yet.
+    """
     tx.run("ledger/lock_dataset", dataset=load.dataset)
     load = lock_load(tx, load)
     months = _find_months(tx, load) if load.status is LoadStatus.STAGED else []
@@ -138,13 +144,21 @@ def _attach_staged(tx: Transaction, load: Load) -> None:
         if not month["keyed"]:
             run_phase(tx, load, "load/place/set_aside", **month)
             run_phase(tx, load, "load/place/key", **month)
-            add_rows(tx, load, month["month"])
         run_phase(tx, load, "load/place/attach", **month)
         run_phase(tx, load, "load/place/take_over", **month)
     if months:
         first_day, last_day = months[0]["first_day"], months[-1]["next_day"]
         tx.run("ledger/mark_in_place", load_id=load.load_id, first_day=first_day, last_day=last_day)
         event("placed", load_id=load.load_id, months=len(months))
+    return [month for month in months if not month["keyed"]]
+
+
+def _account(tx: Transaction, load: Load, month: Row) -> None:
+    """Account for the rows of a month that was just attached. Publishing does what is left of that."""
+    if share_load(tx, load).status is LoadStatus.STAGED:
+        run_phase(tx, load, "load/place/analyze", month=month["partition"])  # which one of us does at a time
+        if not count_days(tx, load, month["first_day"], month["next_day"]):
+            add_rows(tx, load, month["partition"])
 
 
 def _add_months(tx: Transaction, load: Load, months: list[Row]) -> None:
