@@ -77,6 +77,55 @@ def propose_profile(
     sys.stdout.buffer.write(found.as_toml(file).encode())
 
 
+@app.command("new")
+def new_dataset(
+    name: Annotated[str, typer.Argument(help="How it, and its table, are called.", show_default=False)],
+    sample: Annotated[str, typer.Option("--from", help="Some of its records: CSV or JSON lines.", show_default=False)],
+    key: Annotated[str, typer.Option(help="The columns that tell records apart, as a,b; by default by the sample.")] = "",
+) -> None:
+    """Declare a dataset of your own: write its first files into your project, as a sample shows it."""
+    from dbsvc.engine.scaffold import make_dataset
+    from dbsvc.engine.settings import read_settings
+
+    made = make_dataset(name, sample, read_settings(), [part.strip() for part in key.split(",") if part.strip()])
+    if output.results_are_json():
+        output.objects([asdict(made)])
+        return
+    for file in made.files:
+        output.headline(file)
+    if made.notes:
+        output.say("")
+        output.say("Look at this:")
+    for note in made.notes:
+        output.say(f"- {note}")
+    output.say("")
+    output.say(f"Then: `dbsvc db migrate`, and `dbsvc ingest {sample}`.")
+
+
+@app.command("check")
+def check_project() -> None:
+    """Check your project without a database: declarations, profiles, statements; migrations are tried out in a new one."""
+    from dbsvc.engine import project_check
+    from dbsvc.engine.project import find_project
+    from dbsvc.engine.settings import read_settings
+
+    project = find_project(read_settings().project)
+    if project is None:
+        output.say("There is no project: `dbsvc datasets new NAME --from FILE` makes one, DBSVC_PROJECT names another folder.")
+        return
+    found = project_check.check_project(project)
+    if output.results_are_json():
+        output.objects([asdict(found)])
+    else:
+        for problem in found.problems:
+            output.headline(problem)
+        datasets, migrations = len(found.datasets), len(found.migrations)
+        if not found.problems:
+            output.say(f"{project.folder} is fine: {datasets} datasets and {migrations} migrations of its own.")
+    if found.problems:
+        raise typer.Exit(1)
+
+
 def _holds(column: ColumnContract) -> str:
     limits = [f"{name} = {str(value).lower() if isinstance(value, bool) else value}" for name, value in column.limits.items()]
     return ", ".join([*(["optional"] if column.optional else []), column.type, *limits])

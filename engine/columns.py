@@ -78,6 +78,10 @@ class ColumnType:
     fast_value: Part
     #: whether its patterns are the codes themselves
     lists_codes: bool
+    #: what constraints its values keep in a table: such as the patterns surely keep
+    checks: tuple[Part, ...]
+    #: what of JSON is accepted besides texts and numbers: ``booleans``, or all ``values`` as they are written
+    json: str
     text: str = field(repr=False)
 
 
@@ -125,6 +129,11 @@ class Column:
     def storage(self) -> str:
         """Return the SQL type that it is stored as."""
         return self.type.storage.fill(self.limits) or ""
+
+    def checks(self, value: str) -> list[str]:
+        """Return the conditions that what is stored keeps; none where an empty text may be stored."""
+        found = [part.fill(self.limits, value=value) for part in self.type.checks if self.default != ""]
+        return [condition for condition in found if condition]
 
     def patterns(self, today: date, codes: Iterable[str] = ()) -> list[str]:
         """Return regular expressions over UTF-8 of fields that need no quotes and surely keep the contract; perhaps none."""
@@ -183,6 +192,8 @@ def _read_type(file: Traversable, family: tuple[str, ...]) -> ColumnType:
             fast=tuple(Part(part["pattern"], part.get("if"), part.get("unless")) for part in fast if "pattern" in part),
             fast_value=Part(of_dialect(told["fast_value" if {*told.get("fast_value", ())} & {*family} else "value"])),
             lists_codes=any(part.get("codes") for part in fast),
+            checks=tuple(Part(of_dialect(part["that"]), part.get("if"), part.get("unless")) for part in told.get("check", ())),
+            json=told.get("json", ""),
             text=text,
         )
     except (KeyError, TypeError, AttributeError, tomllib.TOMLDecodeError) as error:

@@ -75,7 +75,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 #: What rows and landed records have besides their columns ...
 RESERVED = ("load_id", "line_no", "line_in_chunk", "fault", "replaced_by_load_id")
 #: ... and what is put to the name of a column.
-_ENDINGS = ("_value", "_wrong", "_given")
+ENDINGS = ("_value", "_wrong", "_given")
 
 
 def read_declarations(
@@ -162,7 +162,7 @@ def _read_column(
     here = ("columns", name)
     if not KINDS["name"][1](name):
         raise refuse(f"the column {name} must be named by small letters, digits and _", *here)
-    if name in RESERVED or any(name.removesuffix(ending) in others for ending in _ENDINGS if name.endswith(ending)):
+    if name in RESERVED or any(name.removesuffix(ending) in others for ending in ENDINGS if name.endswith(ending)):
         raise refuse(f"{name} is the name of a column of ours: call it otherwise, and give its name in the file by name", *here)
     if "type" not in told:
         raise refuse(f"the column {name} has no type", *here)

@@ -115,6 +115,11 @@ def migrate(db: Database) -> list[str]:
     return pending
 
 
+def make_schema(db: Database) -> None:
+    """Give a new database its schema, as ``migrate`` does, without a word: it is nobody's."""
+    db.retry(lambda: _migrate(db))
+
+
 def _migrate(db: Database) -> None:
     with yoyo_migrations(db) as (backend, migrations):
         _apply(db, backend, migrations)

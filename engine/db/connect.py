@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from dbsvc.engine.db.database import Database
-from dbsvc.engine.db.dialects import dialect_for
-from dbsvc.engine.project import find_project
-from dbsvc.engine.settings import read_settings
+from dbsvc.engine.db.dialects import SCRATCH, dialect_for, families
+from dbsvc.engine.project import Project, find_project
+from dbsvc.engine.settings import Settings, read_settings
+from dbsvc.engine.statements.catalog import Statements, load_statements
 
 
 def connect(url: str | None = None, *, create: bool = True, name: str = "dbsvc") -> Database:
@@ -19,3 +25,17 @@ def connect(url: str | None = None, *, create: bool = True, name: str = "dbsvc")
     settings = read_settings()
     dialect = dialect_for(settings.database_url if url is None else url, settings, name=name, create=create)
     return Database(dialect, find_project(settings.project))
+
+
+@contextmanager
+def scratch(project: Project | None) -> Iterator[Database]:
+    """Lend an empty database that is gone afterwards, to try things out."""
+    with TemporaryDirectory(prefix="dbsvc-") as folder:
+        url = SCRATCH.format(path=Path(folder) / "scratch.db")
+        with Database(dialect_for(url, Settings(), name="dbsvc", create=True), project) as db:
+            yield db
+
+
+def all_statements(project: Project | None) -> dict[str, Statements]:
+    """Return the statements of each kind of database. Raises StatementError."""
+    return {name: load_statements(family, project) for name, family in families().items()}

@@ -105,7 +105,11 @@ def _stage_data(tx: Transaction, load: Load, chunk: LoadChunk, header: Header, d
     Returns how many records were read, and how many of them passed.
     """
     tables = [header.dataset.stored, load.staging_table] if load.in_place else [load.staging_table]
-    passed, others = _stage_into(tx, tables, partial(stage_fast, tx, load, chunk, header, data))
+    try:
+        with tx.transaction():
+            passed, others = _stage_into(tx, tables, partial(stage_fast, tx, load, chunk, header, data))
+    except IntegrityError:  # a constraint of the table that no pattern knows: the rules say which records break it
+        passed, others = 0, [(chunk.first_line, data)]
     read = passed
     for batches in _parts(header, others):
         landed, good = _stage_into(tx, tables, partial(stage_valid, tx, load, header, batches))

@@ -93,7 +93,7 @@ def _land(tx: Transaction, load: Load, header: Header, batches: list[Batch], rea
 
     def readable() -> Iterator[list[int | str]]:
         for start, batch in batches:
-            for line, faults, *fields in rows(of, batch, header.names, start):
+            for line, faults, *fields in rows(of, batch, header.names, start, header.takes):
                 if UNREADABLE.isdisjoint(str(faults).split()):
                     yield [int(line) - first_line + 1, faults, *fields]
                 else:

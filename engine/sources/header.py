@@ -54,6 +54,11 @@ class Header:
         """The columns as the file names them."""
         return [self.dataset.columns[column].written for column in self.columns]
 
+    @property
+    def takes(self) -> dict[str, str]:
+        """What of JSON is accepted under which names besides texts and numbers."""
+        return {column.written: column.type.json for column in self.dataset.columns.values() if column.type.json}
+
 
 def read_header(file: SourceFile, datasets: Iterable[Dataset], profiles: Iterable[Profile] = ()) -> Header:
     """Find out whose a file is, and which profile it is read by, if any.

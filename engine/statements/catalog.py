@@ -32,6 +32,10 @@ def find_folder(name: str) -> Traversable:
     return folder.resolve() if isinstance(folder, Path) else folder
 
 
+#: Folders of texts with places to be filled.
+_TEMPLATES = (contract.FOLDER, contract.SCAFFOLD)
+
+
 @cache
 def load_statements(family: tuple[str, ...], project: Project | None = None) -> Statements:
     """Return the statements of a dialect and a project. Nobody changes them, so a process reads and checks them once."""
@@ -127,6 +131,11 @@ class Statements:
                 digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
         return digest.hexdigest()[:16]
 
+    def scaffold(self, folder: str, dataset: Dataset) -> list[str]:
+        """Return what makes a dataset's tables, or takes them back: the statements of a folder, filled."""
+        texts = [(contract.scaffold(dataset, each.text), each.origin) for each in self.phase(folder)]
+        return [self._functions.expand(text, origin).rstrip() for text, origin in texts]
+
     def _declare(self) -> Declared:
         """Read the declarations of those datasets that are in use; forget the statements of the others."""
         files: dict[str, Traversable] = {}
@@ -174,7 +183,7 @@ class Statements:
                     text = _read(file).strip()
                     if not text.startswith("--"):
                         raise StatementError(f"{file}:1: must begin with a comment that says what the rule is")
-                    if not path.startswith(contract.FOLDER) or path.endswith("/rules"):
+                    if not path.startswith(_TEMPLATES) or path.endswith("/rules"):
                         text = self._functions.expand(text, str(file))
                     self._by_name[f"{path}/{name}"] = Statement(f"{path}/{name}", text, str(file))
                     break

@@ -13,11 +13,14 @@ from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.statements.statement import Statement, quote
+from dbsvc.engine.words import SQL_WORDS
 
 #: where the statements stand, of which each dataset gets its own
 FOLDER = "contract"
 #: The statement that validates where amounts may be negative, as a profile says.
 VALIDATE_SIGNED = "validate_signed"
+#: where what makes a dataset's tables stands
+SCAFFOLD = "scaffold"
 _CLAUSE = re.compile(r"/\*:(\w+)\*/")
 _RECORDS = ':"validated"'
 #: a header line of ``rules.sql``: no record that matches the patterns can break these rules
@@ -68,6 +71,34 @@ def _validations(columns: list[Column]) -> dict[str, str]:
         "typed": _list(part for column in columns for part in _type(column)),
         "validated": _list(part for column in columns for part in _validate(column)),
     }
+
+
+def scaffold(dataset: Dataset, text: str) -> str:
+    """Return what makes a dataset's tables, and an example of a check."""
+    dates = [_bare(column.name) for column in dataset.columns.values() if column.type.name == "date"]
+    lists = {
+        "title": dataset.title.capitalize(),
+        "dataset": dataset.name,
+        "table": _bare(dataset.table),
+        "columns": _list(_stored(column, dataset) for column in dataset.columns.values()),
+        "key": ", ".join(map(_bare, dataset.key)),
+        "condition": f"{dates[0]} > add_days(:today, 366)" if dates else "load_id < 0",
+    }
+    return re.sub(r" *-- noqa: PRS$", "", _fill(text, lists), flags=re.MULTILINE)
+
+
+def _stored(column: Column, dataset: Dataset) -> str:
+    """Return a column of a table, with its constraints."""
+    name, storage = _bare(column.name), column.storage()
+    order = " /*:byte_order*/" if column.name in dataset.key and storage == "text" else ""
+    needed = "" if column.optional and column.default is None else " NOT NULL"
+    checks = "".join(f" CHECK ({condition})" for condition in column.checks(name))
+    return f"{name} {storage}{order}{needed}{checks}"
+
+
+def _bare(name: str) -> str:
+    """Return a name, in quotes if it is a word of SQL."""
+    return quote(name) if name in SQL_WORDS else name
 
 
 def _named(rules: Statement, columns: Iterable[Column]) -> list[str]:

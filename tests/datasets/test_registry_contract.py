@@ -16,6 +16,7 @@ from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
 from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import buckets, load, query, rejects, write
+from tests.helpers.check_case import deliver
 
 DATASETS = list(Statements(("sqlite",)).datasets.values())
 PLANT = ("plant_id", "name", "location", "timezone")
@@ -333,3 +334,10 @@ def test_a_fault_of_the_file_stops_it(tmp_path: Path, content: bytes, says: str)
     sentence = str(raised.value)
     assert sentence.startswith(f"{path}: ")
     assert sentence.endswith(".")
+
+
+def test_a_capacity_that_only_a_constraint_of_the_table_knows(db: Database) -> None:
+    deliver(db, b"plant_id,name,location,timezone\np1,Here,,UTC\n")
+    good = b"".join(b"i%d,p1,v,m,5,\n" % n for n in range(9))
+    loaded = deliver(db, b"inverter_id,plant_id,vendor,model,capacity_kw,commissioned_at\n" + good + b"x,p1,v,m,0,\n").load
+    assert (loaded.inserted, loaded.rejected) == (9, 1)

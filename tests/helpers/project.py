@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dbsvc.engine.db.dialects import families
+from dbsvc.engine.project import find_project
+from dbsvc.engine.statements.catalog import Statements
+
 METERS = """title = "meters"
 format = "csv"
 depends_on = []
@@ -42,4 +46,15 @@ def make_project(folder: Path, files: dict[str, str] = FILES) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    return folder
+
+
+def declare(folder: Path, name: str, declaration: str) -> Path:
+    """Declare a dataset, and write the migrations that make its tables, for each kind of database."""
+    make_project(folder, {f"datasets/{name}/dataset.toml": declaration})
+    for kind, family in families().items():
+        statements = Statements(family, project=find_project(str(folder)))
+        for part, ending in (("up", ".sql"), ("down", ".rollback.sql")):
+            texts = statements.scaffold(f"scaffold/{part}", statements.datasets[name])
+            make_project(folder, {f"migrations/{kind}/{name}_1{ending}": ";\n".join(texts) + ";\n"})
     return folder

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 #: URL scheme → module with a class ``Driver(url, settings, name=…, create=…)``
 SCHEMES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
+#: A database that is made in no time, where a file is said.
+SCRATCH = "sqlite:///{path}"
+
+
+def families() -> dict[str, tuple[str, ...]]:
+    """Return the kinds of database, and of each its family: its name, then those it inherits statements from."""
+    return {name: import_module(f".{name}", __name__).Driver.family for name in dict.fromkeys(SCHEMES.values())}
 
 
 def dialect_for(url: str, settings: Settings, *, name: str, create: bool) -> Dialect[Any]:

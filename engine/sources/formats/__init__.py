@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from dbsvc.engine.db.batches import Batch
@@ -61,11 +62,17 @@ def raw_records(of: Format, batches: Iterable[Batch], lines: Container[int]) -> 
 FIELDS_BEGIN = 2
 
 
-def rows(of: Format, data: bytes, names: Sequence[str], first_line: int = 1) -> Iterator[list[int | str]]:
-    """Yield a row for each record: its line, counted on from the first, its faults, its fields."""
+def rows(
+    of: Format, data: bytes, names: Sequence[str], first_line: int = 1, takes: Mapping[str, str] | None = None
+) -> Iterator[list[int | str]]:
+    """Yield a row for each record: its line, counted on from the first, its faults, its fields.
+
+    ``takes``: what of JSON is accepted under which names besides texts and numbers.
+    """
     nothing = [""] * len(names)
+    read = partial(jsonlines.fields, takes=takes) if takes and of is jsonlines else of.fields
     for start, end, line, fault in of.records(data):
-        faults, fields = (fault, nothing) if fault else of.fields(data[start:end], names)
+        faults, fields = (fault, nothing) if fault else read(data[start:end], names)
         yield [first_line + line - 1, faults, *fields]
 
 

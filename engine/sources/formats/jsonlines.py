@@ -1,7 +1,8 @@
 """JSON lines as bytes: one object a line, fields as texts.
 
 Numbers keep their digits, whether they come as numbers or as texts; an exponent is written out. What is neither text nor
-number arrives as the replacement character, which no rule accepts. A byte order mark at the start of a line is no part of it.
+number arrives as the replacement character, which no rule accepts, unless the type of its column takes it. A byte order mark at
+the start of a line is no part of it.
 
 A file may have holes: NULs where a writer went on at its old place after the file was truncated, or where a crash lost what was
 written. They are no part of any record. Where one breaks a line, what follows counts as the next line.
@@ -11,10 +12,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from dbsvc.engine.db.batches import slices
@@ -31,6 +33,9 @@ _MOST_VALUES, _LONG = 100_000, 2**17  # bytes
 #: So much is taken apart at once: each line of it is an object.
 _PART = 64 * 1024  # bytes
 _TEXT = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
+_KEY = re.compile(r'[ \t\n\r]*+,?[ \t\n\r]*+"')
+_COLON = re.compile(r"[ \t\n\r]*+:[ \t\n\r]*+")
+_NOTHING_ELSE: Mapping[str, str] = MappingProxyType({})
 _LARGEST_EXPONENT = 30  # beyond, a number stays as it is written, which no rule accepts
 
 
@@ -129,10 +134,11 @@ def mentions_header(_data: bytes, _names: Sequence[str]) -> bool:
     return False
 
 
-def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
+def fields(raw: bytes, names: Sequence[str], takes: Mapping[str, str] = _NOTHING_ELSE) -> tuple[str, list[str]]:
     """Return the faults of one line, and the values of these names; none if it is no object, or has a name twice.
 
-    What a database's text cannot hold is replaced in the values, and named as a fault.
+    ``takes``: the names of values that may be something else than texts and numbers: ``booleans``, or any ``values``, which
+    are kept as they are written. What a database's text cannot hold is replaced in the values, and named as a fault.
     """
     faults, nothing = [], [""] * len(names)
     try:
@@ -150,6 +156,9 @@ def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
     if len(found) != len(value):
         return " ".join([*faults, "duplicate_key"]), nothing
     values = [found.get(name, "") for name in names]
+    if takes:
+        written = _written(text.lstrip(_MARK)) if "values" in takes.values() else {}
+        values = [_taken(value, takes.get(name, ""), written.get(name, "")) for name, value in zip(names, values, strict=True)]
     if set(map(type, values)) != {str}:
         values = [value if isinstance(value, str) else "" if value is None else _NO_TEXT for value in values]
     if "\\u" in text:
@@ -158,6 +167,25 @@ def fields(raw: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
                 faults.append(fault)
                 values = [characters.sub(_NO_TEXT, value) for value in values]
     return " ".join(faults), values
+
+
+def _taken(value: Any, what: str, written: str) -> Any:
+    """Return a value that may be something else than a text or a number; as text, if it is that."""
+    if what == "booleans" and isinstance(value, bool):
+        return "true" if value else "false"
+    return written if what == "values" and value is not None else value
+
+
+def _written(text: str) -> dict[str, str]:
+    """Return the values of an object, as they are written."""
+    found: dict[str, str] = {}
+    position = text.index("{") + 1
+    while key := _KEY.match(text, position):
+        name, position = _decoder.raw_decode(text, key.end() - 1)
+        start = _COLON.match(text, position).end()  # type: ignore[union-attr]  # it was read before
+        _, position = _decoder.raw_decode(text, start)
+        found[name] = text[start:position]
+    return found
 
 
 def texts(raw: bytes, _names: Sequence[str], _wanted: Sequence[str]) -> Iterator[tuple[int, int, bytes]]:
@@ -190,6 +218,5 @@ def _plain(number: str) -> str:
 
 
 # objects become tuples of pairs, which tells them from arrays and keeps every key
-_read: Callable[[str], Any] = json.JSONDecoder(
-    object_pairs_hook=tuple, parse_float=_plain, parse_int=str, parse_constant=float
-).decode
+_decoder = json.JSONDecoder(object_pairs_hook=tuple, parse_float=_plain, parse_int=str, parse_constant=float)
+_read: Callable[[str], Any] = _decoder.decode

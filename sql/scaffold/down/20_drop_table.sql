@@ -1,0 +1,2 @@
+-- The way back: what stands goes, too.
+DROP TABLE IF EXISTS /*:table*/ -- noqa: PRS
