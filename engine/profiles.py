@@ -60,6 +60,8 @@ class Profile:
     constants: Mapping[str, str]
     #: whether amounts may be negative, as those of credit notes are
     negative: bool
+    #: our columns that are added up, where a record has several lines
+    sum: frozenset[str]
     #: what stands for nothing
     null: frozenset[str]
     origin: str = field(repr=False, compare=False)
@@ -125,6 +127,7 @@ _KINDS = {
     "constants": _TABLE,
     "null": _TEXTS,
     "negative": _FLAG,
+    "sum": _TEXTS,
 }
 
 
@@ -213,11 +216,15 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         names=names,
         ignore=ignore,
         constants={columns.find(ours, "constants", ours): value for ours, value in told.get("constants", {}).items()},
+        sum=frozenset(columns.find(ours, "sum") for ours in _texts(told, "sum")),
         negative=told.get("negative", False),
         null=frozenset(_texts(told, "null")),
         origin=origin,
         text=text,
     )
+    for ours in profile.sum:
+        if dataset.columns[ours].type.name not in ("decimal", "whole") or ours in (*dataset.key, *profile.constants):
+            raise refuse(f"{dataset.columns[ours].written} is no amount of the file that can be added up", "sum")
     if profile.negative and dataset.signed() == dataset:
         raise refuse(f"{dataset.name} has no amounts that may not be negative", "negative")
     if profile.delimiter == profile.quote:

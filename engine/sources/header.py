@@ -16,6 +16,7 @@ from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK
 from dbsvc.engine.sources.oddities import find_kind, looks_like_array
 from dbsvc.engine.sources.proposal import propose
 from dbsvc.engine.sources.spellings import ORDERS, WRONG, spell_days
+from dbsvc.engine.sources.summing import Summing
 from dbsvc.engine.sources.translation import Framing, Translation, keeps_ascii
 
 _LONGEST_HEADER = 1024 * 1024  # bytes
@@ -169,7 +170,8 @@ def _bind(profile: Profile, dataset: Dataset, head: bytes, source: str) -> Heade
         raise profile.refuse(source, f"a file of {dataset.title} that {', and '.join(said)}")
     if profile.negative:
         dataset = dataset.signed()
-    translation = Translation(profile, dataset, found.names[: len(names)], columns, head[found.start : found.end])
+    kind = Summing if profile.sum else Translation
+    translation = kind(profile, dataset, found.names[: len(names)], columns, head[found.start : found.end])
     next_line = 1 + head.count(b"\n", 0, found.next)
     return Header(dataset, translation.columns, head[: found.end], found.next, next_line, translation=translation)
 

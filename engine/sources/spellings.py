@@ -13,6 +13,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 WRONG = "\ufffd"
+#: A plain decimal, as the contract reads it.
+PLAIN = re.compile(r"-?(?:[0-9]{1,1000}(?:\.[0-9]{0,1000})?|\.[0-9]{1,1000})")
 #: Translates one field.
 Spelling = Callable[[str], str]
 

@@ -598,3 +598,78 @@ def test_constraints_of_before_go_back_and_forth(db: Database, url: str, dialect
         "unchanged": 8,
         "updated": 1,
     }
+
+
+# --- several lines a record
+
+LINES_OF = ["Date_;Bill_ID;Item;Currency;Name;Product1 revenue;Product2 revenue", "# items"]
+SUMS = (
+    "delimiter = ';'\ndecimal = ','\ndate = 'day_first'\ncomment = '#'\nignore = 'Item'\n"
+    "sum = ['Product1 revenue', 'product2_revenue']"
+)
+
+
+def items(bill: int, *amounts: str, name: str = "") -> list[str]:
+    return [f"15.10.2021;{bill};{at};USD;{name or f'Cust {bill}'};{amount};0,1" for at, amount in enumerate(amounts)]
+
+
+def test_lines_of_a_bill_are_summed_exactly(db: Database, tmp_path: Path) -> None:
+    lines = [
+        *items(1, "0,1", "0,2", "12345678901,00000001"),
+        "# within",
+        *items(2, "10,00", "-2,50"),
+        *items(3, "1,00", "x"),
+        *items(4, "1,00"),
+        "15.10.2021;4;broken",
+        *items(4, "2,00"),
+        *items(5, "1,00"),
+        *items(5, "1,00", name="Other"),
+        *items(6, "1,00", ""),
+        *items(7, "7,00"),
+        *items(8, "8,00"),
+    ]
+    path = write(tmp_path / "a.csv", "\r\n".join([*LINES_OF, *lines, ""]).encode())
+    outcome = load(db, path, profiles=[profile(SUMS)], max_rejected_share=1.0, chunk_bytes=150)
+    assert [bill[:6] for bill in bills(db)] == [
+        row("2021-10-15", 1, "Cust 1", "12345678901.30000001", "0.3"),
+        row("2021-10-15", 2, "Cust 2", "7.5", "0.2"),
+        row("2021-10-15", 7, "Cust 7", "7", "0.1"),
+        row("2021-10-15", 8, "Cust 8", "8", "0.1"),
+    ]
+    assert buckets(outcome.load) == {"inserted": 4, "rejected": 4}
+    assert rejects(db) == [
+        (9, "product1_revenue_invalid", "\r\n".join(lines[6:8]).encode()),
+        (11, "too_few_fields", "\r\n".join(lines[8:11]).encode()),
+        (14, "lines_differ", "\r\n".join(lines[11:13]).encode()),
+        (16, "product1_revenue_missing", "\r\n".join(lines[13:15]).encode()),
+    ]
+    exported = b"".join(line + b"\n" for line in export_rejects(db, 1)).replace(b";x;", b";1,50;").replace(b"Other", b"Cust 5")
+    again = load(db, write(tmp_path / "b.csv", exported), profiles=[profile(SUMS)], max_rejected_share=1.0)
+    assert buckets(again.load) == {"inserted": 2, "rejected": 2}
+    assert [bill[4] for bill in bills(db) if bill[1] in (3, 5)] == [Decimal("2.5"), Decimal(2)]
+
+
+@given(
+    groups=st.lists(st.lists(st.decimals(-99, 99, places=2), min_size=1, max_size=4), min_size=1, max_size=8),
+    chunk_bytes=st.integers(40, 500),
+)
+def test_sums_do_not_depend_on_where_a_file_is_cut(tmp_path: Path, groups: list[list[Decimal]], chunk_bytes: int) -> None:
+    written = [items(bill, *(str(amount).replace(".", ",") for amount in group)) for bill, group in enumerate(groups)]
+    path = write(tmp_path / "a.csv", "\n".join([*LINES_OF, *(line for group in written for line in group), ""]).encode())
+    with SourceFile(str(path)) as file:
+        header = read_header(file, DATASETS.values(), [profile(SUMS)])
+        found = []
+        for chunk in scan(file, header, chunk_bytes).chunks:
+            data = file.read(chunk.byte_start, chunk.byte_end - chunk.byte_start)
+            found += [header.format.fields(data[one.start : one.end], ()) for one in header.format.records(data)]
+            assert header.translation
+            translated = header.translation.translate(data).split(b"\n")
+            assert sum(map(bool, translated)) == len(list(header.format.records(data)))
+    assert [faults for faults, _ in found] == [""] * len(groups)
+    assert [Decimal(fields[4]) for _, fields in found] == [sum(group) for group in groups]
+
+
+def test_what_cannot_be_summed() -> None:
+    for column in ("Date_", "Name", "bill_id"):
+        with pytest.raises(ProfileError, match="is no amount of the file that can be added up"):
+            profile(f"sum = '{column}'")
