@@ -135,7 +135,9 @@ def _ingest_one(
     try:
         with planned.file or SourceFile(source, settings.max_unpacked) as file, output.progress(source) as progress:
             header = read_header(file, db.statements.datasets.values(), profiles)
-            found = {"named": planned.named, **({"wrong_name": file.wrong_name} if file.wrong_name else {})}
+            found: dict[str, Any] = {"named": planned.named}
+            found |= {"wrong_name": file.wrong_name} if file.wrong_name else {}
+            found |= {"profile": header.profile.name} if header.profile else {}
             for outcome in ingest_all(db, file, header, settings, jobs=jobs, progress=progress, again=again):
                 _measure(db, outcome)
                 reports.append({**_report(source, outcome), **_quarantine(db, outcome), **found})
@@ -268,9 +270,10 @@ def _closing_hints(reports: list[dict[str, Any]]) -> list[str]:
         records = sum(report["rejected"] for report in rejected)
         load_id, source = rejected[0]["load_id"], rejected[0]["source"]
         corrected = f"corrected{plain_suffix(source) or '.csv'}"
+        by = f"--profile {rejected[0]['profile']} " if rejected[0].get("profile") else ""
         hints.append(
             f"{records:,} {'record is' if records == 1 else 'records are'} in quarantine: `dbsvc rejects` says why. "
-            f"Correct them: `dbsvc rejects export {load_id} > {corrected}`, an editor, `dbsvc ingest {corrected}`. "
+            f"Correct them: `dbsvc rejects export {load_id} > {corrected}`, an editor, `dbsvc ingest {by}{corrected}`. "
             "When rules or registries have changed: `dbsvc rejects retry`."
         )
     return hints

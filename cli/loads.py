@@ -47,6 +47,8 @@ def show_load(load_id: LoadId) -> None:
     with open_database() as db:
         details = loads.show_load(db, load_id, most_past=_MOST_PAST)
     columns = {**output.load_row(details.load), "chunks": details.chunks, "staged_chunks": details.staged_chunks}
+    if details.profile:
+        columns["profile"] = details.profile
     if output.results_are_json():
         output.objects([{**columns, "reasons": details.reasons, "rejects": details.rejects, "past": details.past}])
         return

@@ -33,6 +33,8 @@ class LoadDetails:
     past: list[Row]
     #: how many rejects are in which state; ``retried`` have left the quarantine
     rejects: Counter[str]
+    #: the profile that it was read by, if it was one
+    profile: str | None
 
 
 def list_loads(db: Database, most: int) -> LoadList:
@@ -54,7 +56,8 @@ def show_load(db: Database, load_id: int, *, most_past: int) -> LoadDetails:
         chunks = count_chunks(tx, load_id)
         past = find_past(tx, load, most_past)
         states = count_states(tx, load_id)
-        return LoadDetails(load, chunks["chunks"], chunks["staged_chunks"], count_reasons(tx, load_id), past, states)
+        profile = next((row["name"] for row in tx.run("ledger/find_profile", load_id=load_id).rows), None)
+        return LoadDetails(load, chunks["chunks"], chunks["staged_chunks"], count_reasons(tx, load_id), past, states, profile)
 
 
 def count_reasons(tx: Transaction, load_id: int) -> list[Row]:

@@ -33,6 +33,7 @@ INCIDENTS = (
     "A restored backup",
     "A wrong file was published",
     "A packed file is refused",
+    "A file of another form",
     "A changed rate",
 )
 RATES = ("Rates are missing", "Rates are not final", "Rates are disputed")

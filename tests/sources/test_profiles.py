@@ -518,7 +518,10 @@ def test_from_a_refused_file_to_bills(cli_on: Cli, tmp_path: Path) -> None:
     proposed = cli_on("datasets", "profile", "erp-1.csv")
     write(tmp_path / "dbsvc" / "profiles" / "erp.toml", proposed.out)
     ran = cli_on("ingest", "erp-1.csv")
-    assert (ran.code, ran.objects[0]["inserted"]) == (0, 3)
+    assert (ran.code, ran.objects[0]["inserted"], ran.objects[0]["profile"]) == (0, 3, "erp")
+    assert cli_on("loads", "show", "1").objects[0]["profile"] == "erp"
+    ran = cli_on("ingest", "--again", "erp-1.csv", "--output", "table", "--log-format", "text")
+    assert cli_on("rejects", "export", "1").out.startswith(b"Date_;Bill_ID")
 
 
 # --- credit notes
