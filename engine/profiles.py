@@ -64,6 +64,8 @@ class Profile:
     sum: frozenset[str]
     #: what stands for nothing
     null: frozenset[str]
+    #: whether the files are JSON lines
+    of_objects: bool
     origin: str = field(repr=False, compare=False)
     text: str = field(repr=False)
 
@@ -131,6 +133,13 @@ _KINDS = {
 }
 
 
+#: Keys that say how CSV is written.
+_OF_CSV = (
+    *("encoding", "delimiter", "quote", "skip_lines", "comment", "footer", "trailing_delimiter", "repeated_header"),
+    *("ignore", "sum"),
+)
+
+
 def read_profiles(folder: Path, datasets: Mapping[str, Dataset]) -> list[Profile]:
     """Return the profiles of a folder, by their names; none if it is not there. Raises ProfileError for what is wrong."""
     found = []
@@ -178,8 +187,10 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
     if told["dataset"] not in datasets:
         raise refuse(f"there is no dataset {or_nearest(told['dataset'], datasets)}", "dataset")
     dataset = datasets[told["dataset"]]
-    if dataset.format is not delimited:
-        raise refuse(f"{dataset.name} is not delivered as CSV, and a profile describes CSV", "dataset")
+    of_objects = dataset.format is not delimited
+    for key in _OF_CSV if of_objects else ():
+        if key in told:
+            raise refuse(f"{dataset.name} is delivered as JSON lines, of which a profile says no {key}", key)
     match = told.get("match", {})
     for key, value in match.items():
         if key not in ("name", "header"):
@@ -189,17 +200,21 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
     if not match:
         raise refuse("the table match is missing: [match] with name = 'pattern*.csv', header = ['a name', …], or both", "match")
     columns = _Columns(dataset, refuse)
-    names = {written.casefold(): columns.find(ours, "names", written) for written, ours in told.get("names", {}).items()}
+    fold = str if of_objects else str.casefold
+    names = {fold(written): columns.find(ours, "names", written) for written, ours in told.get("names", {}).items()}
+    for path, ours in names.items() if of_objects else ():
+        if dataset.columns[ours].type.json == "values" and "." in path:
+            raise refuse(f"{ours} is kept as it is written, so it cannot lie within another value", "names", path)
     ignore = frozenset(written.casefold() for written in _texts(told, "ignore"))
     for written in _texts(match, "header"):
-        if written.casefold() not in (*names, *ignore, *columns.written):
+        if fold(written) not in (*names, *ignore, *(columns.shown if of_objects else columns.written)):
             known = (*told.get("names", {}), *_texts(told, "ignore"), *columns.shown)
             raise refuse(f"header names what is neither a column nor ignored: {or_nearest(written, known)}", "match", "header")
     profile = Profile(
         name=name,
         dataset=dataset.name,
         file_names=_texts(match, "name"),
-        header=tuple(written.casefold() for written in _texts(match, "header")),
+        header=tuple(map(fold, _texts(match, "header"))),
         encoding=_encoding(told.get("encoding", "utf-8"), refuse),
         delimiter=told.get("delimiter", ","),
         quote=told.get("quote", '"'),
@@ -219,6 +234,7 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         sum=frozenset(columns.find(ours, "sum") for ours in _texts(told, "sum")),
         negative=told.get("negative", False),
         null=frozenset(_texts(told, "null")),
+        of_objects=of_objects,
         origin=origin,
         text=text,
     )

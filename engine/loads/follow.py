@@ -13,6 +13,7 @@ from dbsvc.engine.errors import InputError, InputMissingError
 from dbsvc.engine.loads.lifecycle import ingest_all
 from dbsvc.engine.loads.model import Outcome
 from dbsvc.engine.log import event
+from dbsvc.engine.profiles import Profile, find_profiles
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
@@ -33,14 +34,14 @@ class _Followed:
     #: when something came
     news: float = field(default_factory=time.monotonic)
 
-    def load(self, db: Database, settings: Settings, jobs: int) -> Iterator[Outcome]:
+    def load(self, db: Database, settings: Settings, profiles: list[Profile], jobs: int) -> Iterator[Outcome]:
         """Load what came; yield each load that this run made."""
         if (found := self.file.refresh_size()) == self.seen:
             return
         if self.seen:
             self.news = time.monotonic()
         try:
-            header = read_header(self.file, db.statements.datasets.values())
+            header = read_header(self.file, db.statements.datasets.values(), profiles)
         except InputError as problem:  # nothing is there yet by which to know it
             if found[0] and str(problem) != str(self.unread):
                 event("unreadable", level=logging.WARNING, because=str(problem), bytes=found[0])
@@ -66,6 +67,7 @@ def follow(
     InputMissingError when it is not there at the beginning, InputError when it is no file that grows, or when bytes came and
     none of them could be read until the end.
     """
+    profiles = find_profiles(db.statements.project, db.statements.datasets)
     first = SourceFile(source)
     if not first.can_grow:
         first.close()
@@ -79,7 +81,7 @@ def follow(
                 with suppress(InputMissingError):
                     followed.append(_Followed(SourceFile(source)))
             for one in followed:
-                for outcome in one.load(db, settings, jobs):
+                for outcome in one.load(db, settings, profiles, jobs):
                     active = one.news = time.monotonic()
                     yield outcome
             moved = followed[-1].file.size > 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import InputError, ProfileError, UnrecognisedError
@@ -13,6 +14,7 @@ from dbsvc.engine.profiles import Profile
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import Format, delimited, jsonlines
 from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK
+from dbsvc.engine.sources.objects import Objects
 from dbsvc.engine.sources.oddities import find_kind, looks_like_array
 from dbsvc.engine.sources.proposal import propose
 from dbsvc.engine.sources.spellings import ORDERS, WRONG, spell_days
@@ -38,7 +40,7 @@ class Header:
     next_line: int
     stream: str | None = None
     #: how its profile reads it, if it has one
-    translation: Translation | None = None
+    translation: Translation | Objects | None = None
 
     @property
     def format(self) -> Format:
@@ -87,7 +89,8 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset], profiles: Iterabl
         beginning = file.read(hole or mark, _LONGEST_HEADER)
         if beginning[-1:] == b"\0":  # and within a hole
             beginning += file.read(file.end_of_hole((hole or mark) + len(beginning)), _LONGEST_HEADER)
-        return _find_objects(beginning, mark, known) or _read_header_record(source, head[mark:], mark, known)
+        objects = [(dataset, _has_half(dataset)) for dataset in known if dataset.format is jsonlines]
+        return _find_objects(beginning, mark, objects) or _read_header_record(source, head[mark:], mark, known)
     except InputError as found:
         raise _explain(found, file, head, known) from None
 
@@ -111,6 +114,8 @@ def _explain(found: InputError, file: SourceFile, head: bytes, datasets: list[Da
 
 def header_of(dataset: Dataset, raw: bytes, source: str, profile: Profile | None = None) -> Header:
     """Return the header of a load from its ledger's row. Raises InputError if it is not one of the dataset any more."""
+    if profile and dataset.format is jsonlines:
+        return Header(dataset, tuple(dataset.columns), raw, 0, 1, translation=_read_objects_by(profile, dataset))
     if profile:
         return _bind(profile, dataset, raw, source)
     if not raw:
@@ -134,13 +139,29 @@ def _has_names(file: SourceFile, profile: Profile) -> bool:
         return True
     encoding = profile.encoding
     head = file.read(0, _LONGEST_HEADER)
+    if profile.of_objects:
+        found = next(
+            (one for start, end, *_ in jsonlines.records(head) if (one := jsonlines.read_object(head[start:end]))), None
+        )
+        return found is not None and all(jsonlines.find_value(found, path) != "" for path in profile.header)
     if not keeps_ascii(encoding):
         head = head.decode(encoding, errors="replace").encode()
     header = Framing(profile).read_header(head, profile.skip_lines)
     return header is not None and {name.casefold() for name in header.names} >= {*profile.header}
 
 
+def _read_objects_by(profile: Profile, dataset: Dataset) -> Objects:
+    return Objects(profile, dataset.signed() if profile.negative else dataset)
+
+
 def _read_by(profile: Profile, file: SourceFile, dataset: Dataset) -> Header:
+    if profile.of_objects:
+        translation = _read_objects_by(profile, dataset)
+        head = file.read(0, _LONGEST_HEADER)
+        mark = len(BYTE_ORDER_MARK) * head.startswith(BYTE_ORDER_MARK)
+        if found := _find_objects(head, mark, [(dataset, translation.fits)]):
+            return replace(found, translation=translation)
+        raise profile.refuse(file.source, "none of its first lines is an object that has half of the values")
     if not keeps_ascii(profile.encoding):
         file.decode(profile.encoding)
     head = file.read(0, _LONGEST_HEADER)
@@ -179,7 +200,7 @@ def _bind(profile: Profile, dataset: Dataset, head: bytes, source: str) -> Heade
 def _refuse_other_order(profile: Profile, header: Header, head: bytes, source: str) -> None:
     """Raise ProfileError if no date of the first records makes sense as the profile says, and all do in the other order."""
     other = {"day_first": "month_first", "month_first": "day_first"}
-    if len(profile.date) != 1 or profile.date[0] not in other or header.translation is None:
+    if len(profile.date) != 1 or profile.date[0] not in other or not isinstance(header.translation, Translation):
         return
     declared, otherwise = spell_days(profile.date), spell_days([other[profile.date[0]]])
     sample = head[header.end :][:_SAMPLE]
@@ -190,16 +211,22 @@ def _refuse_other_order(profile: Profile, header: Header, head: bytes, source: s
             raise profile.refuse(source, f"every {column} makes sense only with the {order}, as {min(days)} does")
 
 
-def _find_objects(head: bytes, mark: int, datasets: list[Dataset]) -> Header | None:
+def _has_half(dataset: Dataset) -> Callable[[Mapping[str, Any]], bool]:
+    names = set(_written(dataset))
+    return lambda found: 2 * len(found.keys() & names) >= len(names)
+
+
+def _find_objects(
+    head: bytes, mark: int, known: Iterable[tuple[Dataset, Callable[[Mapping[str, Any]], bool]]]
+) -> Header | None:
     """Recognise JSON lines by the first object that has at least half of a dataset's names."""
-    known = [(dataset, set(_written(dataset))) for dataset in datasets if dataset.format is jsonlines]
     first = b""
     for start, end, _, fault in jsonlines.records(head):
         line = head[start:end].lstrip(BYTE_ORDER_MARK).strip()
         first = first or line
         if not fault and line.startswith(b"{") and (found := jsonlines.read_object(line)):
-            for dataset, names in known:
-                if 2 * len(found.keys() & names) >= len(names):
+            for dataset, fits in known:
+                if fits(found):
                     stream = hashlib.sha256(first).hexdigest() if dataset.grows else None
                     return Header(dataset, tuple(dataset.columns), b"", mark, 1, stream)
     return None

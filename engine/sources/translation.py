@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache, cached_property
+from functools import cache
 from typing import NamedTuple
 
 from dbsvc.engine.datasets import Dataset
@@ -106,25 +106,9 @@ class Translation:
         self._of_file = [column or _IGNORED for column in columns]
         self._constants = list(profile.constants.values())
         self._kinds = [dataset.columns[column].type.name for column in columns if column]
-        self._spell = [self._speller(kind) for kind in self._kinds]
+        self._numbers = find_numbers(profile)
+        self._spell = [find_spelling(profile, kind, self._numbers) for kind in self._kinds]
         self._header = raw if profile.repeated_header else None
-
-    @cached_property
-    def _numbers(self) -> Numbers | None:
-        profile = self.profile
-        return Numbers(profile.decimal, profile.thousands, negative=profile.negative) if profile.decimal else None
-
-    def _speller(self, kind: str) -> Spelling | None:
-        """Return what translates the fields of a type; None if they stay as they are."""
-        profile = self.profile
-        spell: Spelling | None = None
-        if kind in ("decimal", "number", "whole") and self._numbers:
-            spell = self._numbers.spell
-        elif kind == "date" and profile.date:
-            spell = spell_days(profile.date)
-        elif kind == "timestamp" and (profile.timestamp or profile.zone):
-            spell = spell_moments(profile.timestamp, profile.zone)
-        return _without(profile.null, spell) if profile.null else spell
 
     def is_hole(self, _before: bytes, _length: int, _after: bytes, /) -> bool:
         """Return False: a file is delivered whole."""
@@ -267,6 +251,23 @@ class Translation:
             if not start:
                 break
         return found
+
+
+def find_numbers(profile: Profile) -> Numbers | None:
+    """Return how numbers are spelled, if a profile says so."""
+    return Numbers(profile.decimal, profile.thousands, negative=profile.negative) if profile.decimal else None
+
+
+def find_spelling(profile: Profile, kind: str, numbers: Numbers | None) -> Spelling | None:
+    """Return what translates the fields of a type; None if they stay as they are."""
+    spell: Spelling | None = None
+    if kind in ("decimal", "number", "whole") and numbers:
+        spell = numbers.spell
+    elif kind == "date" and profile.date:
+        spell = spell_days(profile.date)
+    elif kind == "timestamp" and (profile.timestamp or profile.zone):
+        spell = spell_moments(profile.timestamp, profile.zone)
+    return _without(profile.null, spell) if profile.null else spell
 
 
 @cache

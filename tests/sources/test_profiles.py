@@ -369,7 +369,6 @@ WRONG: list[tuple[str, str]] = [
     ("datset = 'usage'", "1: a profile has no key datset; did you mean dataset?"),
     ("encoding = 'utf-8'", "1: the key dataset is missing: of which dataset are the files?"),
     ("dataset = 'usages'", "1: there is no dataset usages; did you mean usage?"),
-    ("dataset = 'telemetry'", "1: telemetry is not delivered as CSV, and a profile describes CSV"),
     (f"dataset = 'usage'\nencoding = 'cp1225'\n{ANY}", "2: there is no encoding cp1225; did you mean cp1258?"),
     (f"dataset = 'usage'\nencoding = 'base64'\n{ANY}", "2: there is no encoding base64"),
     ("dataset = 'usage'\ndelimiter = ';;'", "2: delimiter must be one character that is no letter and no digit, as ';'"),
@@ -676,3 +675,67 @@ def test_what_cannot_be_summed() -> None:
     for column in ("Date_", "Name", "bill_id"):
         with pytest.raises(ProfileError, match="is no amount of the file that can be added up"):
             profile(f"sum = '{column}'")
+
+
+# --- JSON lines
+
+TELEMETRY = """dataset = 'telemetry'
+zone = 'Europe/Oslo'
+decimal = ','
+null = 'n/a'
+[match]
+name = '*'
+header = ['payload.meter.value']
+[names]
+'id' = 'event_id'
+'site' = 'plant_id'
+'device.serial' = 'inverter_id'
+'at' = 'event_time'
+'payload.meter.value' = 'ac_power'
+'payload.readings.1' = 'energy_wh_total'
+[constants]
+ac_power_unit = 'kW'
+"""
+NESTED = [
+    {"id": f"e{n}", "site": "p1", "device": {"serial": "i1"}, "at": f"2025-06-01T10:{n:02}:00", "payload": payload}
+    for n, payload in enumerate(
+        [
+            {"meter": {"value": "1,5"}, "readings": [0, 1000]},
+            {"meter": {"value": 2}, "readings": [0, "2000"]},
+            {"meter": {"value": "n/a"}, "readings": [0, 2500]},
+            {"meter": {"value": {"x": 1}}, "readings": [0, 1]},
+            {"readings": [0, "3.000"]},
+        ]
+    )
+]
+
+
+def test_values_within_objects_are_read_by_their_paths(solar: Database, tmp_path: Path) -> None:
+    path = write(tmp_path / "t.jsonl", "".join(f"{json.dumps(one)}\n" for one in NESTED).encode())
+    chosen = read_profile("nested", "profiles/nested.toml", TELEMETRY, solar.statements.datasets)
+    with pytest.raises(InputError):
+        load(solar, path)
+    first = load(solar, path, profiles=[chosen], max_rejected_share=1.0).load
+    columns = "event_id, event_time, ac_power, ac_power_unit, energy_wh_total, inverter_id"
+    found = query(solar, f"SELECT {columns} FROM inverter_telemetry_raw ORDER BY event_id")
+    assert [(one[0], f"{one[1]:%H:%M}", *one[2:]) for one in found] == [
+        ("e0", "08:00", 1.5, "kW", 1000, "i1"),
+        ("e1", "08:01", 2, "kW", 2000, "i1"),
+        ("e2", "08:02", None, "kW", 2500, "i1"),
+    ]
+    assert [line for line, _, _ in rejects(solar)] == [4, 5]
+    assert rejects(solar)[0][2] == json.dumps(NESTED[3]).encode()
+    with path.open("ab") as file:  # it grows
+        file.write(json.dumps({**NESTED[0], "id": "e9", "at": "2025-06-01T10:30:00"}).encode() + b"\n")
+    second = load(solar, path, profiles=[chosen]).load
+    assert (second.load_id, second.read, second.inserted) == (first.load_id + 1, 1, 1)
+    assert retry(solar, first.load_id, Settings()).passed == 0
+
+
+def test_profiles_of_json_lines_that_are_not_understood() -> None:
+    for text, says in (
+        ("delimiter = ';'\n", "2: telemetry is delivered as JSON lines, of which a profile says no delimiter"),
+        ("[names]\n'a.b' = 'even_id'\n", "2: there is no column even_id; did you mean event_id?"),
+    ):
+        with pytest.raises(ProfileError, match=says):
+            read_profile("p", "p.toml", f"dataset = 'telemetry'\n{text}{ANY}", DATASETS)

@@ -134,11 +134,37 @@ def mentions_header(_data: bytes, _names: Sequence[str]) -> bool:
     return False
 
 
-def fields(raw: bytes, names: Sequence[str], takes: Mapping[str, str] = _NOTHING_ELSE) -> tuple[str, list[str]]:
+def find_value(found: Mapping[str, Any], path: str) -> Any:
+    """Return the value of a name, or of a path of names and of places in arrays, as ``meter.values.0``; else an empty text."""
+    if path in found:
+        return found[path]
+    value: Any = tuple(found.items())
+    for step in path.split("."):
+        if isinstance(value, tuple):
+            values = [each for name, each in value if name == step]
+        else:
+            values = value[int(step) :][:1] if isinstance(value, list) and step.isascii() and step.isdigit() else []
+        if len(values) != 1:
+            return values or ""  # a name that stands twice is no value
+        value = values[0]
+    return value
+
+
+def _find_named(found: Mapping[str, Any], name: str) -> Any:
+    return found.get(name, "")
+
+
+def fields(
+    raw: bytes,
+    names: Sequence[str],
+    takes: Mapping[str, str] = _NOTHING_ELSE,
+    find: Callable[[Mapping[str, Any], str], Any] = _find_named,
+) -> tuple[str, list[str]]:
     """Return the faults of one line, and the values of these names; none if it is no object, or has a name twice.
 
     ``takes``: the names of values that may be something else than texts and numbers: ``booleans``, or any ``values``, which
-    are kept as they are written. What a database's text cannot hold is replaced in the values, and named as a fault.
+    are kept as they are written. ``find`` finds the value of a name. What a database's text cannot hold is replaced in the
+    values, and named as a fault.
     """
     faults, nothing = [], [""] * len(names)
     try:
@@ -155,7 +181,7 @@ def fields(raw: bytes, names: Sequence[str], takes: Mapping[str, str] = _NOTHING
     found: dict[str, Any] = dict(value)
     if len(found) != len(value):
         return " ".join([*faults, "duplicate_key"]), nothing
-    values = [found.get(name, "") for name in names]
+    values = [find(found, name) for name in names]
     if takes:
         written = _written(text.lstrip(_MARK)) if "values" in takes.values() else {}
         values = [_taken(value, takes.get(name, ""), written.get(name, "")) for name, value in zip(names, values, strict=True)]
