@@ -191,7 +191,7 @@ class Statements:
     def _check(self) -> None:
         """See that each phase has statements, and that each of these uses only what it is given."""
         phases = {f"load/{folder}": rules.MERGED for folder in rules.LOAD_FOLDERS}
-        placing = ("make_way", "leave_place", *rules.PLACE_FOLDERS)
+        placing = ("make_way", "leave_place", "replay", *rules.PLACE_FOLDERS)
         phases |= dict.fromkeys((f"load/{folder}" for folder in placing), rules.PLACED)
         phases["load/merge"] = rules.MERGED | {"max_contradicting_share"}
         phases["fx/store"] = rules.STORE_RATES
