@@ -20,7 +20,7 @@ from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import ProfileError, StatementError
 from dbsvc.engine.project import USUAL, Project
 from dbsvc.engine.sources.formats import delimited
-from dbsvc.engine.sources.spellings import ORDERS, FormError, read_form
+from dbsvc.engine.sources.spellings import NAMED, FormError, read_form
 from dbsvc.engine.toml import line_of, or_nearest, parse
 
 _PACKED = re.compile(r"\.(gz|gzip|zst|bz2|xz|zip)$", re.IGNORECASE)
@@ -56,6 +56,8 @@ class Profile:
     names: Mapping[str, str]
     #: names in the header of columns that nobody reads, case folded
     ignore: frozenset[str]
+    #: our column → a text in it → what that means
+    values: Mapping[str, Mapping[str, str]]
     #: our column → what it holds in every record
     constants: Mapping[str, str]
     #: whether amounts may be negative, as those of credit notes are
@@ -128,6 +130,10 @@ _KINDS = {
     "ignore": _TEXTS,
     "constants": _TABLE,
     "null": _TEXTS,
+    "values": _Kind(
+        "tables of texts, as [values.currency]",
+        lambda value: isinstance(value, dict) and all(_TABLE.fits(texts) for texts in value.values()),
+    ),
     "negative": _FLAG,
     "sum": _TEXTS,
 }
@@ -230,6 +236,7 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         repeated_header=told.get("repeated_header", False),
         names=names,
         ignore=ignore,
+        values={columns.find(ours, "values", ours): texts for ours, texts in told.get("values", {}).items()},
         constants={columns.find(ours, "constants", ours): value for ours, value in told.get("constants", {}).items()},
         sum=frozenset(columns.find(ours, "sum") for ours in _texts(told, "sum")),
         negative=told.get("negative", False),
@@ -276,9 +283,9 @@ def _texts(told: Mapping[str, Any], key: str) -> tuple[str, ...]:
 def _forms(key: str, told: Mapping[str, Any], refuse: Callable[..., ProfileError]) -> tuple[str, ...]:
     forms = _texts(told, key)
     for form in forms:
-        if "%" not in form and (key != "date" or form not in ORDERS):
-            orders = f"one of {', '.join(ORDERS)}, or " if key == "date" else ""
-            raise refuse(f"{key} must be {orders}forms as '%d.%m.%Y': not {or_nearest(form, ORDERS)}", key)
+        if "%" not in form and (key != "date" or form not in NAMED):
+            orders = f"one of {', '.join(NAMED)}, or " if key == "date" else ""
+            raise refuse(f"{key} must be {orders}forms as '%d.%m.%Y': not {or_nearest(form, NAMED)}", key)
         try:
             if "%" in form:
                 read_form(form, with_time=key == "timestamp")

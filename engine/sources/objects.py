@@ -31,7 +31,7 @@ class Objects:
         self._kept = [column.type.json == "values" for column in columns]
         self._takes = {path: column.type.json for path, column in zip(self._paths, columns, strict=True) if column.type.json}
         numbers = find_numbers(profile)
-        self._spell = [find_spelling(profile, column.type.name, numbers) for column in columns]
+        self._spell = [find_spelling(profile, column.name, column.type.name, numbers) for column in columns]
 
     def fits(self, found: Mapping[str, Any]) -> bool:
         """Whether an object has at least half of the values."""

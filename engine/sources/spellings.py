@@ -26,6 +26,11 @@ ORDERS = {
         r"(?P<Y>[0-9]{4})([./-])(?P<m>[0-9]{1,2})\2(?P<d>[0-9]{1,2})|(?P<Y_>[0-9]{4})(?P<m_>[0-9]{2})(?P<d_>[0-9]{2})"
     ),
 }
+#: Days as numbers, as spreadsheets store them: 1 is the first of 1900. Before March 1900 not all of them agree.
+SERIAL = "serial"
+_SERIAL, _DAY_ZERO, _FIRST_SERIAL = re.compile(r"[0-9]{2,6}"), date(1899, 12, 30), 61
+#: The names of orders and forms.
+NAMED = (*ORDERS, SERIAL)
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
@@ -81,13 +86,15 @@ def read_form(form: str, *, with_time: bool) -> re.Pattern[str]:
 
 def spell_days(forms: Sequence[str]) -> Spelling:
     """Return what reads days of these orders and forms; those of ISO 8601 are never in doubt."""
-    patterns = [ORDERS[form] if form in ORDERS else read_form(form, with_time=False) for form in forms]
+    patterns = [ORDERS[form] if form in ORDERS else read_form(form, with_time=False) for form in forms if form != SERIAL]
 
     @lru_cache(maxsize=2**16)
     def spell(text: str) -> str:
         if not text or (_ISO_DAY.fullmatch(text) and _is_day(text)):
             return text
         days = {day for pattern in patterns if (found := pattern.fullmatch(text)) and (day := _day(found))}
+        if SERIAL in forms and _SERIAL.fullmatch(text) and int(text) >= _FIRST_SERIAL:
+            days.add(_DAY_ZERO + timedelta(int(text)))
         return min(days).isoformat() if len(days) == 1 else WRONG
 
     return spell

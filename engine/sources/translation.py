@@ -7,7 +7,7 @@ place stays where it is. Records keep their lines and their very bytes; only fie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -107,7 +107,9 @@ class Translation:
         self._constants = list(profile.constants.values())
         self._kinds = [dataset.columns[column].type.name for column in columns if column]
         self._numbers = find_numbers(profile)
-        self._spell = [find_spelling(profile, kind, self._numbers) for kind in self._kinds]
+        self._spell = [
+            find_spelling(profile, column, kind, self._numbers) for column, kind in zip(self.columns, self._kinds, strict=False)
+        ]
         self._header = raw if profile.repeated_header else None
 
     def is_hole(self, _before: bytes, _length: int, _after: bytes, /) -> bool:
@@ -258,8 +260,8 @@ def find_numbers(profile: Profile) -> Numbers | None:
     return Numbers(profile.decimal, profile.thousands, negative=profile.negative) if profile.decimal else None
 
 
-def find_spelling(profile: Profile, kind: str, numbers: Numbers | None) -> Spelling | None:
-    """Return what translates the fields of a type; None if they stay as they are."""
+def find_spelling(profile: Profile, column: str, kind: str, numbers: Numbers | None) -> Spelling | None:
+    """Return what translates the fields of a column; None if they stay as they are."""
     spell: Spelling | None = None
     if kind in ("decimal", "number", "whole") and numbers:
         spell = numbers.spell
@@ -267,7 +269,8 @@ def find_spelling(profile: Profile, kind: str, numbers: Numbers | None) -> Spell
         spell = spell_days(profile.date)
     elif kind == "timestamp" and (profile.timestamp or profile.zone):
         spell = spell_moments(profile.timestamp, profile.zone)
-    return _without(profile.null, spell) if profile.null else spell
+    words = dict.fromkeys(profile.null, "") | dict(profile.values.get(column, {}))
+    return _with_words(words, spell) if words else spell
 
 
 @cache
@@ -286,13 +289,14 @@ def keeps_ascii(encoding: str) -> bool:
         return False
 
 
-def _without(null: frozenset[str], spell: Spelling | None) -> Spelling:
-    """Return what translates as before, but for what stands for nothing."""
+def _with_words(words: Mapping[str, str], spell: Spelling | None) -> Spelling:
+    """Return what translates as before, but for words that stand for something else, or for nothing."""
 
-    def spell_something(text: str) -> str:
-        return "" if text in null else spell(text) if spell else text
+    def spell_word(text: str) -> str:
+        word = words.get(text)
+        return word if word is not None else spell(text) if spell else text
 
-    return spell_something
+    return spell_word
 
 
 def _without_last_delimiter(marked: bytes) -> bytes:

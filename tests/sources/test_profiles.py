@@ -114,20 +114,23 @@ CASES: dict[str, tuple[bytes, str, list[tuple[Any, ...]], int]] = {
                 '15/10/2021,6,USD,F,"1,234.50",2.00',
                 "2021-10-15T00:00:00Z,10,USD,J,12.00,2.00",
                 "1/3/21,11,USD,K,12.00,2.00",
+                "44484,12,€,L,12.00,2.00",
+                "2,12,€,L,12.00,2.00",
                 "15/10/2021,13,USD,M,1.2E+3,2.00",
                 "15/10/2021,15,USD,O,+1.2,2.00",
                 "",
             ]
         ).encode(),
-        "thousands = ', '\ndate = ['day_first', '%d/%m/%y', '%Y-%m-%dT00:00:00Z']",
+        "thousands = ', '\ndate = ['day_first', '%d/%m/%y', '%Y-%m-%dT00:00:00Z', 'serial']\n[values.currency]\n'€' = 'EUR'",
         [
             row("2021-03-01", 11, "K", "12", "2"),
             row("2021-10-15", 3, "C", "1234.5", "2"),
             row("2021-10-15", 6, "F", "1234.5", "2"),
             row("2021-10-15", 10, "J", "12", "2"),
+            row("2021-10-15", 12, "L", "12", "2", "EUR"),
             row("2021-10-15", 15, "O", "1.2", "2"),
         ],
-        3,
+        4,
     ),
     "a header of other names": (
         b"Date,Bill_ID,Currency,Name,Product1 revenue,Product2 revenue,Note\n05/11/2021,1,EUR,K,1,1,x\n",
@@ -382,7 +385,7 @@ WRONG: list[tuple[str, str]] = [
     ("dataset = 'usage'\nthousands = '.'\n[match]\nname = '*'", "2: decimal and thousands are the same character"),
     (
         "dataset = 'usage'\ndate = 'dayfirst'\n[match]\nname = '*'",
-        "2: date must be one of day_first, month_first, year_first, or forms as '%d.%m.%Y': not dayfirst; did you "
+        "2: date must be one of day_first, month_first, year_first, serial, or forms as '%d.%m.%Y': not dayfirst; did you "
         "mean day_first?",
     ),
     ("dataset = 'usage'\ndate = '%d.%q.%Y'\n[match]\nname = '*'", "2: date: %q is none of %d, %m, %Y, %y, %b, %B"),
