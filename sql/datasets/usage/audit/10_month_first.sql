@@ -49,6 +49,6 @@ steps AS (
 SELECT
     'every date can be read with the month first, and only so do the days follow each other: ' || min(month_first) || ' to '
     || max(month_first) || '; read with the day first, as dates are here, they are ' || min(day_first) || ' to ' || max(day_first)
-    || ' with gaps' AS finding
+    || ' with gaps (a profile decides: date = "month_first" or "day_first")' AS finding
 FROM steps
 HAVING count(*) >= 3 AND max(step_month_first) <= 10 AND max(step_day_first) > 10
