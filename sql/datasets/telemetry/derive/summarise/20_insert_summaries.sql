@@ -8,11 +8,9 @@ INSERT INTO inverter_daily_summary (
 )
 WITH days AS (
     SELECT DISTINCT
-        touched_days.inverter_id,
-        touched_days.day,
-        inverters.capacity_kw
+        inverter_id,
+        day
     FROM touched_days
-    INNER JOIN inverters ON touched_days.inverter_id = inverters.inverter_id
 ),
 
 summed AS (
@@ -26,13 +24,14 @@ summed AS (
         count(clean.ac_power_w) AS points_with_power,
         count(clean.energy_wh_total) AS counters,
         counted_energy(
-            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS bigint), days.capacity_kw
+            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS bigint), inverters.capacity_kw
         ) AS energy,
         min(clean.event_time) AS first_event_time,
         max(clean.event_time) AS last_event_time
     FROM days
     -- whose readings are looked up
     CROSS JOIN inverter_telemetry_clean AS clean
+    INNER JOIN inverters ON days.inverter_id = inverters.inverter_id
     WHERE
         days.inverter_id = clean.inverter_id
         AND days.day = clean.day
