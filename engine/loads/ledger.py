@@ -60,6 +60,11 @@ def find_profile(tx: Transaction, load_id: int) -> Profile | None:
     return None
 
 
+def find_profile_text(tx: Transaction, load_id: int) -> str:
+    """Return the text of the profile that a load was read by; an empty one if it was none."""
+    return next((row["content"] for row in tx.run("ledger/find_profile", load_id=load_id).rows), "")
+
+
 def keep_profile(tx: Transaction, load_id: int, profile: Profile | None) -> None:
     """Keep the profile that a load is read by: whoever reads its records again reads them so."""
     tx.run("ledger/forget_profile", load_id=load_id)
@@ -69,8 +74,7 @@ def keep_profile(tx: Transaction, load_id: int, profile: Profile | None) -> None
 
 def find_rules(tx: Transaction, load: Load) -> str:
     """Return the digest of today's rules for a load, by the profile it was read by."""
-    profile = find_profile(tx, load.load_id)
-    return tx.statements.fingerprint(load.dataset, profile.text if profile else "")
+    return tx.statements.fingerprint(load.dataset, find_profile_text(tx, load.load_id))
 
 
 def find_checkpoints(tx: Transaction, file: SourceFile, header: Header) -> list[Load]:

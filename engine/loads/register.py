@@ -10,6 +10,7 @@ from dbsvc.engine.loads.ledger import (
     count_missing,
     find_checkpoints,
     find_load,
+    find_profile_text,
     find_replaced,
     keep_profile,
     lock_load,
@@ -48,9 +49,11 @@ def register(
         if not load and find_checkpoints(tx, file, header) != known:
             return None
     if load:
-        if load.is_unfinished and (load.rules != rules or not has_staging(tx, load)):
+        # what was held is read again when another profile says how
+        held = load.status is LoadStatus.HELD and find_profile_text(tx, load.load_id) != (profile.text if profile else "")
+        if held or (load.is_unfinished and (load.rules != rules or not has_staging(tx, load))):
             load = lock_load(tx, load)
-            if load.is_unfinished:
+            if load.status is LoadStatus.HELD if held else load.is_unfinished:
                 load = restart(tx, load, rules, released=load.released)
                 keep_profile(tx, load.load_id, profile)
         return load

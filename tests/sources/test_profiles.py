@@ -333,6 +333,16 @@ def test_a_load_starts_over_when_its_profile_changed(db: Database, tmp_path: Pat
     assert done.rules != held.rules
 
 
+def test_a_held_load_is_read_again_by_a_profile(db: Database, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", CASES["month first"][0])
+    held = load(db, path).load
+    assert held.status == "held"
+    assert "a profile decides" in str(held.held_because)
+    assert load(db, path).load.status == "held"
+    done = load(db, path, profiles=[profile("date = 'month_first'")]).load
+    assert (done.load_id, done.status, done.inserted, done.held_because) == (held.load_id, "published", 3, None)
+
+
 def test_a_name_is_erased_from_records_in_quarantine(db: Database, tmp_path: Path) -> None:
     path = delivery(tmp_path / "a.csv", [*LINES, "32.10.2021;8;EUR;Müller, Söhne ;1,00;0"])
     load(db, path, profiles=[profile(GERMAN)], max_rejected_share=1.0)
