@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import IntegrityError
-from dbsvc.engine.loads.account import add_changes, add_rows, require_rows
+from dbsvc.engine.loads.account import account_again, add_changes, add_rows, require_rows
 from dbsvc.engine.loads.corrections import close_mended
 from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
@@ -17,6 +17,7 @@ from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, Lo
 from dbsvc.engine.loads.phases import find_rows, parameters, run_phase, run_statement
 from dbsvc.engine.loads.place import count_in_place, make_way, mark, place, require_months, with_months
 from dbsvc.engine.log import event
+from dbsvc.engine.reports.loads import count_rows
 
 
 def _find_nothing(_chunk: LoadChunk, _lines: Collection[int]) -> Iterable[tuple[int, bytes]]:
@@ -167,20 +168,26 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
 
 
 def _insert_vacant(tx: Transaction, load: Load) -> Counter[str] | None:
-    """Insert all that is staged without comparing it, if the table holds nothing from its first day to its last.
+    """Insert all that is staged without comparing it, if the table holds nothing from its first day to its last, or at all.
 
     Returns how many, or None if a key stands twice in the file.
     """
-    if not tx.statements.datasets[load.dataset].partition_by:
+    of = tx.statements.datasets[load.dataset]
+    if of.derive:  # what derives looks at the changes
         return Counter()
-    found = find_rows(tx, load, "load/vacant")
+    found = find_rows(tx, load, "load/vacant" if of.partition_by else "load/empty")
     if not found:
         return Counter()
+    staged = Counter() if of.partition_by else Counter(inserted=count_rows(tx, load.staging_table))
     try:
         with tx.transaction():
-            counts = run_statement(tx, load, f"load/merge/{'insert_all_sorted' if found[0]['unordered'] else 'insert_all'}")
+            in_order = not found[0].get("unordered", True)
+            counts = run_statement(tx, load, f"load/merge/{'insert_all' if in_order else 'insert_all_sorted'}")
     except IntegrityError:
         return None
-    add_rows(tx, load, load.staging_table)
+    if of.partition_by:
+        add_rows(tx, load, load.staging_table)
+    else:  # all there is
+        account_again(tx, of)
     run_statement(tx, load, "load/merge/clear_staged")
-    return counts
+    return staged or counts

@@ -29,6 +29,7 @@ OPTIONAL = ("control_total", "identity", "newest_day")
 #: delivery wins and the loser is kept.
 LOAD_FOLDERS = (
     *("staging", "make_way", "leave_place", "withdraw", "find_duplicates", "dedupe", "merge", "gather", "replay", "revert"),
+    "empty",
 )
 #: Those that a database may do without: how a session reads dates; an index of staged lines; staging by months, which are
 #: placed as partitions, or compared month by month; how that is planned; or, without partitions, inserting what there is

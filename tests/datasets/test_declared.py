@@ -233,6 +233,21 @@ def test_two_deliveries(ours: Database, name: str, tmp_path: Path) -> None:
     assert dismiss(ours, dismissed.load.load_id).records == 1
 
 
+def test_the_first_delivery_is_inserted_without_comparing(ours: Database, name: str, tmp_path: Path) -> None:
+    """As long as no key stands twice in it; what stands is the same, and the checks say so."""
+    kind = KINDS[name]
+    repeated = [*first(kind), kind.record(0, 1), kind.record(1, 3)]
+    loaded = load(ours, write(tmp_path / "first.x", kind.file(repeated))).load
+    assert buckets(loaded) == {"inserted": 60, "duplicate": 1, "superseded": 1}
+    assert rows(ours, name) == expected(kind, repeated)
+    states = {result.check.name: result.state for result in run(ours, load_checks(ours.statements), 28)}
+    assert {check for check, state in states.items() if state != "ok"} == set()
+    revert(ours, 1)
+    loaded = load(ours, write(tmp_path / "again.x", kind.file(first(kind)))).load
+    assert buckets(loaded) == {"inserted": 60}
+    assert rows(ours, name) == expected(kind, first(kind))
+
+
 def test_the_later_delivery_wins_whoever_ends_first(ours: Database, name: str, tmp_path: Path) -> None:
     kind = KINDS[name]
     one, two = delivered(tmp_path, kind)
@@ -292,7 +307,12 @@ def test_a_crash_anywhere(
         assert crash(fresh_url(), name, files, at, fault)[1] == want, calls[at - 1]
 
 
+#: one of them in CI
+FEW = ["orders", *(pytest.param(more, marks=pytest.mark.long) for more in [*KINDS][1:])]
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("name", FEW, indirect=True)
 def test_two_instances_on_one_file(ours: Database, cli_on: Cli, name: str, project: Path) -> None:
     kind = KINDS[name]
     records = [kind.record(n, 1) for n in range(3_000)]
