@@ -60,7 +60,7 @@ def list_datasets(statements: Statements) -> list[dict[str, Any]]:
             "table": dataset.table,
             "key": ", ".join(dataset.key),
             "columns": len(dataset.columns),
-            "declared_in": dataset.origin,
+            "declared_in": "built in" if dataset.origin.startswith(str(statements.root)) else dataset.origin,
         }
         for dataset in statements.datasets.values()
     ]

@@ -339,8 +339,9 @@ def test_nothing_crashes_without_the_built_in_datasets(ours: Cli) -> None:
 
 
 def test_datasets_are_listed_and_shown(ours: Cli) -> None:
-    listed = [row["dataset"] for row in ours("datasets").objects]
-    assert "meters" in listed
+    found = {row["dataset"]: row["declared_in"] for row in ours("datasets").objects}
+    assert (found["meters"], found["usage"]) == ("dbsvc/datasets/meters/dataset.toml", "built in")
+    listed = list(found)
     (shown,) = ours("datasets", "show", "meters").objects
     assert [column["column"] for column in shown["columns"]] == ["meter_id", "reading"]
     assert shown["columns"][1]["reasons"] == ["reading_missing", "reading_invalid", "reading_too_large"]
