@@ -121,11 +121,12 @@ def check_project() -> None:
             output.headline(problem)
         datasets, migrations = len(found.datasets), len(found.migrations)
         if not found.problems:
-            output.say(f"{project.folder} is fine: {datasets} datasets and {migrations} migrations of its own.")
+            own = f"{datasets} dataset{'s' * (datasets != 1)} and {migrations} migration{'s' * (migrations != 1)}"
+            output.say(f"{project.folder} is fine: {own} of its own.")
     if found.problems:
         raise typer.Exit(1)
 
 
 def _holds(column: ColumnContract) -> str:
     limits = [f"{name} = {str(value).lower() if isinstance(value, bool) else value}" for name, value in column.limits.items()]
-    return ", ".join([*(["optional"] if column.optional else []), column.type, *limits])
+    return ", ".join([column.type, *(["optional"] if column.optional else []), *limits])

@@ -135,7 +135,9 @@ class ProviderBusyError(ProviderError):
 
 
 class StatementError(DbsvcError):
-    """A SQL file is missing, unused or unreadable."""
+    """A SQL file or a declaration is missing, unused or not understood."""
+
+    exit_code = 78
 
 
 class DatabaseError(DbsvcError):

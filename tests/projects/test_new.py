@@ -259,7 +259,7 @@ def test_the_commands(cli: Cli) -> None:
     shown = cli("datasets", "new", "orders", "--from", "orders.csv", "--output", "table").out.decode()
     assert "dbsvc/datasets/orders/dataset.toml\n" in shown
     assert "Then: `dbsvc db migrate`, and `dbsvc ingest orders.csv`." in shown
-    assert b"dbsvc is fine: 1 datasets" in cli("datasets", "check", "--output", "table").out
+    assert b"dbsvc is fine: 1 dataset and" in cli("datasets", "check", "--output", "table").out
     assert cli("datasets", "new", "orders", "--from", "orders.csv").code == 65
     assert cli("db", "migrate").code == 0
     assert cli("ingest", "orders.csv").objects[0]["inserted"] == 3
