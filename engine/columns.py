@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources.abc import Traversable
+from math import isfinite
 from typing import Any, NamedTuple
 
 from dbsvc.engine.errors import StatementError
@@ -24,7 +25,7 @@ _PLACE = re.compile(r"\{([a-z_]\w*)\}")
 #: what a limit is: in words, and the test of a value
 KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "whole": ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
-    "number": ("a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool)),
+    "number": ("a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)),
     "flag": ("true or false", lambda value: isinstance(value, bool)),
     "date": ("a date as 2024-12-31, without quotes", lambda value: type(value) is date),
     "name": ("a name in the database", lambda value: isinstance(value, str) and bool(re.fullmatch(r"[a-z_][a-z0-9_]*", value))),
@@ -38,6 +39,7 @@ class Limit(NamedTuple):
     kind: str
     says: str
     default: Any
+    least: int | None
     most: int | None
 
 
@@ -82,6 +84,8 @@ class ColumnType:
     checks: tuple[Part, ...]
     #: what of JSON is accepted besides texts and numbers: ``booleans``, or all ``values`` as they are written
     json: str
+    #: whether a column of it may say what is stored where its field is empty
+    takes_default: bool
     text: str = field(repr=False)
 
 
@@ -147,7 +151,7 @@ class Column:
     def signed(self) -> Column:
         """Return the column as it is where amounts may be negative."""
         unsigned = self.type.name == "decimal" and not self.limits["signed"]
-        return replace(self, limits={**self.limits, "signed": True}) if unsigned else self
+        return replace(self, limits=complete({**self.limits, "signed": True})) if unsigned else self
 
     def reason(self, wrong: str) -> str:
         """Return the reason of a reject for what is wrong."""
@@ -173,7 +177,7 @@ def _read_type(file: Traversable, family: tuple[str, ...]) -> ColumnType:
     try:
         told = tomllib.loads(text)
         limits = {
-            name: Limit(limit["is"], limit["says"], limit.get("default"), limit.get("most"))
+            name: Limit(limit["is"], limit["says"], limit.get("default"), limit.get("least"), limit.get("most"))
             for name, limit in told["limits"].items()
         }
         wrong = tuple(
@@ -194,6 +198,7 @@ def _read_type(file: Traversable, family: tuple[str, ...]) -> ColumnType:
             lists_codes=any(part.get("codes") for part in fast),
             checks=tuple(Part(of_dialect(part["that"]), part.get("if"), part.get("unless")) for part in told.get("check", ())),
             json=told.get("json", ""),
+            takes_default=told.get("takes_default", False),
             text=text,
         )
     except (KeyError, TypeError, AttributeError, tomllib.TOMLDecodeError) as error:
@@ -216,6 +221,10 @@ def complete(limits: Mapping[str, Any]) -> dict[str, Any]:
     if "places" in limits:
         more |= {"precision": limits["digits"] + limits["places"] + 1, "zeros": "0" * limits["places"]}
         more["digits_but_one"] = limits["digits"] - 1
+        more |= {
+            "signed_places": limits["signed"] and limits["places"],
+            "signed_whole": limits["signed"] and not limits["places"],
+        }
     if "not_negative" in limits:
         more["may_be_negative"] = not any(limits[flag] for flag in ("not_negative", "positive", "negative_is_zero"))
     return more

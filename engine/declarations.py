@@ -178,14 +178,17 @@ def _read_column(
         else:
             limit = kind.limits[key]
             says, fits = KINDS[limit.kind]
-            if not fits(value) or (limit.most is not None and not 0 <= value <= limit.most):
-                most = "" if limit.most is None else f", {limit.most} at most"
-                raise refuse(f"{key} must be {says}{most}", *here, key)
+            least, most = limit.least, limit.most
+            if not fits(value) or (least is not None and value < least) or (most is not None and value > most):
+                bounds = ("" if least is None else f", {least} at least") + ("" if most is None else f", {most} at most")
+                raise refuse(f"{key} must be {says}{bounds}", *here, key)
     limits = {key: told.get(key, limit.default) for key, limit in kind.limits.items()}
     for key in ("to", "table", "column", "places"):
         if key in limits and limits[key] is None:
             raise refuse(f"a column of type {kind.name} needs {key}: {kind.limits[key].says}", *here)
     default = told.get("default")
+    if default is not None and not kind.takes_default:
+        raise refuse(f"a column of type {kind.name} takes no default: what is empty is null", *here, "default")
     if default is not None and not told.get("optional"):
         raise refuse("a default is for an optional column", *here, "default")
     return Column(

@@ -104,8 +104,10 @@ def _is_mark(value: Any) -> bool:
 _TEXT = _Kind("a text", _is_text)
 _TEXTS = _Kind("a text or a list of texts", _is_texts)
 _FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
+# a line end in one would move all records after it
 _TABLE = _Kind(
-    "a table of texts", lambda value: isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+    "a table of texts, each on one line",
+    lambda value: isinstance(value, dict) and all(isinstance(text, str) and text.isprintable() for text in value.values()),
 )
 _KINDS = {
     "dataset": _TEXT,
@@ -209,6 +211,8 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
     fold = str if of_objects else str.casefold
     names = {fold(written): columns.find(ours, "names", written) for written, ours in told.get("names", {}).items()}
     for path, ours in names.items() if of_objects else ():
+        if [*names.values()].count(ours) > 1:
+            raise refuse(f"{ours} has two paths", "names", path)
         if dataset.columns[ours].type.json == "values" and "." in path:
             raise refuse(f"{ours} is kept as it is written, so it cannot lie within another value", "names", path)
     ignore = frozenset(written.casefold() for written in _texts(told, "ignore"))
@@ -245,6 +249,12 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         origin=origin,
         text=text,
     )
+    for key in ("comment", "footer"):
+        for mark in getattr(profile, key):
+            try:
+                mark.encode(profile.encoding)
+            except UnicodeError:
+                raise refuse(f"{profile.encoding} has no way to write {mark}", key) from None
     for ours in profile.sum:
         if dataset.columns[ours].type.name not in ("decimal", "whole") or ours in (*dataset.key, *profile.constants):
             raise refuse(f"{dataset.columns[ours].written} is no amount of the file that can be added up", "sum")

@@ -41,6 +41,10 @@ class Project:
         """Return where something of it is."""
         return self.folder.joinpath(*parts)
 
+    def holds(self, origin: str) -> bool:
+        """Whether a file is one of the project's."""
+        return Path(origin).absolute().is_relative_to(self.place)
+
     def unused(self, known: Collection[str]) -> dict[str, str]:
         """Return the datasets that are not in use, and where that is said. ``known``: all there are."""
         file = str(self.path(_FILE))

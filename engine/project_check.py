@@ -52,7 +52,7 @@ def _check(project: Project) -> Checked:
     ]
     with scratch(project) as db:
         make_schema(db)
-        own = [dataset for dataset in db.statements.datasets.values() if dataset.origin.startswith(str(project.folder))]
+        own = [dataset for dataset in db.statements.datasets.values() if project.holds(dataset.origin)]
         for dataset in own:
             problems += db.run_transaction(lambda tx, of=dataset: [*_check_tables(tx, of)])  # type: ignore[misc]
             if not problems:
@@ -93,7 +93,7 @@ def _check_tables(tx: Transaction, dataset: Dataset) -> Iterator[str]:
 def _try_contract(db: Database, dataset: Dataset) -> list[str]:
     """Run a dataset's statements on no record at all."""
     own = f"datasets/{dataset.name}/contract"
-    tables = {"landed": "tried_landed", "validated": "tried_validated"}
+    tables = {"landed": f"tried_{dataset.name}_landed", "validated": f"tried_{dataset.name}_validated"}
 
     def run(tx: Transaction) -> None:
         for name in ("land", "validate", "rules_landed"):
@@ -112,7 +112,7 @@ def _try_contract(db: Database, dataset: Dataset) -> list[str]:
 
 def _try_check(db: Database, project: Project, check: Check) -> list[str]:
     """Run a check of the project on no data."""
-    if not check.statement.origin.startswith(str(project.folder)):
+    if not project.holds(check.statement.origin):
         return []
     try:
         with db.snapshot() as tx:

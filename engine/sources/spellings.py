@@ -31,6 +31,7 @@ SERIAL = "serial"
 _SERIAL, _DAY_ZERO, _FIRST_SERIAL = re.compile(r"[0-9]{2,6}"), date(1899, 12, 30), 61
 #: The names of orders and forms.
 NAMED = (*ORDERS, SERIAL)
+_LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
@@ -113,7 +114,7 @@ def spell_moments(forms: Sequence[str], zone: str) -> Spelling:
         moments = {moment for pattern in patterns if (found := pattern.fullmatch(text)) and (moment := _moment(found))}
         if not moments:
             try:
-                moments = {datetime.fromisoformat(text)} if text[4:5] == "-" and len(text) > len("2024-12-31") else set()
+                moments = {datetime.fromisoformat(text)} if _LOCAL.match(text) else set()
             except ValueError:
                 moments = set()
             if not moments or next(iter(moments)).tzinfo:

@@ -26,6 +26,8 @@ class Summing(Translation):
     ) -> None:
         super().__init__(profile, dataset, names, columns, raw)
         self._key = [at for at, column in enumerate(self.columns) if column in dataset.key]
+        types = {name: column.type.name for name, column in dataset.columns.items()}
+        self._whole = {at for at in self._key if types[str(self.columns[at])] == "whole"}
         self._summed = [at for at, column in enumerate(self.columns) if column in profile.sum]
 
     def records(self, data: bytes) -> Iterator[Record]:
@@ -35,7 +37,7 @@ class Summing(Translation):
         for line in super().records(data):
             faults, fields = (line.fault, []) if line.fault else super().fields(data[line.start : line.end], ())
             readable = UNREADABLE.isdisjoint(faults.split())
-            key = [fields[at] for at in self._key] if readable else None
+            key = [self._as_key(at, fields[at]) for at in self._key] if readable else None
             if record and (key is None or key == record_key):
                 too_long = "record_too_long" if line.end - record.start > LONGEST_READ else ""
                 record = Record(record.start, line.end, record.line, too_long)
@@ -45,6 +47,10 @@ class Summing(Translation):
             record, record_key = line, key
         if record:
             yield record
+
+    def _as_key(self, at: int, text: str) -> str:
+        """Return a field of the key as it will be stored, whatever else it may be written as."""
+        return text.lstrip("0") if at in self._whole else text
 
     def cut(self, data: bytes, final: bool) -> int:
         """Return where the last record ends that surely has no more lines."""
@@ -77,7 +83,8 @@ class Summing(Translation):
                 return faults, fields or [""] * len(self.columns)
             lines.append(fields)
         first = lines[0]
-        if any(line[at] != first[at] for line in lines[1:] for at in range(len(first)) if at not in self._summed):
+        same = [at for at in range(len(first)) if at not in self._summed]
+        if any(self._as_key(at, line[at]) != self._as_key(at, first[at]) for line in lines[1:] for at in same):
             return "lines_differ", [""] * len(first)
         for at in self._summed if len(lines) > 1 else ():
             first[at] = _add([line[at] for line in lines])

@@ -78,7 +78,13 @@ FAULTS = {
         "a column of type zone has no max, only ",
     ),
     "a limit that is a text": ("plants", "max = 200", 'max = "200"', 13, "max must be a whole number"),
-    "a limit that is too great": ("usage", "places = 8", "places = 40", 37, "places must be a whole number, 18 at most"),
+    "a limit that is too great": (
+        "usage",
+        "places = 8",
+        "places = 40",
+        37,
+        "places must be a whole number, 0 at least, 18 at most",
+    ),
     "a limit that is missing": ("usage", "places = 8", "", 34, "a column of type decimal needs places: the digits after"),
     "a date in quotes": (
         "usage",
@@ -95,6 +101,15 @@ FAULTS = {
         "optional must be true or false",
     ),
     "a default of what must be there": ("plants", "optional = true\n", "", 22, "a default is for an optional column"),
+    "a limit of nothing": ("plants", "max = 200", "max = 0", 13, "max must be a whole number, 1 at least, 1000000 at most"),
+    "a limit that is no number": ("inverters", "max = 100_000", "max = nan", 35, "max must be a number"),
+    "a default of what has none": (
+        "inverters",
+        "date_only = true",
+        'default = "x"',
+        39,
+        "a column of type timestamp takes no default",
+    ),
     "a reference to nothing": (
         "inverters",
         'to = "plants"',

@@ -253,6 +253,13 @@ def test_a_project_that_does_not_fit(tmp_path: Path, case: str) -> None:
     assert found[0].startswith(str(project.folder))
 
 
+def test_a_project_is_looked_at_from_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make_project(tmp_path / "ours", FILES))
+    project = find_project(".")
+    assert project
+    assert check_project(project).datasets == ["meters"]
+
+
 def test_the_commands(cli: Cli) -> None:
     cli.write("orders.csv", ORDERS)
     assert b"There is no project" in cli("datasets", "check", "--output", "table").out
@@ -260,6 +267,13 @@ def test_the_commands(cli: Cli) -> None:
     assert "dbsvc/datasets/orders/dataset.toml\n" in shown
     assert "Then: `dbsvc db migrate`, and `dbsvc ingest orders.csv`." in shown
     assert b"dbsvc is fine: 1 dataset and" in cli("datasets", "check", "--output", "table").out
+    cli.write("returns.csv", b"id,amount\n1,5.\n2,-3.\n")
+    assert cli("datasets", "new", "returns", "--from", "returns.csv").code == 0
+    assert cli("datasets", "check").objects[0] == {
+        "datasets": ["orders", "returns"],
+        "migrations": ["orders_0001", "returns_0001"],
+        "problems": [],
+    }
     assert cli("datasets", "new", "orders", "--from", "orders.csv").code == 65
     assert cli("db", "migrate").code == 0
     assert cli("ingest", "orders.csv").objects[0]["inserted"] == 3

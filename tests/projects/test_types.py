@@ -49,6 +49,20 @@ def whole(written: str) -> Outcome:
     return ("too_small" if value < -5 else "too_large" if value > 500 else None), value
 
 
+def signed(written: str) -> Outcome:
+    if not re.fullmatch(r"-?[0-9]+", written):
+        return "invalid", None
+    return ("too_large", None) if len(written.lstrip("-0")) > 3 else (None, int(written))
+
+
+def rounded(written: str) -> Outcome:
+    if not re.fullmatch(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)", written):
+        return "invalid", None
+    if len(written.partition(".")[0].lstrip("-0")) > 3:
+        return "too_large", None
+    return None, Decimal(written).quantize(Decimal(1), ROUND_HALF_UP) + 0
+
+
 def unsigned(written: str) -> Outcome:
     if not re.fullmatch(r"[0-9]+", written):
         return "invalid", None
@@ -149,6 +163,12 @@ COLUMNS: dict[str, tuple[str, Callable[[str], Outcome], st.SearchStrategy[str]]]
         "places = 2\ndigits = 3\nsigned = true\nmin = -9.5\nmax = 500",
         decimal,
         near(DIGITS, "-9.5", "-9.504", "-9.505", "500", "500.005", "0.005", "-0.004", "1.", ".5", "1e2"),
+    ),
+    "whole signed": ("digits = 3\nsigned = true", signed, near(DIGITS, "-999", "-1000", "-0", "-007")),
+    "decimal without places": (
+        "places = 0\ndigits = 3\nsigned = true",
+        rounded,
+        near(DIGITS, "-5.", "-999", "-1000", "0.5", "-0.4", "7"),
     ),
     "decimal amount": ("places = 2", amount, near(DIGITS, "0.005", "1.", ".5", "99999999999999.99", "100000000000000")),
     "number": ("not_negative = true\nmax = 1000", number, near(DIGITS, "1000", "1000.1", "-0", "0.1", "-0.5", "1e2")),

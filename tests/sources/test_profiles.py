@@ -421,6 +421,13 @@ WRONG: list[tuple[str, str]] = [
         "5: there is no column Curency; did you mean Currency?",
     ),
     ("dataset = 'usage'\n[constants]\ncurrency = 1", "2: constants must be a table of texts"),
+    ("dataset = 'usage'\n[constants]\nName = \"a\\nb\"", "2: constants must be a table of texts, each on one line"),
+    ("dataset = 'usage'\n[values.currency]\nE = \"a\\nb\"", "2: values must be tables of texts"),
+    (f"dataset = 'usage'\nencoding = 'cp1252'\nfooter = '\u03a9'\n{ANY}", "3: cp1252 has no way to write \u03a9"),
+    (
+        "dataset = 'telemetry'\n[match]\nname = '*'\n[names]\n'm.n' = 'source'\n'k' = 'source'",
+        "4: source has two paths",
+    ),
     ("dataset = usage", "1: not TOML: "),
 ]
 
