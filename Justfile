@@ -24,6 +24,10 @@ test-all *arguments:
 test-long *arguments:
     pytest -n auto -m long {{arguments}}
 
+# Measure which lines and branches the tests run.
+coverage *arguments:
+    pytest -n auto -m "not slow" --cov {{arguments}}
+
 # Test on the oldest and the newest PostgreSQL and SQLite.
 test-versions *arguments:
     python tests/helpers/versions.py databases {{arguments}}

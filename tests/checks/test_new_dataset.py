@@ -160,6 +160,7 @@ DAMAGE: dict[str, tuple[Callable[[Database], object], Mapping[str, Sequence[Mapp
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.one_database
 def test_damage_to_a_new_dataset_is_found(db: Database, damage: str) -> None:
     do, expected = DAMAGE[damage]
     do(db)

@@ -304,6 +304,7 @@ def query_sqlite(cli: Cli, sql: str) -> list[tuple[Any, ...]]:
         return query(db, sql)
 
 
+@pytest.mark.long
 @pytest.mark.slow  # it waits for all tries
 def test_a_locked_database(cli: Cli) -> None:
     assert cli("ingest", cli.write("usage.csv", GOOD)).code == 0

@@ -117,6 +117,7 @@ def test_a_fault_of_the_file_stops_it(tmp_path: Path, content: bytes, says: str)
     assert str(raised.value).isprintable()
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "content",
     [

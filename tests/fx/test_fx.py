@@ -323,6 +323,7 @@ def test_rates_that_are_not_final(cli: Cli, db: Database, api: CurrencyLayer) ->
     assert cli("fx", "--date", "2021-10-01", env=api.env()).objects[-1]["already_stored"] == 3
 
 
+@pytest.mark.one_database
 def test_refresh_records_what_changed(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     cli("fx", "--date", "2021-10-01", env=api.env())
     api.answer = fake.quoting(ILS="3.3")
@@ -388,6 +389,7 @@ FAILURES: list[tuple[fake.Answer | None, dict[str, str], int, int, str]] = [
 
 @pytest.mark.slow  # it starts many processes
 @pytest.mark.parametrize(("answer", "env", "code", "requests", "says"), FAILURES)
+@pytest.mark.one_database
 def test_a_failure_is_one_sentence_and_stores_nothing(
     cli: Cli,
     db: Database,
@@ -993,6 +995,7 @@ def test_help(tmp_path: Path, snapshot: SnapshotAssertion, command: str) -> None
     assert Cli(tmp_path)(command, "--help").out.decode() == snapshot
 
 
+@pytest.mark.one_database
 def test_a_sample_of_the_field(cli: Cli, api: CurrencyLayer) -> None:
     """The real usage file, if it is there: put the folder of real files beside the project's to enable this."""
     source = ROOT.parent / "shared" / "data" / "usage_data.csv"

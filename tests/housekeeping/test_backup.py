@@ -187,6 +187,7 @@ def test_a_server_has_its_own_tool(server: Server, tmp_path: Path) -> None:
 BACK_UP, RESTORE, LOOK = re.findall(r"^<!-- not run: it needs a server.*?\n```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.long
 @pytest.mark.slow  # it starts many processes
 @pytest.mark.parametrize("options", ["", "--no-unlogged-table-data"])
 def test_the_page_restores_a_server(server: Server, tmp_path: Path, options: str) -> None:

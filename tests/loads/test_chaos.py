@@ -582,6 +582,7 @@ def test_instances_with_overlapping_files(started_url: str, files: list[Path], c
     assert_same(started_url, calm(*in_order_of_registration(started_url)), but="buckets")
 
 
+@pytest.mark.one_database
 def test_the_later_file_is_published_first(started_url: str, files: list[Path], calm: Callable[..., str]) -> None:
     with Instance(started_url, "ingest", files[1]) as instance:
         instance.await_event("registered")
@@ -684,6 +685,7 @@ def large_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path.unlink()
 
 
+@pytest.mark.long
 def test_memory(url: str, large_file: Path) -> None:
     assert large_file.stat().st_size > 48_000_000
     # a small process starts it: whoever forks lends a child its own size

@@ -109,6 +109,7 @@ def odd_line(draw: Callable[[Any], Any]) -> bytes:
 @given(st.lists(odd_line(), min_size=1, max_size=8), st.sampled_from([b"\n", b"\r\n"]), st.sampled_from([1, 700, 10**6]))
 @example([sound(0).replace(b'"mqtt"', '"�"'.encode())], b"\n", 10**6)
 @example([sound(0).replace(b"2025-", b"9999-12-31T00:00:00Z")], b"\n", 10**6)
+@pytest.mark.one_database
 def test_any_bytes(fresh_url: Callable[[], str], tmp_path: Path, odd: list[bytes], end: bytes, chunk_bytes: int) -> None:
     lines = [line for n, one in enumerate(odd) for line in (sound(10 + 2 * n), one, sound(11 + 2 * n))]
     assert_same_as_validated(fresh_url, write(tmp_path / "events.jsonl", end.join(lines)), chunk_bytes)

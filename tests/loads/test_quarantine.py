@@ -304,6 +304,7 @@ def said(cli: Cli, *arguments: str) -> str:
     return " ".join((ran.out + ran.err).decode().split())
 
 
+@pytest.mark.one_database
 def test_what_the_command_line_says(cli_on: Cli, db: Database) -> None:
     assert "No record was rejected." in said(cli_on, "rejects")
     some_rejects(db)

@@ -149,7 +149,7 @@ def test_the_migration_goes_back(db: Database, tmp_path: Path) -> None:
 
 
 RECORD = st.tuples(st.sampled_from(["2021-10-01", "2021-11-01"]), st.integers(1, 2), st.sampled_from([1, 2, 3])).map(
-    lambda known: bill(*known)
+    lambda known: bill(*known) @ pytest.mark.one_database
 )
 
 

@@ -166,6 +166,7 @@ def assert_nothing_is_silent(db_url: str, argument: Path, content: bytes) -> Non
             assert query(db, "SELECT count(*) FROM bills") == [(0,)]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("damage", [*ANY, *CSV])
 def test_a_damaged_bill_file(url: str, tmp_path: Path, damage: str) -> None:
     content = (ANY | CSV)[damage](GOOD)
@@ -182,6 +183,7 @@ def test_a_damaged_bill_file_in_a_folder(sqlite_template: Path, tmp_path: Path, 
     assert_nothing_is_silent(f"sqlite:///{tmp_path}/a.db", tmp_path / "in", content)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("damage", [*ANY, *JSON_LINES])
 def test_damaged_telemetry(url: str, tmp_path: Path, damage: str) -> None:
     content = (ANY | JSON_LINES)[damage](GOOD_EVENTS)

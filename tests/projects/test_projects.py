@@ -295,6 +295,7 @@ def test_from_a_file_to_rows(ours: Cli) -> None:
     assert ours("check").code == 0
 
 
+@pytest.mark.one_database
 def test_a_dataset_that_is_removed(ours: Cli) -> None:
     ours("db", "migrate")
     ours("ingest", "meters.csv")
@@ -338,6 +339,7 @@ def test_nothing_crashes_without_the_built_in_datasets(ours: Cli) -> None:
         assert b"Traceback" not in ran.err
 
 
+@pytest.mark.one_database
 def test_datasets_are_listed_and_shown(ours: Cli) -> None:
     found = {row["dataset"]: row["declared_in"] for row in ours("datasets").objects}
     assert (found["meters"], found["usage"]) == ("dbsvc/datasets/meters/dataset.toml", "built in")

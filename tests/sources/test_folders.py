@@ -406,6 +406,7 @@ def test_pipes_are_read_once(cli: Cli) -> None:
     assert ran.stdout.count(b'"rejected": 0') >= 3
 
 
+@pytest.mark.long
 def test_devices_and_closed_inputs(cli: Cli) -> None:
     for name in ("/dev/zero", "/dev/null"):
         assert "a device" in cli("ingest", name).error

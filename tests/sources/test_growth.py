@@ -192,6 +192,7 @@ def test_judging_takes_time_in_proportion(
     assert_in_proportion(validate, 2_000, times=8, clock=seconds)
 
 
+@pytest.mark.one_database
 def test_rejects_do_not_slow_down_comparing(fresh_url: Callable[[], str], tmp_path: Path) -> None:
     """A file that is delivered again, with one bill changed, while bills of the first delivery lie in the quarantine."""
 
