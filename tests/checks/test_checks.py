@@ -59,7 +59,6 @@ def test_a_check_finds_nothing_in_an_empty_database(db: Database, name: str) -> 
     assert find(db, name, CASES[name].since, CASES[name].today) == []
 
 
-@pytest.mark.one_database
 @pytest.mark.slow
 @pytest.mark.one_database
 @pytest.mark.parametrize("name", sorted(set(CASES) - {"loads_held"}))  # the state "held" has tests of its own

@@ -149,10 +149,11 @@ def test_the_migration_goes_back(db: Database, tmp_path: Path) -> None:
 
 
 RECORD = st.tuples(st.sampled_from(["2021-10-01", "2021-11-01"]), st.integers(1, 2), st.sampled_from([1, 2, 3])).map(
-    lambda known: bill(*known) @ pytest.mark.one_database
+    lambda known: bill(*known)
 )
 
 
+@pytest.mark.one_database
 @given(
     st.lists(st.lists(RECORD, min_size=1, max_size=3), min_size=1, max_size=5),
     st.lists(st.integers(0, 4), unique=True),
