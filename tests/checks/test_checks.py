@@ -62,6 +62,7 @@ def test_a_check_finds_nothing_in_an_empty_database(db: Database, name: str) -> 
 @pytest.mark.slow
 @pytest.mark.one_database
 @pytest.mark.parametrize("name", sorted(set(CASES) - {"loads_held"}))  # the state "held" has tests of its own
+@pytest.mark.long
 def test_the_runbook_can_be_followed_where_a_check_finds_something(db: Database, url: str, tmp_path: Path, name: str) -> None:
     """Every command of its section works; `dbsvc check` itself says by its exit code that there is something."""
     for fill in CASES[name].trips:

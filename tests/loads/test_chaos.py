@@ -459,6 +459,7 @@ def test_stopped_by_a_signal(
     assert_same(started_url, calm(0, 1))
 
 
+@pytest.mark.one_database
 def test_stopped_while_it_waits_for_somebody_else(
     dialect: str, started_url: str, files: list[Path], calm: Callable[..., str]
 ) -> None:

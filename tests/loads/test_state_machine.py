@@ -350,6 +350,7 @@ def as_bill(key: Key, place: Place, value: Value) -> Bill:
     return datetime.date(2021, key[0], 1), key[1], "a", value[0], Decimal(value[1]), Decimal(0), *place
 
 
+@pytest.mark.one_database
 def test_a_few_orders(fresh_url: Callable[[], str], dialect: str) -> None:
     class OnThis(Machine):
         make_url = staticmethod(fresh_url)

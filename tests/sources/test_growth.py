@@ -251,6 +251,7 @@ DEAREST = [name for name in DEAR if "lines" in name or name.startswith("events")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.long] if name in DEAREST else []) for name in DEAR], ids=list(DEAR)
 )
+@pytest.mark.one_database
 def test_memory_is_bounded(url: str, tmp_path: Path, name: str) -> None:
     """Under 200 MB for whatever file, measured as the peak of a process of its own."""
     path = write(tmp_path / name.split()[0], DEAR[name])
