@@ -47,6 +47,7 @@ def test_a_check_finds_what_it_is_for(db: Database, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.one_database
 def test_a_check_finds_nothing_where_it_nearly_would(db: Database, name: str) -> None:
     case = CASES[name]
     for fill in case.nearly:

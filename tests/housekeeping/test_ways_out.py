@@ -27,6 +27,7 @@ def values(db: Database) -> list[tuple[object, ...]]:
     return [row[:6] for row in bills(db)]
 
 
+@pytest.mark.one_database
 def test_deleted_and_brought_back(db: Database, cli_on: Cli) -> None:
     assert cli_on("ingest", cli_on.write("usage.csv", FILE)).code == 0
     before = values(db)

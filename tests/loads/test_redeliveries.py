@@ -318,6 +318,7 @@ def run(url: str, *arguments: object, output: str = "table") -> tuple[int, str, 
 
 
 @pytest.mark.slow  # it starts many processes
+@pytest.mark.one_database
 def test_what_is_told_of_later_loads(url: str, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

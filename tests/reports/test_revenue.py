@@ -297,6 +297,7 @@ def test_missing_rates_are_listed_apart(cli: Cli) -> None:
 
 
 @pytest.mark.slow  # it starts many processes
+@pytest.mark.one_database
 def test_bills_that_are_not_published_are_told(cli: Cli) -> None:
     """In quarantine, of these days or of a day that cannot be told; and staged by a load that is held."""
     bad = [

@@ -408,6 +408,7 @@ REPLACED: dict[str, tuple[Callable[[int], bytes], int]] = {
 }
 
 
+@pytest.mark.one_database
 def test_a_replaced_file_is_noticed(solar: Database, calm: Database, dialect: str, tmp_path: Path) -> None:
     cases = list(REPLACED.items())[:: 1 if dialect == "sqlite" else 4]
     for place, (case, (new, of_it_read)) in enumerate(cases, 1):
