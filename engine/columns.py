@@ -7,15 +7,15 @@ limits. ``statements/contract.py`` puts both together to the statements of a dat
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from importlib.resources.abc import Traversable
 from math import isfinite
 from typing import Any, NamedTuple
 
 from dbsvc.engine.errors import StatementError
+from dbsvc.engine.toml import parse
 
 FOLDER = "types"
 #: What a column may say besides the limits of its type.
@@ -175,7 +175,7 @@ def _read_type(file: Traversable, family: tuple[str, ...]) -> ColumnType:
 
     text = file.read_text(encoding="utf-8")
     try:
-        told = tomllib.loads(text)
+        told = parse(str(file), text)
         limits = {
             name: Limit(limit["is"], limit["says"], limit.get("default"), limit.get("least"), limit.get("most"))
             for name, limit in told["limits"].items()
@@ -201,7 +201,7 @@ def _read_type(file: Traversable, family: tuple[str, ...]) -> ColumnType:
             takes_default=told.get("takes_default", False),
             text=text,
         )
-    except (KeyError, TypeError, AttributeError, tomllib.TOMLDecodeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise StatementError(f"{file}:1: not understood: {error}") from error
 
 
@@ -253,8 +253,3 @@ def _one_of(words: Iterable[str]) -> str:
     for word in sorted(word for word in words if word and not re.search(r'[",\s\0]', word)):
         by_first.setdefault(word[0], []).append(re.escape(word[1:]))
     return "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in by_first.items())
-
-
-def utc_today() -> date:
-    """Return the day by the clock of UTC."""
-    return datetime.now(UTC).date()

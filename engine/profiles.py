@@ -20,10 +20,9 @@ from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import ProfileError, StatementError
 from dbsvc.engine.project import USUAL, Project
 from dbsvc.engine.sources.formats import delimited
+from dbsvc.engine.sources.packed import without_suffix
 from dbsvc.engine.sources.spellings import NAMED, FormError, read_form
 from dbsvc.engine.toml import line_of, or_nearest, parse
-
-_PACKED = re.compile(r"\.(gz|gzip|zst|bz2|xz|zip)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Profile:
     def is_for(self, source: str) -> bool:
         """Whether the name of a file is one of those it is for; if it says none, the header tells."""
         name = source.replace("\\", "/").rpartition("/")[2]
-        names = {name, _PACKED.sub("", name)}
+        names = {name, without_suffix(name)}
         return not self.file_names or any(fnmatchcase(each, pattern) for each in names for pattern in self.file_names)
 
     def refuse(self, source: str, problem: str) -> ProfileError:

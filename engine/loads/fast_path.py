@@ -6,8 +6,9 @@ Nearly all records of nearly all files take it. The others are landed and valida
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from dbsvc.engine.columns import Column, utc_today
+from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.transaction import Transaction
@@ -51,7 +52,7 @@ def stage_fast(
 
 def find_patterns(tx: Transaction, dataset: Dataset) -> dict[str, list[str]] | None:
     """Return the patterns of each column's fields; None if a column has none."""
-    today = utc_today()
+    today = datetime.now(UTC).date()
     found = {}
     for column in dataset.columns.values():
         codes = find_codes(tx, column) if column.type.lists_codes else ()

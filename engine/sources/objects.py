@@ -26,9 +26,8 @@ class Objects:
         columns = list(dataset.columns.values())
         named = {ours: path for path, ours in profile.names.items()}
         self._paths = [named.get(column.name, column.written) for column in columns]
-        self._names = [column.written for column in columns]
+        self._names = [json.dumps(column.written, ensure_ascii=False) for column in columns]
         self._constants = [profile.constants.get(column.name) for column in columns]
-        self._kept = [column.type.json == "values" for column in columns]
         self._takes = {path: column.type.json for path, column in zip(self._paths, columns, strict=True) if column.type.json}
         numbers = find_numbers(profile)
         self._spell = [find_spelling(profile, column.name, column.type.name, numbers) for column in columns]
@@ -36,7 +35,8 @@ class Objects:
     def fits(self, found: Mapping[str, Any]) -> bool:
         """Whether an object has at least half of the values."""
         wanted = [path for path, constant in zip(self._paths, self._constants, strict=True) if constant is None]
-        return 2 * sum(bool(jsonlines.find_value(found, path) != "") for path in wanted) >= len(wanted)
+        there = [path for path in wanted if jsonlines.find_value(found, path) != ""]
+        return 2 * len(there) >= len(wanted)
 
     def fields(self, raw: bytes, _names: Sequence[str]) -> tuple[str, list[str]]:
         """Return the faults of one line, and its values by our columns, translated."""
@@ -56,9 +56,10 @@ class Objects:
         return "".join(f"{line}\n" for line in lines).encode()
 
     def _write(self, values: list[str]) -> str:
+        # values of JSON come not this way: their columns have no patterns, so nothing is translated for these
         pairs = (
-            f'"{name}":{value if (kept and value) or _NUMBER.fullmatch(value) else json.dumps(value, ensure_ascii=False)}'
-            for name, value, kept in zip(self._names, values, self._kept, strict=True)
+            f"{name}:{value if _NUMBER.fullmatch(value) else json.dumps(value, ensure_ascii=False)}"
+            for name, value in zip(self._names, values, strict=True)
         )
         return "{" + ",".join(pairs) + "}"
 

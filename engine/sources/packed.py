@@ -43,6 +43,7 @@ _SUFFIXES = {
     "jsonl": "text",
     "ndjson": "text",
 }
+_PACKED = re.compile(r"\.(gz|gzip|zst|bz2|xz|zip)$", re.IGNORECASE)
 _BLOCK = 2**18  # bytes
 #: What unpacking may take of memory: what `zstd -19` and `xz -9` need, and little more. zstd: as a power of two.
 _MEMORY, _MEMORY_LOG = 80 * 2**20, 26
@@ -60,6 +61,11 @@ class Unpacked:
 def find_packing(start: bytes) -> str | None:
     """Return what packs a file that begins so; None if nothing does that can be unpacked here."""
     return next((kind for kind, pattern in _KINDS if pattern.match(start)), None)
+
+
+def without_suffix(name: str) -> str:
+    """Return a file's name without the ending that says what packs it."""
+    return _PACKED.sub("", name)
 
 
 def find_wrong_name(name: str, packing: str | None) -> str | None:

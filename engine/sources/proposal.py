@@ -16,6 +16,7 @@ from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import delimited
+from dbsvc.engine.sources.packed import without_suffix
 from dbsvc.engine.sources.spellings import WRONG, spell_days
 
 _LINES = 20  # are searched for a header
@@ -62,7 +63,7 @@ class Proposal:
 
     def as_toml(self, source: str) -> str:
         """Return it as the text of a profile."""
-        name = re.sub(r"\.(gz|gzip|zst|bz2|xz|zip)$", "", source.rpartition("/")[2])
+        name = without_suffix(source.rpartition("/")[2])
         lines = ["# Proposed by what a part of the file looks like: check every line.", f"dataset = {_toml(self.dataset.name)}"]
         lines += [f"{key} = {_toml(value)}" for key, value in self.keys.items()]
         lines += [f"# {sentence}" for sentence in self.open]
