@@ -213,8 +213,23 @@ def _failure(source: str, error: Exception) -> dict[str, Any]:
 def _show(report: dict[str, Any]) -> None:
     if report["outcome"] == "failed":
         output.error(report["because"], report["exit_code"])
+    elif report["outcome"] != "skipped" and (report["outcome"] != "already published" or report.get("named")):
+        _log(report)
     if output.results_are_json():
         output.objects([report])
+
+
+def _log(report: dict[str, Any]) -> None:
+    """Log what became of a load, in one line."""
+    from dbsvc.engine.loads.model import BUCKETS
+    from dbsvc.engine.log import event
+
+    said = {name: report[name] for name in ("load_id", "dataset", "source", "outcome", "held_because") if report[name]}
+    event("load", **said, **{bucket: report[bucket] for bucket in ("read", *BUCKETS)}, seconds=_spent(report))
+
+
+def _spent(report: dict[str, Any]) -> float:
+    return float(round(sum(report["seconds"].values()), 3))
 
 
 def _count(report: dict[str, Any]) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -49,7 +50,8 @@ def finish(command: str, code: int, metrics_file: Path | None) -> int:
         except OSError as error:
             code = code or (0 if command == "check" else 1)
             output.error(f"{metrics_file}: the metrics cannot be written there: {error.strerror}.", code)
-    event("run", command=command, exit_code=code, seconds=seconds, **fields)
+    level = logging.DEBUG if output.only_read() else logging.INFO
+    event("run", level, command=command, exit_code=code, seconds=seconds, **fields)
     return code
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_RUNS = ("ingest", "fx", "check")  # commands whose run is said, whatever became of it
 _SHORT = 10  # characters: a date; what is no longer is not folded
 _WIDEST = 10_000  # characters
 _STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
@@ -64,8 +65,13 @@ def choose(results: str | None, logs: str | None, debug: bool) -> None:
     handler.setFormatter(log.Formatter(clean, as_json=logs_are_json()))
     logger = logging.getLogger("dbsvc")
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO if options.logs or not sys.stderr.isatty() else logging.WARNING)
+    logger.setLevel(_level())
     logger.propagate = False
+
+
+def _level() -> int:
+    usual = "info" if options.logs or not sys.stderr.isatty() else "warning"
+    return logging.getLevelNamesMapping()[(settings.read_log_level() or usual).upper()]
 
 
 def stdout_is_terminal() -> bool:
@@ -88,9 +94,18 @@ def logs_are_json() -> bool:
     return options.logs == "json" or (options.logs is None and not sys.stderr.isatty())
 
 
+_opened: list[Database] = []
+
+
 def connect(*, create: bool = False) -> Database:
     """Return the database that the settings name, for the command that is run; ``create`` a file that does not exist."""
-    return opening.connect(create=create, name=f"dbsvc {options.command}".strip())
+    _opened.append(opening.connect(create=create, name=f"dbsvc {options.command}".strip()))
+    return _opened[-1]
+
+
+def only_read() -> bool:
+    """Whether the command that was run changed nothing, and was not meant to."""
+    return options.command not in _RUNS and not any(db.wrote for db in _opened)
 
 
 _secrets = functools.cache(settings.read_secrets)

@@ -28,7 +28,7 @@ from dbsvc.engine.db.dialect import Result as Sample
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, UnusableError
-from dbsvc.engine.log import event
+from dbsvc.engine.log import event, step
 from dbsvc.engine.project import Project
 from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements.catalog import Statements, find_folder
@@ -250,7 +250,7 @@ def _run(db: Database, check: Check, since: date, today: date, thresholds: Mappi
     seconds = round(time.perf_counter() - started, 3)
     findings = found.row_count if found else None
     state = "unknown" if findings is None else check.severity if findings else "ok"
-    event("checked", check=check.name, state=state, findings=findings, seconds=seconds)
+    step("checked", check=check.name, state=state, findings=findings, seconds=seconds)
     return Result(check, state, findings, found.rows if found else [], seconds, error)
 
 

@@ -13,8 +13,13 @@ _LOGGER = logging.getLogger("dbsvc")
 
 
 def event(name: str, /, level: int = logging.INFO, **fields: Any) -> None:
-    """Log one event."""
+    """Log one event: what happened in the whole."""
     _LOGGER.log(level, {"event": name, **fields}, stacklevel=2)
+
+
+def step(name: str, /, **fields: Any) -> None:
+    """Log one of the many steps that lead there, for whoever wants to know."""
+    event(name, logging.DEBUG, **fields)
 
 
 class Formatter(logging.Formatter):

@@ -59,6 +59,8 @@ class Settings:
     currencylayer_deadline: float = 60
     #: why the access key must not be sent where these settings say; empty if it may
     currencylayer_distrust: str = field(default="", repr=False)
+    #: what is logged: `debug` (every step and statement), `info`, `warning`, `error`; by default `info`, on a terminal `warning`
+    log_level: str = ""
     #: how many days `dbsvc check` looks back from the newest day of the data
     check_days: int = 28
 
@@ -108,6 +110,13 @@ def read_number(variable: str, default: str) -> int | float:
         return float(written) if "." in written else int(written)
 
     return number(default) if variable not in given else given.read(variable, number)
+
+
+def read_log_level() -> str:
+    """Return what is to be logged; an empty text if that is not said. What cannot be is refused with the other settings."""
+    with suppress(ConfigurationError):
+        return str(_read().read("DBSVC_LOG_LEVEL", _log_level))
+    return ""
 
 
 def _read() -> _Given:
@@ -249,6 +258,12 @@ def _seconds(value: str) -> float:
     return float(value)
 
 
+def _log_level(value: str) -> str:
+    if value.lower() not in ("", *_LOG_LEVELS):
+        raise ValueError(f"one of {', '.join(_LOG_LEVELS)}")
+    return value.lower()
+
+
 def _api_url(value: str) -> str:
     url = value.rstrip("/")
     with suppress(ValueError):  # a port beyond all ports
@@ -264,6 +279,7 @@ def _proxy(value: str) -> str:
 
 
 _KEY = "CURRENCYLAYER_ACCESS_KEY"
+_LOG_LEVELS = ("debug", "info", "warning", "error")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12}")
 _API_URL = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[^?#\s]*)?")
 
@@ -279,6 +295,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "month_records": ("DBSVC_MONTH_RECORDS", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
     "freeze_seconds": ("DBSVC_FREEZE_SECONDS", _positive),
+    "log_level": ("DBSVC_LOG_LEVEL", _log_level),
     "check_days": ("DBSVC_CHECK_DAYS", _positive),
     "currencylayer_access_key": (_KEY, str),
     "currencylayer_access_key_file": (f"{_KEY}_FILE", str),

@@ -38,6 +38,8 @@ class Database:
         self._stopping = threading.Event()
         #: looks into calls that take long
         self.watch = Watch(lambda connection: dialect.blockers(connection, self.statements), dialect.patience)
+        #: whether a transaction was opened that may write
+        self.wrote = False
         #: how many transactions were run again after an error that a retry can help
         self.retries = 0
 
@@ -68,6 +70,7 @@ class Database:
         with self.connection() as connection:
             transaction = Transaction(self.dialect, self.statements, connection, self)
             transaction.begin(begin)
+            self.wrote = self.wrote or begin == "session/begin"
             self._current.transaction = transaction
             try:
                 yield transaction
@@ -113,7 +116,7 @@ class Database:
                     raise _name_them(error, behind) from error
                 self.retries += 1
                 pause = min(_LONGEST_PAUSE, 0.05 * 3 ** (attempt - 1)) * random.uniform(0.5, 1.0)
-                level = logging.WARNING if isinstance(error, UnavailableError) else logging.INFO
+                level = logging.WARNING if isinstance(error, UnavailableError) else logging.DEBUG
                 event("retry", level, attempt=attempt, because=str(error), pause=round(pause, 3))
                 self.pause(pause)
                 if not (isinstance(error, LockedError) and any(blocker.is_ours for blocker in behind)):
@@ -145,6 +148,7 @@ class Database:
     @contextmanager
     def minding(self, connection: Any) -> Iterator[None]:
         """Watch a connection that is not from the pool, and cancel what it does on interrupt()."""
+        self.wrote = True
         with self._lock:
             self._busy.add(connection)
         try:

@@ -246,7 +246,7 @@ class _Work:
         """Store quotes in one transaction, and ``reason`` for what the provider does not have."""
         rows = self.db.run_transaction(partial(self._store, fetched_at=datetime.now(UTC), quotes=quotes, reason=reason))
         for row in rows:
-            level = logging.WARNING if row["outcome"] in ("disputed", "unavailable") else logging.INFO
+            level = logging.WARNING if row["outcome"] in ("disputed", "unavailable") else logging.DEBUG
             event("rate", level, **{name: row[name] for name in ("rate_date", "currency", "quoted_rate", "outcome")})
         return rows
 

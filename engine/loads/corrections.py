@@ -21,7 +21,7 @@ from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.ledger import find_profile
 from dbsvc.engine.loads.matching import Rejected, Written, match, named_columns, read_written
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.log import event
+from dbsvc.engine.log import step
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import Header, header_of
 from dbsvc.engine.sources.scan import Scan
@@ -57,7 +57,7 @@ def close_mended(tx: Transaction, load: Load) -> None:
     """Close what was mended of a load's dataset, by this load or another one that is published, in time that suits the load."""
     _close(tx, tx.statements.datasets[load.dataset], max(load.read, MOST_KEYS))
     if mended := find_mended(tx, load.load_id):
-        event("mended", load_id=load.load_id, rejects=mended.total(), loads=list(mended))
+        step("mended", load_id=load.load_id, rejects=mended.total(), loads=list(mended))
 
 
 def close_all_mended(db: Database) -> None:

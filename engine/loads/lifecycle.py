@@ -18,7 +18,7 @@ from dbsvc.engine.loads.model import Load, LoadStatus, Outcome, Progress
 from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.loads.register import register
 from dbsvc.engine.loads.stage import partition, read_records, stage
-from dbsvc.engine.log import event
+from dbsvc.engine.log import step
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import Header
@@ -57,7 +57,7 @@ def ingest(
                 stage(db, load, file, header, jobs, lambda done: progress(done, scanned.lines))
             with _timed(seconds, "audit"):
                 load = db.run_transaction(partial(audit, load=load, settings=settings))
-            event("audited", load_id=load.load_id, status=load.status, held_because=load.held_because)
+            step("audited", load_id=load.load_id, status=load.status, held_because=load.held_because)
         if load.status is LoadStatus.STAGED:
             with _timed(seconds, "publish"):
                 find_records = partial(read_records, file=file, header=header)
@@ -96,7 +96,7 @@ def _register(
         with _timed(seconds, "scan"):
             known, scanned = _scan(db, file, header, settings, resume_from)
         load = db.run_transaction(partial(register, file=file, header=header, scanned=scanned, known=known, again=again))
-    event("registered", load_id=load.load_id, dataset=load.dataset, source=file.source, status=load.status)
+    step("registered", load_id=load.load_id, dataset=load.dataset, source=file.source, status=load.status)
     already = load.status is LoadStatus.PUBLISHED
     outcome = Outcome(load, scanned, already, more=load.sha256 != scanned.sha256, seconds=seconds)
     if already and not header.stream:

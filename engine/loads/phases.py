@@ -9,7 +9,7 @@ from typing import Any
 from dbsvc.engine.db.dialect import Result, Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.log import event
+from dbsvc.engine.log import step
 from dbsvc.engine.statements.statement import Statement
 
 
@@ -37,7 +37,7 @@ def run_contract(tx: Transaction, load: Load, name: str, **more: Any) -> Counter
 def _count(load: Load, statement: Statement, result: Result, started: float) -> Counter[str]:
     """Log a statement; return the records it counts into buckets: by its header, or by rows with ``bucket`` and ``records``."""
     seconds = round(time.perf_counter() - started, 3)
-    event("statement", load_id=load.load_id, statement=statement.name, rows=result.count, seconds=seconds)
+    step("statement", load_id=load.load_id, statement=statement.name, rows=result.count, seconds=seconds)
     counts = Counter({bucket: result.count for bucket in [statement.header.get("count")] if bucket})
     for row in result.rows:
         if "bucket" in row:

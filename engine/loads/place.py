@@ -19,7 +19,7 @@ from dbsvc.engine.loads.account import add_rows, count_days, forget
 from dbsvc.engine.loads.ledger import lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import find_rows, run_phase
-from dbsvc.engine.log import event
+from dbsvc.engine.log import step
 
 T = TypeVar("T")
 
@@ -149,7 +149,7 @@ def _attach_staged(tx: Transaction, load: Load) -> list[Row]:
     if months:
         first_day, last_day = months[0]["first_day"], months[-1]["next_day"]
         tx.run("ledger/mark_in_place", load_id=load.load_id, first_day=first_day, last_day=last_day)
-        event("placed", load_id=load.load_id, months=len(months))
+        step("placed", load_id=load.load_id, months=len(months))
     return [month for month in months if not month["keyed"]]
 
 

@@ -17,7 +17,7 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.ledger import find_profile
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.log import event
+from dbsvc.engine.log import step
 from dbsvc.engine.profiles import Profile
 from dbsvc.engine.sources.formats import Format
 from dbsvc.engine.sources.header import header_of
@@ -81,7 +81,7 @@ def use_pseudonyms(tx: Transaction, load: Load, *tables: str) -> None:
             tx.run("load/pseudonyms/rename_staged", table=table, column=column, load_id=load.load_id)
     if pseudonyms := read_pseudonyms(tx):
         renamed = sum(1 for _ in rename_rejects(tx, dataset, pseudonyms, load.load_id))
-        event("pseudonyms used", load_id=load.load_id, rejects=renamed)
+        step("pseudonyms used", load_id=load.load_id, rejects=renamed)
 
 
 def rename_rejects(

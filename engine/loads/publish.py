@@ -16,7 +16,7 @@ from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, r
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import find_rows, parameters, run_phase, run_statement
 from dbsvc.engine.loads.place import count_in_place, make_way, mark, place, require_months, with_months
-from dbsvc.engine.log import event
+from dbsvc.engine.log import step
 from dbsvc.engine.reports.loads import count_rows
 
 
@@ -43,7 +43,7 @@ def publish(
     place(db, load, jobs)
     load, ours = with_months(db, lambda tx: publish_in(tx, load, max_contradicting_share, find_records))
     if ours:
-        event("published", load_id=load.load_id, read=load.read, **load.buckets)
+        step("published", load_id=load.load_id, read=load.read, **load.buckets)
     return load
 
 

@@ -20,7 +20,7 @@ from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import own, parameters, run_phase
 from dbsvc.engine.loads.validate import BATCH, stage_valid
-from dbsvc.engine.log import event
+from dbsvc.engine.log import step
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import part, raw_records
@@ -59,7 +59,7 @@ def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int,
         more = True
         while more and (turn := db.run_transaction(lambda tx: stage_chunk(tx, load, file, header))):
             if turn.staged:
-                event("staged", load_id=load.load_id, **turn.staged)
+                step("staged", load_id=load.load_id, **turn.staged)
             progress(turn.done)
             if more := turn.more:
                 db.give_way()

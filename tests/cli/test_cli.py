@@ -46,7 +46,7 @@ def test_load_mend_and_load_the_rest(cli_on: Cli, db: Database) -> None:
     content = b"\r\r\n".join([GOOD.rstrip().replace(b"\n", b"\r\r\n"), *bad, b""])
     name = cli_on.write("usage.csv", content)
 
-    ran = cli_on("ingest", name)
+    ran = cli_on("ingest", name, env={"DBSVC_LOG_LEVEL": "debug"})
     assert ran.code == 0
     assert summary(ran) == as_dict(files=1, published=1, read=6, inserted=3, rejected=3)
     (report,) = ran.objects[:-1]
@@ -107,6 +107,24 @@ def test_settings_come_from_the_environment_then_from_a_file(cli: Cli) -> None:
     assert (cli("ingest", "usage.csv").code, (cli.folder / "from_file.db").exists()) == (65, True)
     assert cli("ingest", "usage.csv", env={"DATABASE_URL": "sqlite:///given.db", "DBSVC_MAX_REJECTED_SHARE": "1"}).code == 0
     assert (cli.folder / "given.db").exists()
+
+
+def test_a_run_off_a_terminal_says_what_matters(cli_on: Cli) -> None:
+    ran = cli_on("ingest", str(ROOT / "samples"))
+    loads = [line for line in ran.logs if line["event"] == "load"]
+    assert [(line["dataset"], line["outcome"]) for line in loads] == [
+        (name, "published") for name in ("plants", "usage", "inverters", "telemetry")
+    ]
+    assert all(line["read"] == sum(line[bucket] for bucket in BUCKETS) and line["seconds"] > 0 for line in loads)
+    assert (len(ran.logs) <= 12, ran.logs[-1]["event"]) == (True, "run")
+    assert "statement" not in {line["event"] for line in ran.logs}
+    for how in ({"DBSVC_LOG_LEVEL": "debug"},):
+        again = cli_on("ingest", cli_on.write("usage.csv", GOOD), env=how)
+        assert {"registered", "statement", "staged", "run"} <= {line["event"] for line in again.logs}
+    ran = cli_on("ingest", str(ROOT / "samples"))
+    assert [line["event"] for line in ran.logs] == ["run"]
+    assert cli_on("ingest", "usage.csv", env={"DBSVC_LOG_LEVEL": "error"}).err == b""
+    assert cli_on("ingest", "usage.csv", env={"DBSVC_LOG_LEVEL": "loud"}).code == 78
 
 
 # What may be named -----------------------------------------------------------------------------------------------
@@ -481,7 +499,7 @@ def test_a_reader_that_leaves(cli: Cli) -> None:
         assert process.stderr
         process.stdout.read(10)
         process.stdout.close()
-        assert [json.loads(line)["event"] for line in process.stderr.read().splitlines()] == ["error", "run"]
+        assert [json.loads(line)["event"] for line in process.stderr.read().splitlines()] == ["error"]
     assert process.returncode == 1
 
 

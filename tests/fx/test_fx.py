@@ -327,10 +327,10 @@ def test_rates_that_are_not_final(cli: Cli, db: Database, api: CurrencyLayer) ->
 def test_refresh_records_what_changed(cli: Cli, db: Database, api: CurrencyLayer) -> None:
     cli("fx", "--date", "2021-10-01", env=api.env())
     api.answer = fake.quoting(ILS="3.3")
-    ran = cli("fx", "--date", "2021-10-01", "--refresh", env=api.env())
+    ran = cli("fx", "--date", "2021-10-01", "--refresh", env={**api.env(), "DBSVC_LOG_LEVEL": "debug"})
     assert (ran.code, rates(db), past(db)) == (0, ALL, [("ILS", "disputed", "3.3", False)])
     assert ran.objects[-1].items() >= {"disputed": 1, "unchanged": 2, "requests": 1}.items()
-    assert [line["level"] for line in ran.logs if line["event"] == "rate"] == ["info", "info", "warning"]
+    assert [line["level"] for line in ran.logs if line["event"] == "rate"] == ["debug", "debug", "warning"]
     ran = cli("fx", "--date", "2021-10-01", "--refresh", "--accept", env=api.env())
     assert (ran.objects[-1]["replaced"], rates(db)["2021-10-01", "ILS"]) == (1, "3.3")
 

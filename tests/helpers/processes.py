@@ -30,7 +30,7 @@ class Instance:
 
     def __init__(self, url: str, *arguments: str | Path, cwd: Path | None = None, **environment: str | Path | int) -> None:
         variables = {name: value for name, value in os.environ.items() if name not in STRIPPED}
-        variables |= {"DATABASE_URL": url, "DBSVC_CHUNK_BYTES": str(CHUNK_BYTES)}
+        variables |= {"DATABASE_URL": url, "DBSVC_CHUNK_BYTES": str(CHUNK_BYTES), "DBSVC_LOG_LEVEL": "debug"}
         variables |= {name: str(value) for name, value in environment.items()}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dbsvc", *map(str, arguments)],
