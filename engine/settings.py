@@ -59,7 +59,7 @@ class Settings:
     currencylayer_deadline: float = 60
     #: why the access key must not be sent where these settings say; empty if it may
     currencylayer_distrust: str = field(default="", repr=False)
-    #: what is logged: `debug` (every step and statement), `info`, `warning`, `error`; by default `info`, on a terminal `warning`
+    #: what is logged: `debug` (every step and statement), `info`, `warning`, `error`; else `info`, on a terminal `warning`
     log_level: str = ""
     #: how many days `dbsvc check` looks back from the newest day of the data
     check_days: int = 28
