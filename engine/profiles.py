@@ -45,6 +45,8 @@ class Profile:
     date: tuple[str, ...]
     timestamp: tuple[str, ...]
     zone: str
+    #: the names of the fields, in their order, where no header says them
+    columns: tuple[str, ...]
     #: lines before the header; lines that begin so are no records; last lines that begin so are none either
     skip_lines: int
     comment: tuple[str, ...]
@@ -96,6 +98,10 @@ def _is_texts(value: Any) -> bool:
     return _is_text(value) or (isinstance(value, list) and bool(value) and all(map(_is_text, value)))
 
 
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and _is_texts(value) and len({name.casefold() for name in value}) == len(value)
+
+
 def _is_mark(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"[!-/:-@\[-`{-~\t ]", value))
 
@@ -122,6 +128,7 @@ _KINDS = {
     "date": _TEXTS,
     "timestamp": _TEXTS,
     "zone": _TEXT,
+    "columns": _Kind("a list of names, one for each field and none twice", _is_names),
     "skip_lines": _Kind("a number of lines", lambda value: type(value) is int and 0 <= value <= 10_000),
     "comment": _TEXTS,
     "footer": _TEXTS,
@@ -142,7 +149,7 @@ _KINDS = {
 
 #: Keys that say how CSV is written.
 _OF_CSV = (
-    *("encoding", "delimiter", "quote", "skip_lines", "comment", "footer", "trailing_delimiter", "repeated_header"),
+    *("encoding", "delimiter", "quote", "columns", "skip_lines", "comment", "footer", "trailing_delimiter", "repeated_header"),
     *("ignore", "sum"),
 )
 
@@ -219,6 +226,15 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         if fold(written) not in (*names, *ignore, *(columns.shown if of_objects else columns.written)):
             known = (*told.get("names", {}), *_texts(told, "ignore"), *columns.shown)
             raise refuse(f"header names what is neither a column nor ignored: {or_nearest(written, known)}", "match", "header")
+    headerless = _texts(told, "columns")
+    for written in headerless:
+        if fold(written) not in (*names, *ignore, *columns.written):
+            known = (*told.get("names", {}), *_texts(told, "ignore"), *columns.shown)
+            raise refuse(f"columns names what is neither a column nor ignored: {or_nearest(written, known)}", "columns")
+    if headerless and "header" in match:
+        raise refuse("a file whose columns are told here has no header to be known by", "match", "header")
+    if headerless and "repeated_header" in told:
+        raise refuse("a file whose columns are told here has no header that may stand inside again", "repeated_header")
     profile = Profile(
         name=name,
         dataset=dataset.name,
@@ -232,6 +248,7 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         date=_forms("date", told, refuse),
         timestamp=_forms("timestamp", told, refuse),
         zone=told.get("zone", ""),
+        columns=headerless,
         skip_lines=told.get("skip_lines", 0),
         comment=_texts(told, "comment"),
         footer=_texts(told, "footer"),

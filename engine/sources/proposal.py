@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.sources.file import SourceFile
@@ -33,12 +34,24 @@ _PLAIN_DAY = {
 }
 
 
+_ANY = re.compile(".+")
+#: What is plainly a value, by its type: no name of a column looks so.
+_PLAIN_VALUE = {
+    **dict.fromkeys(("decimal", "number"), re.compile(r"[-+\u2212(]?[0-9.,' \u00a0\u202f]*[0-9][-)]?")),
+    "whole": re.compile(r"-?[0-9]+"),
+    "date": re.compile(r"[0-9]{1,4}[-./ ]?([0-9]{1,2}|[A-Za-z]{3,9})[-./ ]?[0-9]{2,4}"),
+    "timestamp": re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}[Tt ].*"),
+    "time": re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?"),
+    "uuid": re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?"),
+}
+
+
 @dataclass
 class Proposal:
     """What may fit: keys and tables of a profile, and what a person has to say."""
 
     dataset: Dataset
-    #: the line of the header, counted from 0
+    #: the line of the header, counted from 0; -1 if there is none, and the first line is data
     line: int
     keys: dict[str, Any] = field(default_factory=dict)
     #: a name in the header, and ours that it is nearly
@@ -51,8 +64,8 @@ class Proposal:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the file begins with the header, or with what spreadsheets write before it."""
-        return self.line == 0 or self.separator
+        """Whether the file begins with the header, with what spreadsheets write before it, or plainly with data."""
+        return self.line <= 0 or self.separator
 
     @property
     def hint(self) -> str:
@@ -68,17 +81,21 @@ class Proposal:
         lines += [f"{key} = {_toml(value)}" for key, value in self.keys.items()]
         lines += [f"# {sentence}" for sentence in self.open]
         lines += ["", "[match]", f"name = {_toml(re.sub('[0-9]+([-_.]?[0-9]+)*', '*', name))}"]
-        lines += [f"header = {_toml(self.header)}"]
+        lines += [f"header = {_toml(self.header)}"] if self.header else []
         if self.names:
             lines += ["", "[names]", *(f"{_toml(theirs)} = {_toml(ours)}" for theirs, ours in self.names.items())]
         return "\n".join(lines) + "\n"
 
 
 def propose(head: bytes, datasets: Iterable[Dataset], tail: bytes = b"") -> Proposal | None:
-    """Return what may fit a file that begins, and ends, so; None if none of its first lines is a header of a dataset."""
+    """Return what may fit a file that begins, and ends, so.
+
+    None if none of its first lines is a header of a dataset, and these are not plainly the records of one.
+    """
     encoding, text = _decode(head)
     lines = re.split("\r\n|\n|\r", text)
-    found = _find_header(lines, [dataset for dataset in datasets if dataset.format is delimited])
+    known = [dataset for dataset in datasets if dataset.format is delimited]
+    found = _find_header(lines, known) or _find_records(lines, known)
     if found is None:
         return None
     dataset, number, delimiter, names = found
@@ -86,10 +103,13 @@ def propose(head: bytes, datasets: Iterable[Dataset], tail: bytes = b"") -> Prop
     keys = proposal.keys
     keys |= {"encoding": encoding} if encoding else {}
     keys |= {"delimiter": delimiter} if delimiter != "," else {}
-    keys |= {"skip_lines": number} if number else {}
+    keys |= {"skip_lines": number} if number > 0 else {}
     if not names[-1]:
         keys["trailing_delimiter"] = True
         names.pop()
+    if number < 0:
+        keys["columns"] = names
+        proposal.open.append("It has no header: these are the columns in the order of the dataset, whose types fit the fields.")
     columns = _match_names(proposal, names)
     records = [
         [one.strip("\ufeff\u00a0 \t") for one in record]
@@ -121,7 +141,8 @@ def propose_for(source: str, datasets: Iterable[Dataset], max_unpacked: int) -> 
         if found := propose(head, datasets, tail):
             return found
         raise InputError(
-            f"{file.source}: none of its first {_LINES} lines is the header of a dataset that is delivered as CSV."
+            f"{file.source}: none of its first {_LINES} lines is the header of a dataset that is delivered as CSV; "
+            'of files without one a profile says the columns: `columns = ["a name", …]`.'
         )
 
 
@@ -152,6 +173,32 @@ def _find_header(lines: list[str], datasets: list[Dataset]) -> tuple[Dataset, in
     return best[1:] if best else None
 
 
+def _find_records(lines: list[str], datasets: list[Dataset]) -> tuple[Dataset, int, str, list[str]] | None:
+    """Return the only dataset whose columns, in their order, the first lines plainly hold; so nobody has to guess whose it is."""
+    found = []
+    for delimiter in _DELIMITERS:
+        records = list(csv.reader([line for line in lines[:_LINES] if line.strip()][:-1] or lines[:1], delimiter=delimiter))
+        for dataset in datasets:
+            columns = list(dataset.columns.values())
+            ends = [""] if records and all(record and not record[-1] for record in records) else []
+            if records and all(_is_record(record[: len(record) - len(ends)], columns) for record in records):
+                found.append((dataset, -1, delimiter, [*(column.written for column in columns), *ends]))
+    return found[0] if len(found) == 1 else None
+
+
+def _is_record(fields: list[str], columns: list[Column]) -> bool:
+    """Whether fields may be those of the columns, and some of them can be nothing else: what is no text is no name either."""
+    if len(fields) != len(columns) or not any(column.type.name in _PLAIN_VALUE for column in columns):
+        return False
+    return all(
+        (not text.strip() and column.optional)
+        or (
+            bool(text.strip()) and _PLAIN_VALUE.get(column.type.name, _ANY).fullmatch(text.strip("\ufeff\u00a0 \t")) is not None
+        )
+        for text, column in zip(fields, columns, strict=True)
+    )
+
+
 def _match_names(proposal: Proposal, names: list[str]) -> dict[str, int]:
     """Return where our columns stand; propose names that are nearly ours, and to ignore the others."""
     known = {column.written.casefold(): ours for ours, column in proposal.dataset.columns.items()}
@@ -175,7 +222,7 @@ def _match_names(proposal: Proposal, names: list[str]) -> dict[str, int]:
         proposal.open.append(
             f"It lacks {', '.join(lacking)}: say in [names] what they are called, or in [constants] what they hold."
         )
-    proposal.header = names
+    proposal.header = names if proposal.line >= 0 else []
     return found
 
 

@@ -42,6 +42,7 @@ class Framing:
     """Where the header and the records of a profile's files begin and end, and what stands between the marks."""
 
     def __init__(self, profile: Profile) -> None:
+        self._told = profile.columns
         self.encoding = profile.encoding if keeps_ascii(profile.encoding) else "utf-8"
         ours_of = dict(zip(f"{profile.delimiter}{profile.quote}", _MARKS, strict=False))
         others = [mark for mark in (*_MARKS, *_SPARE) if mark not in ours_of]
@@ -72,12 +73,14 @@ class Framing:
         return text.translate(self._back) if any(mark in text for mark in self._moved) else text
 
     def read_header(self, data: bytes, skip_lines: int) -> HeaderRecord | None:
-        """Return the header of what begins so; None if there is none that can be read."""
+        """Return the header of what begins so; None if there is none that can be read. One that is told has no bytes."""
         start = 0
         for _ in range(skip_lines):
             start = data.find(b"\n", start) + 1
             if not start:
                 return None
+        if self._told:
+            return HeaderRecord(start, start, start, list(self._told))
         record = next(delimited.records(self.mark(data[start:])), None)
         if record is None or record.fault:
             return None

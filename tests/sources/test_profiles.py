@@ -156,6 +156,23 @@ CASES: dict[str, tuple[bytes, str, list[tuple[Any, ...]], int]] = {
         [row("2021-11-05", 1, '"K"', "1", "1", "EUR"), row("2021-11-05", 2, '5" tube', "1", "1", "EUR")],
         0,
     ),
+    "no header": (
+        "\r\n".join(
+            ["report", "31.10.2021;1;EUR;Müller, A;1,50;x;0", "30.10.2021;2;EUR;B;1;x;0", "30.10.2021;3;EUR;B;1;x", ""]
+        ).encode("cp1252"),
+        "encoding = 'cp1252'\ndelimiter = ';'\ndecimal = ','\ndate = 'day_first'\nskip_lines = 1\nignore = 'unread'\n"
+        "columns = ['date_', 'Bill_ID', 'Währung', 'name', 'Product1 revenue', 'unread', 'Product2 revenue']\n"
+        "[names]\n'währung' = 'Currency'",
+        [row("2021-10-30", 2, "B", "1", "0", "EUR"), row("2021-10-31", 1, "Müller, A", "1.5", "0", "EUR")],
+        1,
+    ),
+    "no header, as the dataset has its columns": (
+        "".join(f"{line};\n" for line in TEN).replace(",", ";").encode(),
+        "delimiter = ';'\ntrailing_delimiter = true\n"
+        'columns = ["Date_", "Bill_ID", "Currency", "Name", "Product1 revenue", "Product2 revenue"]',
+        TEN_ROWS,
+        0,
+    ),
     "UTF-16": (
         f"{HEADER}\n05/11/2021,1,EUR,משה,1,1\n".replace(",", "\t").encode("utf-16"),
         "encoding = 'UTF-16'\ndelimiter = \"\\t\"",
@@ -182,7 +199,7 @@ def test_a_file_is_loaded_as_its_profile_says(db: Database, tmp_path: Path, case
 
 
 @pytest.mark.parametrize("chunk_bytes", [70, 150, 400])
-@pytest.mark.parametrize("case", ["totals", "joined files", "constants, comments and other quotes", "UTF-16"])
+@pytest.mark.parametrize("case", ["totals", "joined files", "no header", "constants, comments and other quotes", "UTF-16"])
 def test_wherever_a_file_is_cut(tmp_path: Path, case: str, chunk_bytes: int) -> None:
     content, text, expected, rejected = CASES[case]
     lines = text.split("\n[")
@@ -318,6 +335,20 @@ def test_rejects_are_kept_exported_retried_and_mended_as_they_came(db: Database,
     ]
 
 
+def test_rejects_of_a_file_without_a_header(db: Database, tmp_path: Path) -> None:
+    text = f"{GERMAN}\ncolumns = {HEADER.split(',')}"
+    path = write(tmp_path / "a.csv", "\r\n".join(["Bericht", *LINES, *BROKEN, ""]).encode("cp1252"))
+    first = load(db, path, profiles=[profile(text)], max_rejected_share=1.0).load
+    assert [(line, raw) for line, _, raw in rejects(db)] == [(n, BROKEN[n - 9].encode("cp1252")) for n in (9, 10)]
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO currencies (code) VALUES ('XXX')")
+    assert retry(db, first.load_id, Settings()).passed == 1
+    exported = b"".join(line + b"\n" for line in export_rejects(db, first.load_id))
+    mended = write(tmp_path / "c.csv", exported.replace(b"32.10", b"08.10"))
+    assert buckets(load(db, mended, profiles=[profile(text)]).load) == {"inserted": 1}
+    assert query(db, "SELECT state FROM reject_closings WHERE state = 'mended'") == [("mended",)]
+
+
 def test_a_load_starts_over_when_its_profile_changed(db: Database, tmp_path: Path) -> None:
     path = delivery(tmp_path / "a.csv", [*LINES[:3], *BROKEN, *[line.replace(";1.000,50;", ";1.000;") for line in LINES[3:]]])
     wrong = GERMAN.replace("thousands = '.'\n", "")
@@ -428,6 +459,16 @@ WRONG: list[tuple[str, str]] = [
         "dataset = 'telemetry'\n[match]\nname = '*'\n[names]\n'm.n' = 'source'\n'k' = 'source'",
         "4: source has two paths",
     ),
+    ("dataset = 'usage'\ncolumns = 'Date_'", "2: columns must be a list of names, one for each field and none twice"),
+    ("dataset = 'usage'\ncolumns = ['Name', 'name']", "2: columns must be a list of names, one for each field and none twice"),
+    (
+        f"dataset = 'usage'\ncolumns = ['Dat_']\n{ANY}",
+        "2: columns names what is neither a column nor ignored: Dat_; did you mean Date_?",
+    ),
+    (
+        "dataset = 'usage'\ncolumns = ['Date_']\n[match]\nheader = 'Date_'",
+        "4: a file whose columns are told here has no header to be known by",
+    ),
     ("dataset = usage", "1: not TOML: "),
 ]
 
@@ -454,6 +495,8 @@ def test_a_profile_that_does_not_fit(tmp_path: Path) -> None:
     assert refused(tmp_path, HEADER, f"{ANY}\n[constants]\ncurrency = 'EUR'") == says
     says = "x.csv: a file of bills that repeats column(s): 'Date_', 'Datum'."
     assert refused(tmp_path, f"{HEADER},Datum", f"{ANY}\n[names]\ndatum = 'Date_'") == says
+    says = "x.csv: a file of bills that lacks column(s): 'Bill_ID', 'Currency', 'Name', 'Product1 revenue', 'Product2 revenue'."
+    assert refused(tmp_path, TEN[0], "columns = ['Date_']") == says
     assert refused(tmp_path, HEADER, "skip_lines = 2") == "x.csv: there is no header that can be read after 2 line(s)."
     contents = "\n".join([HEADER, *(f"{n}/10/2021,{n},USD,A,1,1" for n in range(13, 20))])
     says = "x.csv: every bill_date makes sense only with the day first, as 13/10/2021 does."
@@ -490,6 +533,10 @@ PROPOSED = {
     "a line for spreadsheets": "`skip_lines = 1`",
     "a header of other names": '`ignore = ["Note"]`, `[names] "Date" = "Date_"`',
     "tabs": '`delimiter = "\\t"`, `trailing_delimiter = true`',
+    "no header, as the dataset has its columns": (
+        '`delimiter = ";"`, `trailing_delimiter = true`, `columns = ["Date_", "Bill_ID", "Currency", "Name", '
+        '"Product1 revenue", "Product2 revenue"]`'
+    ),
     "UTF-16": '`encoding = "utf-16"`, `delimiter = "\\t"`',
 }
 
