@@ -174,7 +174,7 @@ def _find_header(lines: list[str], datasets: list[Dataset]) -> tuple[Dataset, in
 
 
 def _find_records(lines: list[str], datasets: list[Dataset]) -> tuple[Dataset, int, str, list[str]] | None:
-    """Return the only dataset whose columns, in their order, the first lines plainly hold; so nobody has to guess whose it is."""
+    """Return the only dataset whose columns, in their order, the first lines plainly hold."""
     found = []
     for delimiter in _DELIMITERS:
         records = list(csv.reader([line for line in lines[:_LINES] if line.strip()][:-1] or lines[:1], delimiter=delimiter))
