@@ -9,9 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
-from dbsvc.cli import metrics, output, streams
+from dbsvc.cli import commands, metrics, output, streams
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
@@ -19,6 +18,13 @@ if TYPE_CHECKING:
 
 _CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 UNKNOWN = _CODES["unknown"]
+
+EXAMPLES = commands.examples(
+    "dbsvc check                             everything",
+    "dbsvc check --dataset usage             what is about one dataset",
+    "dbsvc check --explain bills_orphaned    what a check means, and what to do",
+    "dbsvc check -o junit > checks.xml       for a CI server",
+)
 
 
 class FailOn(StrEnum):
@@ -28,8 +34,10 @@ class FailOn(StrEnum):
     critical = "critical"
 
 
-class Plugin(TyperCommand):
+class Plugin(commands.Command):
     """A command whose mistaken use is UNKNOWN to Nagios, too: its 2 would be CRITICAL."""
+
+    formats = (*commands.Command.formats, "junit")
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments."""
@@ -42,12 +50,19 @@ class Plugin(TyperCommand):
 
 
 def check(
-    only: Annotated[list[str] | None, typer.Option(help="Only these checks, by name.", show_default=False)] = None,
-    dataset: Annotated[list[str] | None, typer.Option(help="Only the checks of these datasets.", show_default=False)] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="CHECK", help="Only these checks, by name.", show_default=False)
+    ] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(metavar="DATASET", help="Only the checks of these datasets.", show_default=False)
+    ] = None,
     since: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], help="The first day to look at; by default DBSVC_CHECK_DAYS back.", show_default=False
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="The first day to look at; by default DBSVC_CHECK_DAYS back.",
+            show_default=False,
         ),
     ] = None,
     fail_on: Annotated[FailOn, typer.Option(help="From which state on the exit code is not 0.")] = FailOn.warning,
@@ -55,7 +70,10 @@ def check(
         bool, typer.Option("--no-record", help="Write nothing to the database: for a role that may only read.")
     ] = False,
     explain: Annotated[
-        str | None, typer.Option(help="Say what one check means, its thresholds, its query, what to do.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="CHECK", help="Say what one check means, its thresholds, its query, what to do.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Find what is missing, duplicate, changed or damaged. A Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""

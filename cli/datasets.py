@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import commands, output
 
 if TYPE_CHECKING:
     from dbsvc.engine.reports.datasets import ColumnContract
 
-app = typer.Typer(help="What can be loaded: the datasets, built in and of your project.", invoke_without_command=True)
+app = commands.group(
+    help="What can be loaded: the datasets, built in and of your project.",
+    invoke_without_command=True,
+    epilog=commands.examples(
+        "dbsvc datasets                               what there is",
+        "dbsvc datasets show usage                    what its files may hold",
+        "dbsvc datasets new meters --from sample.csv  one of your own",
+    ),
+)
 
-Name = Annotated[str, typer.Argument(help="The name of a dataset.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="DATASET", help="The name of a dataset.", show_default=False)]
 
 
 @app.callback()
@@ -24,7 +32,7 @@ def _datasets(context: typer.Context) -> None:
         list_datasets()
 
 
-@app.command("list")
+@app.command("list", cls=commands.Command, epilog=commands.examples("dbsvc datasets list"))
 def list_datasets() -> None:
     """List the datasets that are in use, each after those it depends on."""
     from dbsvc.engine.reports import datasets
@@ -33,7 +41,9 @@ def list_datasets() -> None:
         output.show("", datasets.list_datasets(db.statements), ["dataset", "format", "key", "declared_in"])
 
 
-@app.command("show")
+@app.command(
+    "show", cls=commands.Command, epilog=commands.examples("dbsvc datasets show usage", "dbsvc datasets show usage --sql")
+)
 def show_dataset(
     name: Name,
     sql: Annotated[bool, typer.Option("--sql", help="Show the SQL that comes of it, for your database.")] = False,
@@ -64,9 +74,13 @@ def show_dataset(
         output.say("Beside it, rules.sql says what is about several columns.")
 
 
-@app.command("profile")
+@app.command(
+    "profile", cls=commands.Command, epilog=commands.examples("dbsvc datasets profile export.csv > dbsvc/profiles/export.toml")
+)
 def propose_profile(
-    file: Annotated[str, typer.Argument(help="A file that cannot be read as it is; packed or not.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A file that cannot be read as it is; packed or not.", show_default=False)
+    ],
 ) -> None:
     """Write a profile that may fit a file, to be checked by you and put into the folder profiles of your project."""
     from dbsvc.engine.settings import read_settings
@@ -77,11 +91,17 @@ def propose_profile(
     sys.stdout.buffer.write(found.as_toml(file).encode())
 
 
-@app.command("new")
+@app.command(
+    "new", cls=commands.Command, epilog=commands.examples("dbsvc datasets new meters --from sample.csv --key meter_id,day")
+)
 def new_dataset(
-    name: Annotated[str, typer.Argument(help="How it, and its table, are called.", show_default=False)],
-    sample: Annotated[str, typer.Option("--from", help="Some of its records: CSV or JSON lines.", show_default=False)],
-    key: Annotated[str, typer.Option(help="The columns that tell records apart, as a,b; by default by the sample.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="How it, and its table, are called.", show_default=False)],
+    sample: Annotated[
+        str, typer.Option("--from", metavar="FILE", help="Some of its records: CSV or JSON lines.", show_default=False)
+    ],
+    key: Annotated[
+        str, typer.Option(metavar="COLUMNS", help="The columns that tell records apart, as a,b; by default by the sample.")
+    ] = "",
 ) -> None:
     """Declare a dataset of your own: write its first files into your project, as a sample shows it."""
     from dbsvc.engine.scaffold import make_dataset
@@ -102,7 +122,7 @@ def new_dataset(
     output.say(f"Then: `dbsvc db migrate`, and `dbsvc ingest {sample}`.")
 
 
-@app.command("check")
+@app.command("check", cls=commands.Command, epilog=commands.examples("dbsvc datasets check"))
 def check_project() -> None:
     """Check your project without a database: declarations, profiles, statements; migrations are tried out in a new one."""
     from dbsvc.engine import project_check

@@ -6,17 +6,31 @@ from typing import Annotated
 
 import typer
 
-from dbsvc.cli import housekeeping, output
+from dbsvc.cli import commands, housekeeping, output
 
-app = typer.Typer(help="The database's schema, and housekeeping.", no_args_is_help=True)
-app.command()(housekeeping.backup)
-app.command()(housekeeping.rebuild)
-app.command()(housekeeping.erase)
-app.command()(housekeeping.prune)
-app.command()(housekeeping.reconcile)
+app = commands.group(
+    help="The database's schema, and housekeeping.",
+    no_args_is_help=True,
+    epilog=commands.examples("dbsvc db status", "dbsvc db migrate", "dbsvc db backup backup.db"),
+)
+app.command(
+    cls=commands.Command, epilog=commands.examples("dbsvc db backup backup.db", "dbsvc db backup backup.db --overwrite")
+)(housekeeping.backup)
+app.command(cls=commands.Command, epilog=commands.examples("dbsvc db rebuild --dry-run", "dbsvc db rebuild summaries"))(
+    housekeeping.rebuild
+)
+app.command(cls=commands.Command, epilog=commands.examples('dbsvc db erase --customer "Jane Doe"'))(housekeeping.erase)
+app.command(
+    cls=commands.Command,
+    epilog=commands.examples("dbsvc db prune --before 2023-01-01 --dry-run", "dbsvc db prune --before 2023-01-01"),
+)(housekeeping.prune)
+app.command(
+    cls=commands.Command,
+    epilog=commands.examples("dbsvc db reconcile --dry-run", 'dbsvc db reconcile --reason "test rows deleted"'),
+)(housekeeping.reconcile)
 
 
-@app.command()
+@app.command(cls=commands.Command, epilog=commands.examples("dbsvc db migrate"))
 def migrate() -> None:
     """Bring the schema up to date. A new database gets it by itself."""
     from dbsvc.engine import migrate as apply
@@ -26,7 +40,7 @@ def migrate() -> None:
         output.show("", [{"database": db.dialect.label, "applied": applied}], ["database", "applied"])
 
 
-@app.command()
+@app.command(cls=commands.Command, epilog=commands.examples("dbsvc db status"))
 def status() -> None:
     """Show which migrations the database has, and which it lacks."""
     from dbsvc.engine.migrations import read_schema
@@ -41,7 +55,7 @@ def status() -> None:
         output.show("", rows, ["migration", "state"])
 
 
-@app.command()
+@app.command(cls=commands.Command, epilog=commands.examples("dbsvc db reset"))
 def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import metrics, output
+from dbsvc.cli import commands, metrics, output
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
@@ -23,19 +23,34 @@ if TYPE_CHECKING:
 _UNAVAILABLE, _REFUSED, _NOT_FINAL = 65, 69, 75  # exit codes
 _MOST_SHOWN = 50  # rates; of more, people are shown the unusual ones
 
+EXAMPLES = commands.examples(
+    "dbsvc fx --missing                             what bills need and lack",
+    "dbsvc fx --missing --dry-run                   how many calls that costs",
+    "dbsvc fx --date 2021-10-02 --currency EUR      one rate",
+    "dbsvc fx --from 2021-10-01 --to 2021-10-31     the rates of a month",
+)
+
 
 def fx(
-    date: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="One day.", show_default=False)] = None,
+    date: Annotated[
+        datetime | None, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d"], help="One day.", show_default=False)
+    ] = None,
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first of several days.", show_default=False)
+        datetime | None,
+        typer.Option("--from", metavar="DATE", formats=["%Y-%m-%d"], help="The first of several days.", show_default=False),
     ] = None,
     last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last of them.", show_default=False)
+        datetime | None,
+        typer.Option("--to", metavar="DATE", formats=["%Y-%m-%d"], help="The last of them.", show_default=False),
     ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Every day and currency that bills need and lack.")] = False,
     currency: Annotated[
         list[str] | None,
-        typer.Option(help="Only these, by their codes; by default EUR, GBP and ILS, with --missing all.", show_default=False),
+        typer.Option(
+            metavar="CODE",
+            help="Only these, by their codes; by default EUR, GBP and ILS, with --missing all.",
+            show_default=False,
+        ),
     ] = None,
     timeframe: Annotated[
         bool, typer.Option("--timeframe", help="Up to 365 days a call; needs a plan that includes it.")

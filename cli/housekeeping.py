@@ -13,7 +13,9 @@ from dbsvc.cli.database import DryRun, Yes, confirm, open_database
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="The file to write. It gets its name when it is whole.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write. It gets its name when it is whole.", show_default=False)
+    ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if there is one.")] = False,
 ) -> None:
     """Copy a SQLite database into one file, consistent beside whoever writes. A server's is backed up by pg_dump."""
@@ -25,7 +27,9 @@ def backup(
 
 
 def rebuild(
-    what: Annotated[str | None, typer.Argument(help="readings, or summaries; by default all.", show_default=False)] = None,
+    what: Annotated[
+        str | None, typer.Argument(metavar="WHAT", help="readings, or summaries; by default all.", show_default=False)
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Derive readings and summaries again from the stored events, as loading does; what somebody damaged is right again."""
@@ -40,7 +44,7 @@ def rebuild(
 
 
 def erase(
-    customer: Annotated[str, typer.Option("--customer", help="The name, as it is stored.", show_default=False)],
+    customer: Annotated[str, typer.Option("--customer", metavar="NAME", help="The name, as it is stored.", show_default=False)],
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -61,7 +65,8 @@ def erase(
 
 def prune(
     before: Annotated[
-        datetime, typer.Option("--before", formats=["%Y-%m-%d"], help="The first day to keep.", show_default=False)
+        datetime,
+        typer.Option("--before", metavar="DATE", formats=["%Y-%m-%d"], help="The first day to keep.", show_default=False),
     ],
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -77,7 +82,7 @@ def prune(
 
 
 def reconcile(
-    reason: Annotated[str, typer.Option("--reason", help="Why it may stay so; kept with the difference.")] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it may stay so; kept with the difference.")] = "",
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:

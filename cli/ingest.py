@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import metrics, output, waiting
+from dbsvc.cli import commands, metrics, output, waiting
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
@@ -26,26 +26,39 @@ _MOST_NAMES = 5  # are shown of what is left out
 _UNSAID = ("header", "source", "released", "out_of_turn")
 _MOST_JOBS = 4  # each has a chunk in memory; for more start more instances
 
+EXAMPLES = commands.examples(
+    "dbsvc ingest deliveries/                 a folder, what others need first",
+    "dbsvc ingest usage.csv plants.csv.gz     files, packed or not",
+    "zcat usage.csv.gz | dbsvc ingest -       what comes through a pipe",
+    "dbsvc ingest --follow telemetry.jsonl    a file that grows, until stopped",
+)
+
 
 def ingest(
     files: Annotated[
         list[str],
-        typer.Argument(help="Files, folders, globs, or - for standard input; packed or not.", show_default=False),
+        typer.Argument(
+            metavar="FILE...", help="Files, folders, globs, or - for standard input; packed or not.", show_default=False
+        ),
     ],
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=_MOST_JOBS, help="Staging workers; by default what suits the database.")
+        int | None,
+        typer.Option(metavar="N", min=1, max=_MOST_JOBS, help="Staging workers; by default what suits the database."),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep reading one file while it grows, until stopped.")] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Deliver known bytes again, so that they win over what came after them.")
     ] = False,
     profile: Annotated[
-        str | None, typer.Option("--profile", help="Read the files by this profile, whatever theirs is.", show_default=False)
+        str | None,
+        typer.Option(
+            "--profile", metavar="PROFILE", help="Read the files by this profile, whatever theirs is.", show_default=False
+        ),
     ] = None,
-    every: Annotated[float, typer.Option(min=0.1, help="With --follow: publish at most this often, in seconds.")] = 10.0,
+    every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="With --follow: publish at most this often.")] = 10.0,
     idle: Annotated[
         float | None,
-        typer.Option(min=0, help="With --follow: end when nothing came for this long, in seconds.", show_default=False),
+        typer.Option(metavar="SECONDS", min=0, help="With --follow: end when nothing came for this long.", show_default=False),
     ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""

@@ -7,21 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import commands, output
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
     from dbsvc.engine.reports.lineage import Lineage
 
-app = typer.Typer(help="Where a value came from: file, line, load, rules, earlier versions.", no_args_is_help=True)
+app = commands.group(
+    help="Where a value came from: file, line, load, rules, earlier versions.",
+    no_args_is_help=True,
+    epilog=commands.examples("dbsvc lineage bill 2021-10-02 17", "dbsvc lineage reading INV-7 2025-04-01T06:00:00Z"),
+)
 
 _ORIGIN = ["state", "load_id", "source", "line_no"]
 
 
-@app.command()
+@app.command(cls=commands.Command, epilog=commands.examples("dbsvc lineage bill 2021-10-02 17"))
 def bill(
-    date: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The bill's date.", show_default=False)],
-    bill_id: Annotated[int, typer.Argument(help="The bill's id.", show_default=False)],
+    date: Annotated[
+        datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help="The bill's date.", show_default=False)
+    ],
+    bill_id: Annotated[int, typer.Argument(metavar="BILL", help="The bill's id.", show_default=False)],
 ) -> None:
     """Show every version of a bill, where each came from, and what the bill is in USD at which rate."""
     from dbsvc.engine.reports.lineage import trace_bill
@@ -31,11 +37,12 @@ def bill(
     _show(f"bill {bill_id} of {date:%Y-%m-%d}", found)
 
 
-@app.command()
+@app.command(cls=commands.Command, epilog=commands.examples("dbsvc lineage reading INV-7 2025-04-01T06:00:00Z"))
 def reading(
-    inverter_id: Annotated[str, typer.Argument(help="The inverter's id.", show_default=False)],
+    inverter_id: Annotated[str, typer.Argument(metavar="INVERTER", help="The inverter's id.", show_default=False)],
     time: Annotated[
-        str, typer.Argument(help="The moment, as 2025-04-01T06:00:00Z; UTC if it has no zone.", show_default=False)
+        str,
+        typer.Argument(metavar="TIME", help="The moment, as 2025-04-01T06:00:00Z; UTC if it has no zone.", show_default=False),
     ],
 ) -> None:
     """Show every version of the events that carried a reading, where each came from, and the reading itself."""

@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import output, waiting
+from dbsvc.cli import commands, output, waiting
 from dbsvc.cli.database import DryRun, Yes, confirm, open_database
 
 if TYPE_CHECKING:
     from dbsvc.engine.loads.model import Load
 
-app = typer.Typer(help="The ledger: every delivery, how far it got, where its records went.", invoke_without_command=True)
+app = commands.group(
+    help="The ledger: every delivery, how far it got, where its records went.",
+    invoke_without_command=True,
+    epilog=commands.examples(
+        "dbsvc loads              the newest loads",
+        "dbsvc loads show 17      one of them, and what to do next",
+        "dbsvc loads release 17   publish one that is held",
+    ),
+)
 
-LoadId = Annotated[int, typer.Argument(help="The load's number, from `dbsvc loads`.", show_default=False)]
-Most = Annotated[int, typer.Option("--limit", min=1, help="How many rows to show.")]
+LoadId = Annotated[int, typer.Argument(metavar="LOAD", help="The load's number, from `dbsvc loads`.", show_default=False)]
+Most = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many rows to show.")]
 
 _HELD = 65
 _MOST_PAST = 10  # records that are not current are shown of a load
@@ -28,7 +36,7 @@ def _loads(context: typer.Context) -> None:
         list_loads()
 
 
-@app.command("list")
+@app.command("list", cls=commands.Command, epilog=commands.examples("dbsvc loads list --limit 100"))
 def list_loads(limit: Most = 20) -> None:
     """List the newest loads."""
     from dbsvc.engine.reports import loads
@@ -39,7 +47,7 @@ def list_loads(limit: Most = 20) -> None:
     output.rest(len(newest.loads), newest.total, "loads", "dbsvc loads list")
 
 
-@app.command("show")
+@app.command("show", cls=commands.Command, epilog=commands.examples("dbsvc loads show 17", "dbsvc loads show 17 -o json"))
 def show_load(load_id: LoadId) -> None:
     """Show one load: its state, its buckets, why it is held, which rules its rejects broke."""
     from dbsvc.engine.reports import loads
@@ -76,7 +84,7 @@ _NEXT = {
 }
 
 
-@app.command()
+@app.command(cls=commands.Command, epilog=commands.examples("dbsvc loads release 17"))
 def release(load_id: LoadId) -> None:
     """Publish a held load as it is; or allow a discarded one to be loaded after all."""
     from dbsvc.engine.loads import operations
@@ -91,7 +99,7 @@ def release(load_id: LoadId) -> None:
         output.say(f"The file is needed again: `dbsvc ingest {load.source}` loads it, unaudited, as load {load.load_id}.")
 
 
-@app.command()
+@app.command(cls=commands.Command, epilog=commands.examples("dbsvc loads publish 17"))
 def publish(load_id: LoadId) -> None:
     """Publish a load of which all is staged; its file is not needed."""
     from dbsvc.engine.loads import operations
@@ -106,7 +114,7 @@ def publish(load_id: LoadId) -> None:
         raise typer.Exit(_HELD)
 
 
-@app.command()
+@app.command(cls=commands.Command, epilog=commands.examples("dbsvc loads discard 17"))
 def discard(
     load_id: LoadId,
     yes: Yes = False,
@@ -120,7 +128,7 @@ def discard(
     show_loads("", [load])
 
 
-@app.command()
+@app.command(cls=commands.Command, epilog=commands.examples("dbsvc loads revert 17 --dry-run", "dbsvc loads revert 17"))
 def revert(
     load_id: LoadId,
     dry_run: DryRun = False,

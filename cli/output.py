@@ -39,6 +39,10 @@ class Options:
     results: str | None = None
     logs: str | None = None
     debug: bool = False
+    #: results and errors only
+    quiet: bool = False
+    #: every step
+    verbose: bool = False
     metrics: Path | None = None
     #: which command is run
     command: str = ""
@@ -57,9 +61,8 @@ class Stopped(BaseException):
         self.exit_code = 128 + number
 
 
-def choose(results: str | None, logs: str | None, debug: bool) -> None:
-    """Set what was given on the command line, and start logging accordingly."""
-    options.results, options.logs, options.debug = results, logs, debug
+def begin() -> None:
+    """Log as the options say, as far as they are known."""
     handler = logging.StreamHandler(sys.stderr)
     clean = redact if logs_are_json() else lambda text: one_line(redact(text))
     handler.setFormatter(log.Formatter(clean, as_json=logs_are_json()))
@@ -71,7 +74,8 @@ def choose(results: str | None, logs: str | None, debug: bool) -> None:
 
 def _level() -> int:
     usual = "info" if options.logs or not sys.stderr.isatty() else "warning"
-    return logging.getLevelNamesMapping()[(settings.read_log_level() or usual).upper()]
+    asked = "error" if options.quiet else "debug" if options.verbose else settings.read_log_level()
+    return logging.getLevelNamesMapping()[(asked or usual).upper()]
 
 
 def stdout_is_terminal() -> bool:
@@ -133,7 +137,7 @@ def error(sentence: str, code: int) -> None:
 
 def say(sentence: str) -> None:
     """Tell a person something that is no result. Programs are not told."""
-    if not results_are_json():
+    if not (options.quiet or results_are_json()):
         _console().print(one_line(sentence))
 
 
@@ -220,7 +224,7 @@ def rest(shown: int, total: int, what: str, command: str) -> None:
 @contextlib.contextmanager
 def progress(name: str, unit: str = "rows") -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on a terminal; yields the function to call with the units done and in all."""
-    if not sys.stderr.isatty() or logs_are_json():
+    if not sys.stderr.isatty() or logs_are_json() or options.quiet:
         yield lambda done, total: None
         return
     from rich.console import Console

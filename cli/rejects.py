@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import output, streams, waiting
+from dbsvc.cli import commands, output, streams, waiting
 from dbsvc.cli.database import Yes, confirm, open_database
 from dbsvc.cli.files import written_whole
 from dbsvc.cli.loads import LoadId, Most
@@ -23,14 +23,22 @@ if TYPE_CHECKING:
     from dbsvc.engine.loads.model import Retried
     from dbsvc.engine.reports.rejects import Reason
 
-app = typer.Typer(help="The quarantine: records that broke their contract.", invoke_without_command=True)
+app = commands.group(
+    help="The quarantine: records that broke their contract.",
+    invoke_without_command=True,
+    epilog=commands.examples(
+        "dbsvc rejects                               what is open, and why",
+        "dbsvc rejects export 17 > corrected.csv     to correct, and ingest again",
+        "dbsvc rejects retry                         when rules or registries changed",
+    ),
+)
 
 _HELD = 65
 _SHOWN = 480  # bytes of a record that are looked at: 120 characters at least
 
 
 Closed = Annotated[bool, typer.Option("--all", help="Also those that are mended or dismissed.")]
-AnyLoad = Annotated[int, typer.Argument(help="A load's number; by default all loads.", show_default=False)]
+AnyLoad = Annotated[int, typer.Argument(metavar="LOAD", help="A load's number; by default all loads.", show_default=False)]
 
 
 @app.callback()
@@ -39,7 +47,9 @@ def _rejects(context: typer.Context, closed: Closed = False, limit: Most = 50) -
         show_rejects(closed=closed, limit=limit)
 
 
-@app.command("show")
+@app.command(
+    "show", cls=commands.Command, epilog=commands.examples("dbsvc rejects show", "dbsvc rejects show 17 --all --limit 200")
+)
 def show_rejects(load_id: AnyLoad = 0, closed: Closed = False, limit: Most = 50) -> None:
     """Show open rejects: which rules they broke in all; then each one's file, line, broken rules, and the record."""
     from dbsvc.engine.reports import rejects
@@ -61,7 +71,7 @@ def show_rejects(load_id: AnyLoad = 0, closed: Closed = False, limit: Most = 50)
     output.rest(min(limit, total), total, "rejects", command)
 
 
-@app.command("reasons")
+@app.command("reasons", cls=commands.Command, epilog=commands.examples("dbsvc rejects reasons", "dbsvc rejects reasons 17"))
 def show_reasons(load_id: AnyLoad = 0, closed: Closed = False) -> None:
     """Show how many open rejects broke which rule, of how many loads."""
     from dbsvc.engine.reports import rejects
@@ -106,10 +116,14 @@ def _shortened(record: bytes) -> str:
     return shown if len(record) <= _SHOWN and len(shown) <= 120 else shown[:120] + "…"
 
 
-@app.command("export")
+@app.command(
+    "export",
+    cls=commands.Command,
+    epilog=commands.examples("dbsvc rejects export 17 > corrected.csv", "dbsvc rejects export 17 --to corrected.csv"),
+)
 def export_rejects(
     load_id: LoadId,
-    to: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to this file instead of standard output.")] = None,
     closed: Closed = False,
 ) -> None:
     """Write a load's open rejects byte for byte as they came, under the file's header: to correct and ingest again."""
@@ -136,11 +150,15 @@ def export_rejects(
         )
 
 
-@app.command("dismiss")
+@app.command(
+    "dismiss", cls=commands.Command, epilog=commands.examples('dbsvc rejects dismiss 17 --line 3 --line 8 --reason "a test"')
+)
 def dismiss_rejects(
     load_id: LoadId,
-    line: Annotated[list[int] | None, typer.Option(min=1, help="The reject on this line; may be given again.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why nobody needs them, for whoever looks later.")] = None,
+    line: Annotated[
+        list[int] | None, typer.Option(metavar="LINE", min=1, help="The reject on this line; may be given again.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why nobody needs them, for whoever looks later.")] = None,
     yes: Yes = False,
 ) -> None:
     """Close open rejects of a load that nobody is going to correct. They keep their bytes: `rejects show --all`."""
@@ -158,7 +176,7 @@ def dismiss_rejects(
         output.say(f"Load {load_id}: nothing of that is open, so nothing was dismissed; {done.left:,} open.")
 
 
-@app.command("retry")
+@app.command("retry", cls=commands.Command, epilog=commands.examples("dbsvc rejects retry", "dbsvc rejects retry 17"))
 def retry_rejects(load_id: AnyLoad = 0) -> None:
     """Validate rejected records again, by today's rules and registries; publish those that pass. Dismissed ones stay."""
     from dbsvc.engine.errors import InputError

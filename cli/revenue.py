@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import commands, output
 from dbsvc.cli.database import open_database
 from dbsvc.engine.reports.revenue import By
 
@@ -21,18 +21,33 @@ if TYPE_CHECKING:
     from dbsvc.engine.db.dialect import Row
     from dbsvc.engine.reports.revenue import Revenue, Uncounted
 
+EXAMPLES = commands.examples(
+    "dbsvc revenue                                  by day",
+    "dbsvc revenue --by customer --from 2021-10-01  by customer, from a day on",
+    "dbsvc revenue --explain                        with the rates that were used",
+    "dbsvc revenue -o csv > revenue.csv             for a spreadsheet",
+)
+
 _BAR = 20  # characters
 #: What begins a formula in some spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
+class Spreadsheet(commands.Command):
+    """A command whose results can be shown as CSV, too."""
+
+    formats = (*commands.Command.formats, "csv")
+
+
 def revenue(
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day; by default all.", show_default=False)
+        datetime | None,
+        typer.Option("--from", metavar="DATE", formats=["%Y-%m-%d"], help="The first day; by default all.", show_default=False),
     ] = None,
     last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day; by default all.", show_default=False)
+        datetime | None,
+        typer.Option("--to", metavar="DATE", formats=["%Y-%m-%d"], help="The last day; by default all.", show_default=False),
     ] = None,
     by: Annotated[By, typer.Option(help="What to group by.")] = By.day,
     explain: Annotated[bool, typer.Option("--explain", help="Show which rates were used, and where they come from.")] = False,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dbsvc.cli import output
+from dbsvc.cli import commands, output
 from dbsvc.cli.database import open_database
 from dbsvc.cli.loads import show_loads
+
+EXAMPLES = commands.examples(
+    "dbsvc status            tables, newest loads, newest days",
+    "dbsvc status -o json    for a program",
+)
 
 
 def status() -> None:

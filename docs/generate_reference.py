@@ -37,7 +37,7 @@ def commands() -> str:
 
 
 def _command(command: Any, name: str, parent: Any) -> Iterator[str]:
-    context = typer.Context(command, info_name=name, parent=parent, terminal_width=80)
+    context = typer.Context(command, info_name=name, parent=parent, terminal_width=80, **command.context_settings)
     path = context.command_path
     yield f"## {path}\n\n```text\n{command.get_help(context).strip()}\n```\n"
     for child in getattr(command, "commands", {}).values():

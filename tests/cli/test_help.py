@@ -1,0 +1,88 @@
+"""The help of every command reads well and is true; options that all share are alike everywhere; slips are understood."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from dbsvc.cli import main, output
+from tests.helpers.cli import Cli
+
+ROOT: Any = typer.main.get_command(main.app)
+
+
+def contexts(command: Any = ROOT, name: str = "dbsvc", parent: Any = None) -> Iterator[Any]:
+    """A context of each command that a person is shown."""
+    context = typer.Context(command, info_name=name, parent=parent, terminal_width=80, **command.context_settings)
+    yield context
+    for child in getattr(command, "commands", {}).values():
+        if not child.hidden:
+            yield from contexts(child, child.name, context)
+
+
+def parse(words: list[str]) -> None:
+    """Read a command line, and run nothing."""
+    name, command, context = "dbsvc", ROOT, None
+    while command:
+        context = command.make_context(name, words, parent=context)
+        words = [*getattr(context, "_protected_args", []), *context.args]
+        name, command, words = command.resolve_command(context, words) if words else ("", None, [])
+
+
+@pytest.mark.parametrize("context", list(contexts()), ids=lambda context: context.command_path)
+def test_help_reads_well(context: Any) -> None:
+    text = context.command.get_help(context)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "..." not in text.replace("FILE...", "").replace("[ARGS]...", "")  # no sentence is cut off
+    assert not re.search(r"<\w+|%Y|\bint\b|[<>]=", text)  # no word of a programmer
+    options, examples = text.partition("\nExamples:\n")[::2]
+    for option in ("-h, --help", "-o, --output FORMAT", "-q, --quiet", "-v, --verbose"):
+        assert option in options
+    assert examples
+
+
+@pytest.mark.parametrize("context", list(contexts()), ids=lambda context: context.command_path)
+def test_examples_are_what_the_command_takes(context: Any) -> None:
+    for line in context.command.epilog.splitlines():
+        typed = re.split(r"  +", line)[0].partition(" > ")[0].rpartition(" | ")[2]
+        program, *words = shlex.split(typed)
+        assert program == "dbsvc"
+        if context.parent:
+            assert words[: len(path := context.command_path.split()[1:])] == path
+        parse(words)
+
+
+def test_shared_options_stand_anywhere(cli: Cli) -> None:
+    shown = [cli(*words.split()) for words in ("-o json datasets list", "datasets list -qojson")]
+    assert len({ran.out for ran in shown}) == 1
+    assert shown[0].objects[0]["dataset"]
+    assert shown[1].err == b""
+    assert cli("datasets", "list", "-V").out.startswith(b"dbsvc 0")
+
+
+def test_the_value_of_an_option_is_no_option() -> None:
+    parse(["rejects", "dismiss", "1", "--reason", "-v"])
+    assert not output.options.verbose
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ingst x.csv", "'ingest'"),
+        ("loads shwo 3", "'show'"),
+        ("loads 3", "`dbsvc loads show 3`"),
+        ("ingest --folow x.csv", "--follow"),
+        ("revenue --by custmer", "customer"),
+        ("revenue -o jsn", "json"),
+        ("check --fail-on critcal", "critical"),
+    ],
+)
+def test_slips_are_understood(typed: str, meant: str) -> None:
+    with pytest.raises(Exception, match=f"Did you mean {meant}\\?") as raised:
+        parse(typed.split())
+    assert raised.value.exit_code == (3 if typed.startswith("check") else 2)  # type: ignore[attr-defined]
