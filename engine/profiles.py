@@ -67,8 +67,10 @@ class Profile:
     sum: frozenset[str]
     #: what stands for nothing
     null: frozenset[str]
-    #: whether the files are JSON lines
+    #: whether the files are JSON
     of_objects: bool
+    #: where in a file the array of its records is: names that lead there, none if the file is that array
+    array: tuple[str, ...] | None
     origin: str = field(repr=False, compare=False)
     text: str = field(repr=False)
 
@@ -134,6 +136,10 @@ _KINDS = {
     "footer": _TEXTS,
     "trailing_delimiter": _FLAG,
     "repeated_header": _FLAG,
+    "array": _Kind(
+        "true, or the names that lead to the array of records, as 'data.items'",
+        lambda value: value is True or (_is_text(value) and all(value.split("."))),
+    ),
     "names": _TABLE,
     "ignore": _TEXTS,
     "constants": _TABLE,
@@ -205,6 +211,8 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
     for key in _OF_CSV if of_objects else ():
         if key in told:
             raise refuse(f"{dataset.name} is delivered as JSON lines, of which a profile says no {key}", key)
+    if "array" in told and not of_objects:
+        raise refuse(f"{dataset.name} is delivered as CSV, of which a profile says no array", "array")
     match = told.get("match", {})
     for key, value in match.items():
         if key not in ("name", "header"):
@@ -262,6 +270,7 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         negative=told.get("negative", False),
         null=frozenset(_texts(told, "null")),
         of_objects=of_objects,
+        array=_array(told.get("array")),
         origin=origin,
         text=text,
     )
@@ -304,6 +313,10 @@ class _Columns:
 def _texts(told: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = told.get(key, ())
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _array(told: Any) -> tuple[str, ...] | None:
+    return None if told is None else () if told is True else tuple(told.split("."))
 
 
 def _forms(key: str, told: Mapping[str, Any], refuse: Callable[..., ProfileError]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Nearly all records of nearly all files take it. The others are landed and valida
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -20,6 +21,7 @@ from dbsvc.engine.sources.header import Header
 
 #: This share of a chunk's records must take the fast path, or else none does: taking a chunk apart costs time.
 _WORTH = 0.5
+_BLANK = re.compile(rb"\n++")
 #: With more other records than this in a chunk, none takes the fast path.
 _MOST_OTHERS = 2**16
 
@@ -40,7 +42,7 @@ def stage_fast(
     columns = ["line_no", "load_id", *header.columns]
     apart = load.staging_table if table != load.staging_table else None
     staged = tx.copy_batches(own(load, "contract/copy"), table, columns, fast, [load.load_id], apart)
-    lines = {"first_line": chunk.first_line, "last_line": before + data.count(b"\n") + 1}
+    lines = {"first_line": chunk.first_line, "last_line": before + header.format.count_lines(data)[0] + 1}
     doubtful = {line for place in (table, apart) if place for line in _unstage_doubtful(tx, load, place, **lines)}
     looked_at = doubtful
     if header.translation:  # the others are looked at as they came
@@ -92,6 +94,9 @@ def split_chunk(
     others: list[Batch] = []
     position, line = 0, 1
     while position < len(data):
+        if blank := _BLANK.match(data, position):
+            position, line = blank.end(), line + blank.end() - position
+            continue
         start = position
         for form in forms:  # which may alternate
             if (found := form.run.match(data, position)) and found.end() > position:

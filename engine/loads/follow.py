@@ -47,9 +47,9 @@ class _Followed:
                 event("unreadable", level=logging.WARNING, because=str(problem), bytes=found[0])
             self.unread, self.seen = problem, found
             return
-        source, dataset = self.file.source, header.dataset
-        if not dataset.grows:
-            raise InputError(f"{source}: files of {dataset.title} are delivered whole; ingest it without --follow.")
+        if header.stream is None:
+            whole = "an array is" if header.dataset.grows else f"files of {header.dataset.title} are"
+            raise InputError(f"{self.file.source}: {whole} delivered whole; ingest it without --follow.")
         for outcome in ingest_all(db, self.file, header, settings, jobs=jobs, resume_from=self.resume_from):
             self.resume_from = outcome.scan.end
             if not outcome.already:

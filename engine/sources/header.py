@@ -11,12 +11,13 @@ from typing import Any
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import InputError, ProfileError, UnrecognisedError
 from dbsvc.engine.profiles import Profile
+from dbsvc.engine.sources.document import Document
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import Format, delimited, jsonlines
 from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK
 from dbsvc.engine.sources.objects import Objects
 from dbsvc.engine.sources.oddities import find_kind, looks_like_array
-from dbsvc.engine.sources.proposal import propose
+from dbsvc.engine.sources.proposal import find_array, propose
 from dbsvc.engine.sources.spellings import ORDERS, WRONG, spell_days
 from dbsvc.engine.sources.summing import Summing
 from dbsvc.engine.sources.translation import Framing, Translation, keeps_ascii
@@ -39,6 +40,8 @@ class Header:
     end: int
     next_line: int
     stream: str | None = None
+    #: where the records end, if something follows them
+    stop: int | None = None
     #: how its profile reads it, if it has one
     translation: Translation | Objects | None = None
 
@@ -84,6 +87,8 @@ def read_header(file: SourceFile, datasets: Iterable[Dataset], profiles: Iterabl
         return _read_by(profile, file, next(dataset for dataset in known if dataset.name == profile.dataset))
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     try:
+        if looks_like_array(head):
+            raise UnrecognisedError(f"{source}: its JSON is one array.")
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise UnrecognisedError(f"{source}: the file is UTF-16 text; save it as UTF-8.")
         beginning = file.read(hole or mark, _LONGEST_HEADER)
@@ -107,8 +112,10 @@ def _explain(found: InputError, file: SourceFile, head: bytes, datasets: list[Da
                 f" It looks like a file of {proposal.dataset.title} that a profile can read: {proposal.hint}. "
                 f"`dbsvc datasets profile {file.source}` proposes one."
             )
-    elif looks_like_array(head):
-        problem += " It is one array of JSON objects: write one object a line, without brackets and commas."
+    elif array := find_array(head):
+        problem += (
+            f" A profile can read it: `array = {array}`, and [names] says by which paths the values of a record are found."
+        )
     return InputError(problem) if recognised else UnrecognisedError(problem)
 
 
@@ -138,6 +145,10 @@ def _has_names(file: SourceFile, profile: Profile) -> bool:
     if not profile.header:
         return True
     encoding = profile.encoding
+    if profile.array is not None:
+        document = Document(file, profile.array)
+        found = document.first_object(document.find() or 0)
+        return found is not None and all(jsonlines.find_value(found, path) != "" for path in profile.header)
     head = file.read(0, _LONGEST_HEADER)
     if profile.of_objects:
         found = next(
@@ -157,6 +168,8 @@ def _read_objects_by(profile: Profile, dataset: Dataset) -> Objects:
 def _read_by(profile: Profile, file: SourceFile, dataset: Dataset) -> Header:
     if profile.of_objects:
         translation = _read_objects_by(profile, dataset)
+        if profile.array is not None:
+            return _read_array(profile, file, dataset, translation)
         head = file.read(0, _LONGEST_HEADER)
         mark = len(BYTE_ORDER_MARK) * head.startswith(BYTE_ORDER_MARK)
         if found := _find_objects(head, mark, [(dataset, translation.fits)]):
@@ -168,6 +181,23 @@ def _read_by(profile: Profile, file: SourceFile, dataset: Dataset) -> Header:
     header = _bind(profile, dataset, head, file.source)
     _refuse_other_order(profile, header, head, file.source)
     return header
+
+
+def _read_array(profile: Profile, file: SourceFile, dataset: Dataset, translation: Objects) -> Header:
+    """Return the header of a file that is an array, or has one; or of objects that follow each other, as exported rejects."""
+    path = profile.array or ()
+    document = Document(file, path)
+    start = document.find()
+    first = document.first_object(start or 0)
+    if start is None and (first is None or not translation.fits(first)):
+        named = f"an array at {'.'.join(path)}" if path else "one array"
+        raise profile.refuse(file.source, f"its JSON is not {named} of records" if not path else f"its JSON has not {named}")
+    if first is not None and not translation.fits(first):
+        raise profile.refuse(file.source, "the first record of its array has not half of the values")
+    stop = document.check_objects() if start is None else document.check(start)
+    file.can_grow = False
+    next_line = 1 + file.read(0, start or 0).count(b"\n")
+    return Header(dataset, tuple(dataset.columns), b"", start or 0, next_line, stop=stop, translation=translation)
 
 
 def _bind(profile: Profile, dataset: Dataset, head: bytes, source: str) -> Header:

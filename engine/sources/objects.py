@@ -1,4 +1,7 @@
-"""A profile of JSON lines: values that lie deeper in an object, by their paths, spelled as the contract reads them."""
+"""A profile of JSON: values that lie deeper in an object, by their paths, spelled as the contract reads them.
+
+The objects are lines, or the elements of an array.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.profiles import Profile
-from dbsvc.engine.sources.formats import jsonlines
+from dbsvc.engine.sources.formats import Records, elements, jsonlines
 from dbsvc.engine.sources.formats.record import FastRecords, Record
 from dbsvc.engine.sources.translation import find_numbers, find_spelling
 
@@ -22,6 +25,7 @@ class Objects:
 
     def __init__(self, profile: Profile, dataset: Dataset) -> None:
         self.profile = profile
+        self._of: Records = jsonlines if profile.array is None else elements
         self.columns = tuple(dataset.columns)
         columns = list(dataset.columns.values())
         named = {ours: path for path, ours in profile.names.items()}
@@ -39,7 +43,7 @@ class Objects:
         return 2 * len(there) >= len(wanted)
 
     def fields(self, raw: bytes, _names: Sequence[str]) -> tuple[str, list[str]]:
-        """Return the faults of one line, and its values by our columns, translated."""
+        """Return the faults of one record, and its values by our columns, translated."""
         faults, values = jsonlines.fields(raw, self._paths, self._takes, jsonlines.find_value)
         return faults, [
             constant if constant is not None else spell(value) if spell and value else value
@@ -49,7 +53,7 @@ class Objects:
     def translate(self, data: bytes) -> bytes:
         """Return a chunk as JSON lines with the dataset's names, every record on its line."""
         lines: list[str] = []
-        for start, end, line, fault in jsonlines.records(data):
+        for start, end, line, fault in self._of.records(data):
             faults, values = (fault, []) if fault else self.fields(data[start:end], ())
             lines += [""] * (line - 1 - len(lines))
             lines.append(_TO_LOOK_AT if faults else self._write(values))
@@ -69,23 +73,23 @@ class Objects:
 
     def is_hole(self, before: bytes, length: int, after: bytes, /) -> bool:
         """Whether ``length`` NULs are nothing, given what stands around them."""
-        return jsonlines.is_hole(before, length, after)
+        return self.profile.array is None and jsonlines.is_hole(before, length, after)
 
     def count_lines(self, data: bytes, carry: bytes = b"") -> tuple[int, bytes]:
         """Return how many lines end in ``data``, and what to give along to count on."""
-        return jsonlines.count_lines(data, carry)
+        return self._of.count_lines(data, carry)
 
     def cut(self, data: bytes, final: bool) -> int:
-        """Return where the last complete line ends."""
-        return jsonlines.cut(data, final)
+        """Return where the last complete record ends."""
+        return self._of.cut(data, final)
 
     def records(self, data: bytes) -> Iterator[Record]:
-        """Yield the lines that are not blank."""
-        return jsonlines.records(data)
+        """Yield the lines that are not blank, or the elements."""
+        return self._of.records(data)
 
     def whole_record(self, data: bytes, start: int) -> tuple[int, str]:
-        """Return where the line that begins at ``start`` ends."""
-        return jsonlines.whole_record(data, start)
+        """Return where the record that begins at ``start`` ends."""
+        return self._of.whole_record(data, start)
 
     def to_clean_csv(self, _data: bytes) -> bytes | None:
         """Return None: an object has to be looked at."""

@@ -7,7 +7,8 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -15,8 +16,9 @@ from typing import Any
 from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.sources.document import Document, Head
 from dbsvc.engine.sources.file import SourceFile
-from dbsvc.engine.sources.formats import delimited
+from dbsvc.engine.sources.formats import delimited, jsonlines
 from dbsvc.engine.sources.packed import without_suffix
 from dbsvc.engine.sources.spellings import WRONG, spell_days
 
@@ -88,12 +90,14 @@ class Proposal:
 
 
 def propose(head: bytes, datasets: Iterable[Dataset], tail: bytes = b"") -> Proposal | None:
-    """Return what may fit a file that begins, and ends, so.
+    """Return what may fit a file that begins, and ends, so: of CSV, or of JSON that has its records in an array.
 
     None if none of its first lines is a header of a dataset, and these are not plainly the records of one.
     """
     encoding, text = _decode(head)
     lines = re.split("\r\n|\n|\r", text)
+    if text.lstrip("\ufeff \t\r\n")[:1] in ("[", "{"):
+        return _propose_array(head, [dataset for dataset in datasets if dataset.format is jsonlines])
     known = [dataset for dataset in datasets if dataset.format is delimited]
     found = _find_header(lines, known) or _find_records(lines, known)
     if found is None:
@@ -141,9 +145,41 @@ def propose_for(source: str, datasets: Iterable[Dataset], max_unpacked: int) -> 
         if found := propose(head, datasets, tail):
             return found
         raise InputError(
-            f"{file.source}: none of its first {_LINES} lines is the header of a dataset that is delivered as CSV; "
-            'of files without one a profile says the columns: `columns = ["a name", …]`.'
+            f"{file.source}: none of its first {_LINES} lines is the header of a dataset that is delivered as CSV, and no "
+            "array in its beginning has records of one delivered as JSON. A profile names the columns of files without a "
+            'header by `columns = ["a name", …]`, and the values of records in an array by `array = true` and [names].'
         )
+
+
+def find_array(head: bytes) -> str | None:
+    """Return where a file that is one JSON document has an array of objects, as a profile says it; None if it has none."""
+    if sum(jsonlines.read_object(line) is not None for line in head.splitlines()[:3]) > 1:
+        return None  # its lines are documents
+    document = Document(Head(head), ())
+    with suppress(InputError):
+        return next((_array(path) for path, start in document.find_all() if document.first_object(start)), None)
+    return None
+
+
+def _array(path: Sequence[str]) -> str:
+    return _toml(".".join(path) or True)
+
+
+def _propose_array(head: bytes, datasets: list[Dataset]) -> Proposal | None:
+    """Return what may fit a JSON document: the first array in it whose first record has half of the names of a dataset."""
+    document = Document(Head(head), ())
+    with suppress(InputError):
+        for path, start in document.find_all():
+            record = document.first_object(start) or {}
+            for dataset in datasets:
+                columns = list(dataset.columns.values())
+                there = [column.written for column in columns if column.written in record]
+                if 2 * len(there) >= len(columns):
+                    proposal = Proposal(dataset, 0, {"array": ".".join(path) or True}, header=there)
+                    if lacking := [one.written for one in columns if one.written not in there and not one.optional]:
+                        proposal.open.append(f"It lacks {', '.join(lacking)}: say in [names] by which paths they are found.")
+                    return proposal
+    return None
 
 
 def _decode(data: bytes) -> tuple[str, str]:

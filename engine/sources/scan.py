@@ -118,6 +118,8 @@ def scan(
     rest, blank, carry = b"", True, _open_line(file, begin, header)
     with ThreadPoolExecutor(1) as beside:  # both digests at once
         while start < file.size:
+            behind = header.stop is not None and start >= header.stop  # the records
+            bound = file.size if behind or header.stop is None else header.stop
             if (rest[:1] or file.read(start, 1)) == b"\0":
                 hole = file.end_of_hole(start)
                 before = file.read(max(0, start - 1), min(start, 1))
@@ -129,9 +131,9 @@ def scan(
                     (_, carry), start, rest = of.count_lines(_ZEROS[: hole - start], carry), hole, b""
             # where a record is longer than a chunk, its end is looked for in twice as much each time
             wanted = max(chunk_bytes, min(2 * len(rest), LONGEST_RECORD + 1))
-            block = file.read(start + len(rest), min(wanted, file.size - start) - len(rest))
+            block = file.read(start + len(rest), min(wanted, bound - start) - len(rest))
             data = rest + block
-            final = start + len(data) >= file.size or not block
+            final = behind or start + len(data) >= bound or not block
             if data[-1:] == b"\0" and of.is_hole(b"", 1, b""):
                 final = final or file.end_of_hole(start + len(data)) >= file.size
                 data = data.rstrip(b"\0") if final else data
@@ -155,7 +157,9 @@ def scan(
             lines, carry = of.count_lines(content, carry)
             start = done = start + end
             line += lines
-    if header.translation:
+    if header.stop is not None:
+        chunks = [chunk for chunk in chunks if chunk.byte_start < header.stop]
+    elif header.translation:
         chunks = _without_footer(file, chunks, header.translation.find_footer)
     read_on = resume_from is not None and begin.end >= resume_from.end and resume_from.is_in(file)
     replaced = _replaced(file, known, checkpoint) if file.can_grow and not read_on else None
@@ -164,7 +168,7 @@ def scan(
         return Scan(checkpoint.sha256, [], 0, checkpoint, begin, unfinished, waiting, replaced)
     reached = Position.at(file, done, line, digest)
     ending = None
-    if not header.dataset.grows and file.read(file.size - 1, 1) != b"\n":
+    if header.stop is None and not header.dataset.grows and file.read(file.size - 1, 1) != b"\n":
         parts = ((c.first_line, file.read(c.byte_start, c.byte_end - c.byte_start)) for c in chunks[-2:])
         ending = find_ending(header, parts)
     return Scan(digest.hexdigest(), chunks, line - begin.next_line, checkpoint, reached, unfinished, waiting, replaced, ending)

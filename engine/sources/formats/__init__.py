@@ -12,11 +12,8 @@ from dbsvc.engine.sources.formats import delimited, jsonlines
 from dbsvc.engine.sources.formats.record import FastRecords, Record
 
 
-class Format(Protocol):
-    """How the bytes of a delivery become records, and records become fields."""
-
-    def is_hole(self, before: bytes, length: int, after: bytes, /) -> bool:
-        """Whether ``length`` NULs are nothing, given what stands around them (nothing after them: the file ends)."""
+class Records(Protocol):
+    """How the bytes of a delivery become records."""
 
     def count_lines(self, data: bytes, carry: bytes = b"") -> tuple[int, bytes]:
         """Return how many lines end in ``data``, and what to give along (``carry``) to count on in what follows it."""
@@ -29,6 +26,13 @@ class Format(Protocol):
 
     def whole_record(self, data: bytes, start: int) -> tuple[int, str]:
         """Return where the record that begins at ``start`` of a chunk ends, with its line end, and its structural fault."""
+
+
+class Format(Records, Protocol):
+    """How the bytes of a delivery become records, and records become fields."""
+
+    def is_hole(self, before: bytes, length: int, after: bytes, /) -> bool:
+        """Whether ``length`` NULs are nothing, given what stands around them (nothing after them: the file ends)."""
 
     def to_clean_csv(self, data: bytes) -> bytes | None:
         """Return a chunk as clean CSV, its records on the same lines, if that needs no look at single records; else None."""

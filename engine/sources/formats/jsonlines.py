@@ -68,9 +68,9 @@ def records(data: bytes) -> Iterator[Record]:
                 for nth, (begin, end) in enumerate(_pieces(line)):
                     number += nth > 0
                     if not is_blank(line[begin:end]):
-                        yield Record(start + begin, start + end, number, _too_long(line[begin:end]))
+                        yield Record(start + begin, start + end, number, too_long(line[begin:end]))
             elif not is_blank(line):
-                yield Record(start, start + len(line.rstrip(b"\r")), number, _too_long(line))
+                yield Record(start, start + len(line.rstrip(b"\r")), number, too_long(line))
             start, number = start + len(line) + 1, number + 1
 
 
@@ -86,7 +86,7 @@ def is_blank(line: bytes) -> bool:
     return not line or line.isspace()
 
 
-def _too_long(line: bytes) -> str:
+def too_long(line: bytes) -> str:
     """Return the fault of a line that is not read, as that may take many times its size: too many bytes, or too many values."""
     too_many = len(line) > _LONG and sum(map(line.count, (b",", b"[", b"{"))) > _MOST_VALUES
     return "record_too_long" if too_many or len(line) > LONGEST_READ else ""
@@ -126,7 +126,7 @@ def fast_records(data: bytes, names: Sequence[str], patterns: Sequence[Sequence[
     """Return the forms of the objects of some lines, unless there may be holes, or the bytes are no text."""
     if b"\0" in data or not (data.isascii() or is_utf8(data)):
         return []
-    return fast_forms(data, names, patterns, lambda line: not _too_long(line) and not fields(line, names)[0])
+    return fast_forms(data, names, patterns, lambda line: not too_long(line) and not fields(line, names)[0])
 
 
 def mentions_header(_data: bytes, _names: Sequence[str]) -> bool:
@@ -223,7 +223,7 @@ def texts(raw: bytes, _names: Sequence[str], _wanted: Sequence[str]) -> Iterator
 
 def read_object(raw: bytes) -> dict[str, Any] | None:
     """Return the object that a line holds, or None; also if it is longer than a line that is read."""
-    if _too_long(raw):
+    if too_long(raw):
         return None
     try:
         value = _read(raw.decode().lstrip(_MARK))
