@@ -19,6 +19,7 @@ from dbsvc.cli import (
     lineage,
     loads,
     metrics,
+    otel,
     output,
     rejects,
     revenue,
@@ -56,6 +57,7 @@ def _root(context: typer.Context) -> None:
     after it.
     """
     output.options.command = context.invoked_subcommand or ""
+    otel.start(output.options.command)
 
 
 def main() -> NoReturn:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dbsvc.cli import output
+from dbsvc.cli import otel, output
 from dbsvc.cli.files import written_whole
+from dbsvc.cli.otel import Series
 
 _started = time.perf_counter()
 
@@ -46,10 +48,11 @@ def finish(command: str, code: int, metrics_file: Path | None) -> int:
     fields: dict[str, Any] = {**numbers, **{family: dict(labelled) for family, labelled in families.items()}}
     if metrics_file:
         try:
-            _write(metrics_file, command, code, seconds)
+            _write(metrics_file, command, _series(code, seconds))
         except OSError as error:
             code = code or (0 if command == "check" else 1)
             output.error(f"{metrics_file}: the metrics cannot be written there: {error.strerror}.", code)
+    otel.finish(code, _series(code, seconds))
     level = logging.DEBUG if output.only_read() else logging.INFO
     event("run", level, command=command, exit_code=code, seconds=seconds, **fields)
     return code
@@ -68,24 +71,28 @@ def _read_beginning(path: Path) -> bytes:
         return file.read(len(_BEGINNING))
 
 
-def _write(path: Path, command: str, code: int, seconds: float) -> None:
+def _series(code: int, seconds: float) -> Iterator[Series]:
+    """Return every number of the run."""
+    yield Series("run_timestamp_seconds", "When the last run ended.", {}, time.time())
+    yield Series("run_seconds", "How long it took.", {}, seconds)
+    yield Series("run_exit_code", "Its exit code.", {}, code)
+    for name, number in numbers.items():
+        yield Series(name, _NUMBERS[name], {}, number, counted=True)
+    for family, labelled in families.items():
+        label, meaning = _FAMILIES[family]
+        for value, number in labelled.items():
+            yield Series(family, meaning, {label: value}, number, counted=label != "check")
+
+
+def _write(path: Path, command: str, series: Iterable[Series]) -> None:
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()
-
-    def gauge(name: str, meaning: str, label: str | None = None) -> Any:
-        labels = ("command", label) if label else ("command",)
-        return Gauge(f"dbsvc_{name}", meaning, labels, registry=registry)
-
-    gauge("run_timestamp_seconds", "When the last run ended.").labels(command).set(time.time())
-    gauge("run_seconds", "How long it took.").labels(command).set(seconds)
-    gauge("run_exit_code", "Its exit code.").labels(command).set(code)
-    for name, number in numbers.items():
-        gauge(name, _NUMBERS[name]).labels(command).set(number)
-    for family, labelled in families.items():
-        label, meaning = _FAMILIES[family]
-        metric = gauge(family, meaning, label)
-        for value, number in labelled.items():
-            metric.labels(command, value).set(number)
+    gauges: dict[str, Gauge] = {}
+    for one in series:
+        if one.name not in gauges:
+            labels = ("command", *one.labels)
+            gauges[one.name] = Gauge(f"dbsvc_{one.name}", one.meaning, labels, registry=registry)
+        gauges[one.name].labels(command, *one.labels.values()).set(one.value)
     with written_whole(path) as file:
         file.write(generate_latest(registry))

@@ -23,6 +23,7 @@ from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import Header
 from dbsvc.engine.sources.scan import Position, Scan, scan
+from dbsvc.engine.tracing import span
 
 
 def ingest(
@@ -81,7 +82,10 @@ def ingest_all(
     """Ingest until the file has no more; yield each load. Of a file that grows there may be two: one resumed, one new."""
     more = True
     while more:
-        outcome = ingest(db, file, header, settings, jobs=jobs, progress=progress, resume_from=resume_from, again=again)
+        with span("load", source=file.source, dataset=header.dataset.name) as told:
+            outcome = ingest(db, file, header, settings, jobs=jobs, progress=progress, resume_from=resume_from, again=again)
+            load = outcome.load
+            told |= {"load_id": load.load_id, "status": str(load.status), "read": load.read, **load.buckets}
         more, resume_from = outcome.more, outcome.scan.end
         yield outcome
 
@@ -120,6 +124,7 @@ def _scan(
 def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
     started = time.perf_counter()
     try:
-        yield
+        with span(phase):
+            yield
     finally:
         seconds[phase] = round(seconds.get(phase, 0.0) + time.perf_counter() - started, 3)
