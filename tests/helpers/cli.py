@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.helpers import usage_csv, write
+from tests.helpers import forked, usage_csv, write
 
 GOOD = usage_csv([("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, 4)])
 DBSVC = [sys.executable, "-m", "dbsvc"]
@@ -57,10 +57,13 @@ class Cli:
     url: str | None = None
 
     def __call__(self, *arguments: str, stdin: bytes = b"", wrapper: tuple[str, ...] = (), **options: Any) -> Ran:
+        env = self.env(options.pop("env", {}))
+        if forked.serves(env) and not (stdin or wrapper or options):
+            return Ran(*forked.run(arguments, self.folder, env))
         ran = subprocess.run(
             [*wrapper, *DBSVC, *arguments],
             cwd=self.folder,
-            env=self.env(options.pop("env", {})),
+            env=env,
             input=stdin,
             capture_output=True,
             check=False,

@@ -1,0 +1,110 @@
+"""Processes of the program that need not import it again, which takes longer than most of what tests let it do.
+
+This file, run as a program, imports it once and forks a process for each command; all else is as for any new process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+#: what Python and the locale look at when they start, and never again
+_READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "COVERAGE", "TZ")
+
+
+def serves(env: Mapping[str, str]) -> bool:
+    """Whether a process forked from one of ours is as good as a new one in that environment."""
+    return all(env.get(name) == os.environ.get(name) for name in {*env, *os.environ} if name.startswith(_READ_AT_START))
+
+
+def run(arguments: tuple[str, ...], folder: Path, env: Mapping[str, str], timeout: float = 60) -> tuple[int, bytes, bytes]:
+    """Run the program with nothing to read; returns how it ended, and what it printed."""
+    ours, theirs = socket.socketpair()
+    nothing, out, err = os.open(os.devnull, os.O_RDONLY), os.memfd_create("out"), os.memfd_create("err")
+    order = os.memfd_create("order")
+    try:
+        os.write(order, json.dumps([arguments, str(folder), dict(env)]).encode())
+        socket.send_fds(_server(), [b"."], [theirs.fileno(), order, nothing, out, err])
+        theirs.close()
+        ours.settimeout(timeout)
+        with ours.makefile() as said:
+            process = int(said.readline())
+            try:
+                code = int(said.readline())
+            except TimeoutError:
+                os.kill(process, signal.SIGKILL)
+                raise
+        return code, _read(out), _read(err)
+    finally:
+        ours.close()
+        for number in (order, nothing, out, err):
+            os.close(number)
+
+
+def _read(number: int) -> bytes:
+    return os.pread(number, os.fstat(number).st_size, 0)
+
+
+@cache
+def _server() -> socket.socket:
+    ours, theirs = socket.socketpair()
+    subprocess.Popen([sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()])
+    theirs.close()  # it ends when ours is closed, which it is when we end
+    return ours
+
+
+def _serve(orders: socket.socket) -> None:
+    import dbsvc.cli.main
+    import dbsvc.engine.db.dialects.postgresql
+    import dbsvc.engine.db.dialects.sqlite  # noqa: F401
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        word, numbers, _, _ = socket.recv_fds(orders, 1, 5)
+        if not word:
+            return
+        if not os.fork():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            orders.close()
+            _watch(*numbers)
+        for number in numbers:
+            os.close(number)
+
+
+def _watch(answer: int, order: int, *streams: int) -> None:
+    """Tell the new process's number, and how it ended."""
+    if not (process := os.fork()):
+        os.close(answer)
+        _begin(order, streams)
+    os.write(answer, f"{process}\n".encode())
+    os.write(answer, f"{os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}\n".encode())
+    os._exit(0)
+
+
+def _begin(order: int, streams: tuple[int, ...]) -> None:
+    """Be the new process."""
+    arguments, folder, env = json.loads(_read(order))
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.close(order)
+    sys.stdin, sys.stdout, sys.stderr = (open(n, mode, closefd=False) for n, mode in enumerate("rww"))  # noqa: SIM115
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv = ["dbsvc", *arguments]
+
+    from dbsvc.cli.main import main
+
+    main()
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
