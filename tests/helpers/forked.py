@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -24,28 +25,60 @@ def serves(env: Mapping[str, str]) -> bool:
     return all(env.get(name) == os.environ.get(name) for name in {*env, *os.environ} if name.startswith(_READ_AT_START))
 
 
-def run(arguments: tuple[str, ...], folder: Path, env: Mapping[str, str], timeout: float = 60) -> tuple[int, bytes, bytes]:
+class Process:
+    """The program at work: what of subprocess.Popen the tests use."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path | str, env: Mapping[str, str], out: int, err: int) -> None:
+        self.arguments = arguments
+        ours, theirs = socket.socketpair()
+        with theirs, open(os.memfd_create("order"), "w") as order, open(os.devnull) as nothing:
+            json.dump([arguments, str(folder), dict(env)], order)
+            order.flush()
+            socket.send_fds(_server(), [b"."], [theirs.fileno(), order.fileno(), nothing.fileno(), out, err])
+        self._said = ours.makefile("rb")
+        self.pid = int(self._said.readline())
+        self._socket = ours
+        self._code: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code, as soon as there is one; negative if a signal ended it."""
+        if self._code is None:
+            if not select.select([self._socket], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.arguments, timeout or 0)
+            self._code = int(self._said.readline())
+            self._said.close()
+            self._socket.close()
+        return self._code
+
+    def poll(self) -> int | None:
+        """Return the exit code, or none while it runs."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+
+def run(arguments: Sequence[str], folder: Path, env: Mapping[str, str], timeout: float = 60) -> tuple[int, bytes, bytes]:
     """Run the program with nothing to read; returns how it ended, and what it printed."""
-    ours, theirs = socket.socketpair()
-    nothing, out, err = os.open(os.devnull, os.O_RDONLY), os.memfd_create("out"), os.memfd_create("err")
-    order = os.memfd_create("order")
+    out, err = os.memfd_create("out"), os.memfd_create("err")
     try:
-        os.write(order, json.dumps([arguments, str(folder), dict(env)]).encode())
-        socket.send_fds(_server(), [b"."], [theirs.fileno(), order, nothing, out, err])
-        theirs.close()
-        ours.settimeout(timeout)
-        with ours.makefile() as said:
-            process = int(said.readline())
-            try:
-                code = int(said.readline())
-            except TimeoutError:
-                os.kill(process, signal.SIGKILL)
-                raise
-        return code, _read(out), _read(err)
+        process = Process(arguments, folder, env, out, err)
+        try:
+            return process.wait(timeout), _read(out), _read(err)
+        finally:
+            process.kill()
     finally:
-        ours.close()
-        for number in (order, nothing, out, err):
-            os.close(number)
+        os.close(out)
+        os.close(err)
 
 
 def _read(number: int) -> bytes:
@@ -83,6 +116,8 @@ def _watch(answer: int, order: int, *streams: int) -> None:
     if not (process := os.fork()):
         os.close(answer)
         _begin(order, streams)
+    for number in streams:  # who reads them learns when the process has closed them
+        os.close(number)
     os.write(answer, f"{process}\n".encode())
     os.write(answer, f"{os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}\n".encode())
     os._exit(0)

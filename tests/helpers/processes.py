@@ -18,6 +18,8 @@ from typing import Any
 
 import psycopg
 
+from tests.helpers import forked
+
 ROWS = int(os.environ.get("DBSVC_CHAOS_ROWS", 10_000))
 CHUNK_BYTES = max(ROWS * 3 // 2, 15_000)  # some 30 chunks a file
 PATIENCE = 60.0 + ROWS / 2_000  # seconds that anything may take, on a busy machine
@@ -32,15 +34,11 @@ class Instance:
         variables = {name: value for name, value in os.environ.items() if name not in STRIPPED}
         variables |= {"DATABASE_URL": url, "DBSVC_CHUNK_BYTES": str(CHUNK_BYTES), "DBSVC_LOG_LEVEL": "debug"}
         variables |= {name: str(value) for name, value in environment.items()}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "dbsvc", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd or "/",
-            env=variables,
-            text=True,
-        )
+        (out, its_out), (err, its_err) = os.pipe(), os.pipe()
+        self.process = forked.Process([str(argument) for argument in arguments], cwd or "/", variables, its_out, its_err)
+        os.close(its_out)
+        os.close(its_err)
+        self._out, self._err = os.fdopen(out), os.fdopen(err)
         self.pid = self.process.pid
         self.events: list[dict[str, Any]] = []
         self._ended = False
@@ -55,12 +53,11 @@ class Instance:
         self.process.kill()
         self.process.wait()
         self._pump.join()
-        for pipe in (self.process.stdout, self.process.stderr):
-            if pipe:
-                pipe.close()
+        self._out.close()
+        self._err.close()
 
     def _listen(self) -> None:
-        for line in self.process.stderr or ():
+        for line in self._err:
             event = json.loads(line) if line.startswith("{") else {"event": line.rstrip()}
             with self._news:
                 self.events.append(event)
@@ -87,7 +84,7 @@ class Instance:
 
     def output(self) -> str:
         """What it has printed. It has ended."""
-        return self.process.stdout.read() if self.process.stdout else ""
+        return self._out.read()
 
     def succeed(self) -> Instance:
         """Wait for the end, which is good."""
