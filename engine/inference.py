@@ -31,7 +31,7 @@ _DECIMAL = re.compile(r"-?(?:\d+\.?\d*|\.\d+)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _OTHER_DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4})")
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = re.compile(r"(\{)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?(1)\})")
 _BOOLEANS = {"true", "false", "t", "f", "yes", "no", "y", "n"}
 _LIKE_A_KEY = re.compile(r"(^|_)(id|key|no|nr|number|code|uuid)$")
 #: Types that may tell records apart, others measure them.

@@ -26,6 +26,18 @@ from dbsvc.engine.toml import line_of, or_nearest, parse
 
 
 @dataclass(frozen=True)
+class Long:
+    """How the lines of a record name its columns, each with a value: the field with the name, that with the value."""
+
+    name: str
+    value: str
+    #: what a line names → our column
+    columns: Mapping[str, str]
+    #: what lines name that nobody reads
+    ignore: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Profile:
     """One ``<name>.toml``."""
 
@@ -65,6 +77,8 @@ class Profile:
     negative: bool
     #: our columns that are added up, where a record has several lines
     sum: frozenset[str]
+    #: how lines that follow each other name the columns of one record; None if a line has all of them
+    long: Long | None
     #: what stands for nothing
     null: frozenset[str]
     #: whether the files are JSON
@@ -150,7 +164,9 @@ _KINDS = {
     ),
     "negative": _FLAG,
     "sum": _TEXTS,
+    "long": _Kind("a table with name, value and columns, as [long] and [long.columns]", lambda value: isinstance(value, dict)),
 }
+_LONG_KINDS = {"name": _TEXT, "value": _TEXT, "columns": _TABLE, "ignore": _TEXTS}
 
 
 #: Keys that say how CSV is written.
@@ -229,14 +245,16 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
             raise refuse(f"{ours} has two paths", "names", path)
         if dataset.columns[ours].type.json == "values" and "." in path:
             raise refuse(f"{ours} is kept as it is written, so it cannot lie within another value", "names", path)
+    long = _long(told, columns, names, refuse)
+    pair = tuple(map(fold, (long.name, long.value) if long else ()))
     ignore = frozenset(written.casefold() for written in _texts(told, "ignore"))
     for written in _texts(match, "header"):
-        if fold(written) not in (*names, *ignore, *(columns.shown if of_objects else columns.written)):
+        if fold(written) not in (*names, *ignore, *pair, *(columns.shown if of_objects else columns.written)):
             known = (*told.get("names", {}), *_texts(told, "ignore"), *columns.shown)
             raise refuse(f"header names what is neither a column nor ignored: {or_nearest(written, known)}", "match", "header")
     headerless = _texts(told, "columns")
     for written in headerless:
-        if fold(written) not in (*names, *ignore, *columns.written):
+        if fold(written) not in (*names, *ignore, *pair, *columns.written):
             known = (*told.get("names", {}), *_texts(told, "ignore"), *columns.shown)
             raise refuse(f"columns names what is neither a column nor ignored: {or_nearest(written, known)}", "columns")
     if headerless and "header" in match:
@@ -267,6 +285,7 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         values={columns.find(ours, "values", ours): texts for ours, texts in told.get("values", {}).items()},
         constants={columns.find(ours, "constants", ours): value for ours, value in told.get("constants", {}).items()},
         sum=frozenset(columns.find(ours, "sum") for ours in _texts(told, "sum")),
+        long=long,
         negative=told.get("negative", False),
         null=frozenset(_texts(told, "null")),
         of_objects=of_objects,
@@ -283,6 +302,11 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
     for ours in profile.sum:
         if dataset.columns[ours].type.name not in ("decimal", "whole") or ours in (*dataset.key, *profile.constants):
             raise refuse(f"{dataset.columns[ours].written} is no amount of the file that can be added up", "sum")
+    if long and profile.sum:
+        raise refuse("sum and long both say what makes one record of several lines: one of them must do", "sum")
+    for ours in long.columns.values() if long else ():
+        if ours in profile.constants:
+            raise refuse(f"{dataset.columns[ours].written} is both a constant and named by lines", "constants")
     if profile.negative and dataset.signed() == dataset:
         raise refuse(f"{dataset.name} has no amounts that may not be negative", "negative")
     if profile.delimiter == profile.quote:
@@ -299,6 +323,7 @@ class _Columns:
 
     def __init__(self, dataset: Dataset, refuse: Callable[..., ProfileError]) -> None:
         self._refuse = refuse
+        self.dataset = dataset
         self.shown = [column.written for column in dataset.columns.values()]
         self.written = {column.written.casefold(): name for name, column in dataset.columns.items()}
         self._known = self.written | {name.casefold(): name for name in dataset.columns}
@@ -313,6 +338,42 @@ class _Columns:
 def _texts(told: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = told.get(key, ())
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _long(
+    told: Mapping[str, Any], columns: _Columns, names: Mapping[str, str], refuse: Callable[..., ProfileError]
+) -> Long | None:
+    """Return what the table long says. ``names``: a name in the file → our column."""
+    if "long" not in told:
+        return None
+    table = told["long"]
+    for key, value in table.items():
+        if key not in _LONG_KINDS:
+            raise refuse(f"long has no key {or_nearest(key, _LONG_KINDS)}", "long", key)
+        if not _LONG_KINDS[key].fits(value):
+            raise refuse(f"{key} must be {_LONG_KINDS[key].says}", "long", key)
+    if missing := [key for key in ("name", "value", "columns") if not table.get(key)]:
+        raise refuse(
+            f"long lacks {missing[0]}: it says which field has the name, which has the value, and what names what", "long"
+        )
+    if table["name"].casefold() == table["value"].casefold():
+        raise refuse("name and value are the same field", "long", "value")
+    found = {written: columns.find(ours, "long", "columns", written) for written, ours in table["columns"].items()}
+    for written, ours in found.items():
+        column = columns.dataset.columns[ours]
+        if ours in columns.dataset.key:
+            raise refuse(f"{column.written} is of the key, which each line has", "long", "columns", written)
+        if column.type.json == "values":
+            raise refuse(f"{column.written} is kept as it is written, and cannot be named by lines", "long", "columns", written)
+        if ours in names.values():
+            raise refuse(f"{column.written} is named by lines, and cannot have a name of its own", "names")
+    if both := [name for name in _texts(table, "ignore") if name in found]:
+        raise refuse(f"{both[0]} is both read and ignored", "long", "ignore")
+    for key in ("name", "value"):
+        same = columns.written.get(table[key].casefold())
+        if same and same not in (*found.values(), *names.values()):
+            raise refuse(f"{table[key]} is a column of {columns.dataset.name}: say in [names] what that is called", "long", key)
+    return Long(table["name"], table["value"], found, frozenset(_texts(table, "ignore")))
 
 
 def _array(told: Any) -> tuple[str, ...] | None:

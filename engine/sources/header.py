@@ -11,15 +11,18 @@ from typing import Any
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.errors import InputError, ProfileError, UnrecognisedError
 from dbsvc.engine.profiles import Profile
+from dbsvc.engine.sources.apart import refuse_apart
 from dbsvc.engine.sources.document import Document
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import Format, delimited, jsonlines
 from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK
+from dbsvc.engine.sources.gathering import Gathering
 from dbsvc.engine.sources.objects import Objects
 from dbsvc.engine.sources.oddities import find_kind, looks_like_array
+from dbsvc.engine.sources.pairs import lines_of, pairing
 from dbsvc.engine.sources.proposal import find_array, propose
 from dbsvc.engine.sources.spellings import ORDERS, WRONG, spell_days
-from dbsvc.engine.sources.summing import Summing
+from dbsvc.engine.sources.summing import summing
 from dbsvc.engine.sources.translation import Framing, Translation, keeps_ascii
 
 _LONGEST_HEADER = 1024 * 1024  # bytes
@@ -43,7 +46,7 @@ class Header:
     #: where the records end, if something follows them
     stop: int | None = None
     #: how its profile reads it, if it has one
-    translation: Translation | Objects | None = None
+    translation: Translation | Objects | Gathering | None = None
 
     @property
     def format(self) -> Format:
@@ -122,7 +125,9 @@ def _explain(found: InputError, file: SourceFile, head: bytes, datasets: list[Da
 def header_of(dataset: Dataset, raw: bytes, source: str, profile: Profile | None = None) -> Header:
     """Return the header of a load from its ledger's row. Raises InputError if it is not one of the dataset any more."""
     if profile and dataset.format is jsonlines:
-        return Header(dataset, tuple(dataset.columns), raw, 0, 1, translation=_read_objects_by(profile, dataset))
+        return Header(
+            dataset, tuple(dataset.columns), raw, 0, 1, translation=_gather(_read_objects_by(profile, dataset), dataset)
+        )
     if profile:
         return _bind(profile, dataset, raw, source)
     if not raw:
@@ -162,10 +167,27 @@ def _has_names(file: SourceFile, profile: Profile) -> bool:
 
 
 def _read_objects_by(profile: Profile, dataset: Dataset) -> Objects:
-    return Objects(profile, dataset.signed() if profile.negative else dataset)
+    """Return what reads objects: records, or lines of them."""
+    dataset = dataset.signed() if profile.negative else dataset
+    return Objects(profile, lines_of(dataset, profile.long) if profile.long else dataset)
+
+
+def _gather(lines: Objects, dataset: Dataset) -> Objects | Gathering:
+    long = lines.profile.long
+    return pairing(lines, dataset, long) if long else lines
 
 
 def _read_by(profile: Profile, file: SourceFile, dataset: Dataset) -> Header:
+    """Return the header of a file as its profile reads it. Raises InputError where lines of one record are apart."""
+    header = _read_header_by(profile, file, dataset)
+    if not profile.long or not isinstance(header.translation, Gathering):
+        return header
+    file.can_grow = False  # else the lines of a record might come one after the other
+    refuse_apart(file, header.translation, header.end, header.next_line, header.stop)
+    return replace(header, stream=None)
+
+
+def _read_header_by(profile: Profile, file: SourceFile, dataset: Dataset) -> Header:
     if profile.of_objects:
         translation = _read_objects_by(profile, dataset)
         if profile.array is not None:
@@ -173,7 +195,7 @@ def _read_by(profile: Profile, file: SourceFile, dataset: Dataset) -> Header:
         head = file.read(0, _LONGEST_HEADER)
         mark = len(BYTE_ORDER_MARK) * head.startswith(BYTE_ORDER_MARK)
         if found := _find_objects(head, mark, [(dataset, translation.fits)]):
-            return replace(found, translation=translation)
+            return replace(found, translation=_gather(translation, dataset))
         raise profile.refuse(file.source, "none of its first lines is an object that has half of the values")
     if not keeps_ascii(profile.encoding):
         file.decode(profile.encoding)
@@ -197,7 +219,9 @@ def _read_array(profile: Profile, file: SourceFile, dataset: Dataset, translatio
     stop = document.check_objects() if start is None else document.check(start)
     file.can_grow = False
     next_line = 1 + file.read(0, start or 0).count(b"\n")
-    return Header(dataset, tuple(dataset.columns), b"", start or 0, next_line, stop=stop, translation=translation)
+    return Header(
+        dataset, tuple(dataset.columns), b"", start or 0, next_line, stop=stop, translation=_gather(translation, dataset)
+    )
 
 
 def _bind(profile: Profile, dataset: Dataset, head: bytes, source: str) -> Header:
@@ -208,21 +232,21 @@ def _bind(profile: Profile, dataset: Dataset, head: bytes, source: str) -> Heade
     names = [name.casefold() for name in found.names]
     if profile.trailing_delimiter and names and not names[-1]:
         names.pop()
-    known = {column.written.casefold(): ours for ours, column in dataset.columns.items()} | dict(profile.names)
+    dataset = dataset.signed() if profile.negative else dataset
+    held = lines_of(dataset, profile.long) if profile.long else dataset  # by a line
+    known = {column.written.casefold(): ours for ours, column in held.columns.items()} | dict(profile.names)
     columns = [None if name in profile.ignore else known.get(name, f"?{name}") for name in names]
     read = [column for column in columns if column]
     problems = {
-        "lacks": [column.written for ours, column in dataset.columns.items() if ours not in {*read, *profile.constants}],
-        "has unknown": [found.names[at] for at, column in enumerate(columns) if column and column not in dataset.columns],
+        "lacks": [column.written for ours, column in held.columns.items() if ours not in {*read, *profile.constants}],
+        "has unknown": [found.names[at] for at, column in enumerate(columns) if column and column not in held.columns],
         "repeats": [name for name, column in zip(found.names, columns, strict=False) if column and read.count(column) > 1],
         "has, beside a constant,": [dataset.columns[ours].written for ours in profile.constants if ours in read],
     }
     if said := [f"{problem} column(s): {_shown(listed)}" for problem, listed in problems.items() if listed]:
         raise profile.refuse(source, f"a file of {dataset.title} that {', and '.join(said)}")
-    if profile.negative:
-        dataset = dataset.signed()
-    kind = Summing if profile.sum else Translation
-    translation = kind(profile, dataset, found.names[: len(names)], columns, head[found.start : found.end])
+    lines = Translation(profile, held, found.names[: len(names)], columns, head[found.start : found.end])
+    translation = summing(lines, dataset) if profile.sum else pairing(lines, dataset, profile.long) if profile.long else lines
     next_line = 1 + head.count(b"\n", 0, found.next)
     return Header(dataset, translation.columns, head[: found.end], found.next, next_line, translation=translation)
 
@@ -230,11 +254,12 @@ def _bind(profile: Profile, dataset: Dataset, head: bytes, source: str) -> Heade
 def _refuse_other_order(profile: Profile, header: Header, head: bytes, source: str) -> None:
     """Raise ProfileError if no date of the first records makes sense as the profile says, and all do in the other order."""
     other = {"day_first": "month_first", "month_first": "day_first"}
-    if len(profile.date) != 1 or profile.date[0] not in other or not isinstance(header.translation, Translation):
+    lines = header.translation.lines if isinstance(header.translation, Gathering) else header.translation
+    if len(profile.date) != 1 or profile.date[0] not in other or not isinstance(lines, Translation):
         return
     declared, otherwise = spell_days(profile.date), spell_days([other[profile.date[0]]])
     sample = head[header.end :][:_SAMPLE]
-    for column, texts in header.translation.written(sample[: sample.rfind(b"\n") + 1]).items():
+    for column, texts in lines.written(sample[: sample.rfind(b"\n") + 1]).items():
         days = {text for text in texts if text and ORDERS[profile.date[0]].fullmatch(text)}
         if days and all(declared(day) == WRONG != otherwise(day) for day in days):
             order = other[profile.date[0]].replace("_", " ")

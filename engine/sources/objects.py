@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.profiles import Profile
 from dbsvc.engine.sources.formats import Records, elements, jsonlines
 from dbsvc.engine.sources.formats.record import FastRecords, Record
-from dbsvc.engine.sources.translation import find_numbers, find_spelling
+from dbsvc.engine.sources.translation import find_numbers, find_spelling, write_lines
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
-_TO_LOOK_AT = "?"
 
 
 class Objects:
@@ -30,7 +30,7 @@ class Objects:
         columns = list(dataset.columns.values())
         named = {ours: path for path, ours in profile.names.items()}
         self._paths = [named.get(column.name, column.written) for column in columns]
-        self._names = [json.dumps(column.written, ensure_ascii=False) for column in columns]
+        self._write = write_objects(columns)
         self._constants = [profile.constants.get(column.name) for column in columns]
         self._takes = {path: column.type.json for path, column in zip(self._paths, columns, strict=True) if column.type.json}
         numbers = find_numbers(profile)
@@ -42,6 +42,10 @@ class Objects:
         there = [path for path in wanted if jsonlines.find_value(found, path) != ""]
         return 2 * len(there) >= len(wanted)
 
+    def begins_after_line_ends(self, _data: bytes) -> bool:
+        """Whether a record begins after each line end."""
+        return self.profile.array is None
+
     def fields(self, raw: bytes, _names: Sequence[str]) -> tuple[str, list[str]]:
         """Return the faults of one record, and its values by our columns, translated."""
         faults, values = jsonlines.fields(raw, self._paths, self._takes, jsonlines.find_value)
@@ -52,20 +56,7 @@ class Objects:
 
     def translate(self, data: bytes) -> bytes:
         """Return a chunk as JSON lines with the dataset's names, every record on its line."""
-        lines: list[str] = []
-        for start, end, line, fault in self._of.records(data):
-            faults, values = (fault, []) if fault else self.fields(data[start:end], ())
-            lines += [""] * (line - 1 - len(lines))
-            lines.append(_TO_LOOK_AT if faults else self._write(values))
-        return "".join(f"{line}\n" for line in lines).encode()
-
-    def _write(self, values: list[str]) -> str:
-        # values of JSON come not this way: their columns have no patterns, so nothing is translated for these
-        pairs = (
-            f"{name}:{value if _NUMBER.fullmatch(value) else json.dumps(value, ensure_ascii=False)}"
-            for name, value in zip(self._names, values, strict=True)
-        )
-        return "{" + ",".join(pairs) + "}"
+        return write_lines(self, data, self._write)
 
     def find_footer(self, data: bytes) -> int:
         """Return the end: there is no footer."""
@@ -106,3 +97,20 @@ class Objects:
     def texts(self, raw: bytes, names: Sequence[str], wanted: Sequence[str], /) -> Iterator[tuple[int, int, bytes]]:
         """Yield where texts stand in a record, and what they say."""
         return jsonlines.texts(raw, names, wanted)
+
+
+def write_objects(columns: Sequence[Column]) -> Callable[[list[str]], str]:
+    """Return what writes values as an object with the names of these columns.
+
+    Values of JSON come not this way: their columns have no patterns, so nothing is translated for these.
+    """
+    names = [json.dumps(column.written, ensure_ascii=False) for column in columns]
+
+    def write(values: list[str]) -> str:
+        pairs = (
+            f"{name}:{value if _NUMBER.fullmatch(value) else json.dumps(value, ensure_ascii=False)}"
+            for name, value in zip(names, values, strict=True)
+        )
+        return "{" + ",".join(pairs) + "}"
+
+    return write

@@ -37,7 +37,7 @@ class Spool:
     """
 
     def __init__(self, source: str, stream: Stream, *, promised: int = 0, packed: int = 0, most: int = sys.maxsize) -> None:
-        self.file = _make_file()
+        self.file = make_file()
         #: where it ends: out of reach, until the end is found
         self.size = sys.maxsize
         self._source = source
@@ -120,7 +120,18 @@ def _folder() -> str:
     return os.environ.get("TMPDIR") or tempfile.gettempdir()
 
 
-def _make_file() -> BinaryIO:
+@contextmanager
+def spooling(source: str) -> Iterator[None]:
+    """Say what cannot be spooled of which file, and why."""
+    try:
+        yield
+    except OSError as error:
+        kind = NoRoomError if error.errno in _FULL else SpoolError
+        raise kind(f"{source}: what it takes to read it cannot be spooled: {reason(error)} ({_ADVICE}).") from error
+
+
+def make_file() -> BinaryIO:
+    """Return a file without a name."""
     try:
         return tempfile.TemporaryFile(dir=_folder(), buffering=0)
     except OSError as error:

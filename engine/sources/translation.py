@@ -7,18 +7,18 @@ place stays where it is. Records keep their lines and their very bytes; only fie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.profiles import Profile
-from dbsvc.engine.sources.formats import delimited, part
+from dbsvc.engine.sources.formats import Format, delimited, part
 from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, FastRecords, Record
 from dbsvc.engine.sources.spellings import Numbers, Spelling, spell_days, spell_distinct, spell_moments
 
 #: How many lines are translated at once.
-_LINES = 1000
+LINES = 1000
 #: What stands for a record that has to be looked at: it is read as CSV by nobody.
 _TO_LOOK_AT = '?"'
 _MARKS = ',"'
@@ -180,11 +180,11 @@ class Translation:
 
         What is no record is a blank line; what has to be looked at is something that is no record of anybody's.
         """
-        return b"".join(self._translate(block) for _, block in part(self, (1, data), _LINES))
+        return b"".join(self._translate(block) for _, block in part(self, (1, data), LINES))
 
     def _translate(self, block: bytes) -> bytes:
         columns = self._split(block)
-        return self._translate_each(block) if columns is None else self._join(columns)
+        return write_lines(self, block, write_csv) if columns is None else self._join(columns)
 
     def _split(self, block: bytes) -> list[str] | None:
         """Return the fields of plain records by their columns, a line each; None if they have to be looked at one by one."""
@@ -218,15 +218,9 @@ class Translation:
             return self._numbers.spell_all(texts)
         return spell_distinct(lambda text: _quoted(spell(text)), texts.split("\n"))
 
-    def _translate_each(self, block: bytes) -> bytes:
-        lines: list[str] = []
-        for start, end, line, fault in self.records(block):
-            faults, fields = (fault, []) if fault else self.fields(block[start:end], ())
-            written = _TO_LOOK_AT if faults else ",".join(map(_quoted, fields))
-            lines += [""] * (line - 1 - len(lines))
-            lines += written.split("\n")
-        lines += [""] * (block.count(b"\n") + (not block.endswith(b"\n")) - len(lines))
-        return "".join(f"{line}\n" for line in lines).encode()
+    def begins_after_line_ends(self, data: bytes) -> bool:
+        """Whether a record begins after each line end."""
+        return not self.profile.quote or self.profile.quote.encode() not in data
 
     def written(self, data: bytes) -> dict[str, list[str]]:
         """Return what stands in the columns of days, as it is written."""
@@ -256,6 +250,22 @@ class Translation:
             if not start:
                 break
         return found
+
+
+def write_csv(fields: list[str]) -> str:
+    """Return a record as CSV."""
+    return ",".join(map(_quoted, fields))
+
+
+def write_lines(of: Format, block: bytes, write: Callable[[list[str]], str]) -> bytes:
+    """Return the records of some bytes, each on its line; in the place of what has to be looked at, what is nobody's record."""
+    lines: list[str] = []
+    for start, end, line, fault in of.records(block):
+        faults, fields = (fault, []) if fault else of.fields(block[start:end], ())
+        lines += [""] * (line - 1 - len(lines))
+        lines += (_TO_LOOK_AT if faults else write(fields)).split("\n")
+    lines += [""] * (of.count_lines(block)[0] - len(lines))
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def find_numbers(profile: Profile) -> Numbers | None:

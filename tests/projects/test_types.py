@@ -27,6 +27,7 @@ from dbsvc.engine.functions.texts import is_json
 from dbsvc.engine.functions.times import utc_time
 from dbsvc.engine.loads.operations import release
 from dbsvc.engine.project import find_project
+from dbsvc.engine.sources.canonical import canonical
 from dbsvc.engine.statements.catalog import Statements, load_statements
 from tests.helpers import load
 from tests.helpers.check_case import deliver
@@ -124,8 +125,18 @@ def boolean(written: str) -> Outcome:
 
 
 def uuid(written: str) -> Outcome:
-    good = re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", written.lower())
+    good = re.fullmatch(r"(\{)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?(1)\})", written.lower())
     return (None, UUID(written)) if good else ("invalid", None)
+
+
+UUIDS = [
+    *("9f3b1c1e-0d1b-4c6e-8a55-0123456789AB", "9f3b1c1e0d1b4c6e8a550123456789ab", "{9f3b1c1e-0d1b-4c6e-8a55-0123456789ab}"),
+    *(
+        "9F3b1c1e-0d1b-4c6e-8a55-0123456789ab",
+        "{9f3b1c1e-0d1b-4c6e-8a55-0123456789ab",
+        "{{9f3b1c1e-0d1b-4c6e-8a55-0123456789ab",
+    ),
+]
 
 
 def code(written: str) -> Outcome:
@@ -186,7 +197,7 @@ COLUMNS: dict[str, tuple[str, Callable[[str], Outcome], st.SearchStrategy[str]]]
     ),
     "time": ("", clock, near("0126:", "06:30", "23:59:59", "24:00", "06:60")),
     "boolean": ("", boolean, near("tfyn01", "True", "FALSE", "yes", "No", "2")),
-    "uuid": ("", uuid, near("0af-", "9f3b1c1e-0d1b-4c6e-8a55-0123456789AB", "9f3b1c1e0d1b4c6e8a550123456789ab")),
+    "uuid": ("", uuid, near("0af-{}", *UUIDS)),
     "code": ('table = "currencies"\ncolumn = "code"\nupper = true', code, near("usd", "USD", "eur", "XXQ")),
     "reference": ('to = "plants"', reference, near("p12", "p1", "p2")),
     "zone": ("", zone, near("utc", "Europe/Berlin", "UTC", "Europe/Berlinn")),
@@ -293,6 +304,15 @@ def test_a_type_is_what_its_model_says(typed: Typed, group: str) -> None:
         stored = {n: plain(value) for n, (reason, value) in enumerate(expected) if not reason}
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
             assert loaded(db, columns, values, quoting) == (wrong, stored)
+        # fields that are stored as the same are spelled the same, and no others: lines are told by that which have one key
+        declared = db.statements.datasets["typed"].columns
+        of_column = {
+            n: (column, canonical(declared[f"of_{to_name(column)}"], values[n][1])) for n, (column, _) in enumerate(values)
+        }
+        assert len({(of_column[n], repr(stored[n])) for n in stored}) == len({of_column[n] for n in stored})
+        assert len({(of_column[n], repr(stored[n])) for n in stored}) == len(
+            {(of_column[n][0], repr(stored[n])) for n in stored}
+        )
 
     check()
 

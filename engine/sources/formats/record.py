@@ -18,7 +18,16 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UNREADABLE = frozenset(
     {
         *("record_too_long", "stray_quote", "unterminated_quote", "too_few_fields", "too_many_fields"),
-        *("header_repeated", "header_differs", "lines_differ", "invalid_json", "not_an_object", "duplicate_key"),
+        *(
+            "header_repeated",
+            "header_differs",
+            "lines_differ",
+            "pair_unknown",
+            "pair_repeated",
+            "invalid_json",
+            "not_an_object",
+            "duplicate_key",
+        ),
     }
 )
 
