@@ -28,6 +28,7 @@ _MOST_COLUMNS = 500
 _DELIMITERS = (";", "\t", "|")
 _WHOLE = re.compile(r"-?\d+")
 _DECIMAL = re.compile(r"-?(?:\d+\.?\d*|\.\d+)")
+_HALF = re.compile("[\ud800-\udfff]")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _OTHER_DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4})")
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?")
@@ -92,11 +93,17 @@ def infer(source: str, key: Sequence[str] = ()) -> Sample:
         raise InputError(f"{shown}: the sample is no UTF-8 text: save it as such.") from None
     if not rows:
         raise InputError(f"{shown}: the sample has no record, and types are told by records.")
+    if halves := [name for name in names if _HALF.search(name)]:  # which no declaration can hold
+        kept = [at for at, name in enumerate(names) if name not in halves]
+        names, rows = [names[at] for at in kept], [[row[at] for at in kept] for row in rows]
     if len(names) > _MOST_COLUMNS:
         raise InputError(f"{shown}: the sample has {len(names):,} columns, more than {_MOST_COLUMNS}.")
     notes = [] if whole else [f"only the first {MOST // 2**20} MiB of the sample were read, {len(rows):,} records"]
     if odd:
         notes.append(f"{odd:,} records of the sample could not be read and were left out")
+    notes += [
+        f"left out, as its name holds half a character: {name.encode('ascii', 'backslashreplace').decode()}" for name in halves
+    ]
     columns = [
         _guess(ours, written, [row[at] for row in rows], of is jsonlines)
         for at, (ours, written) in enumerate(zip(_names(names), names, strict=True))

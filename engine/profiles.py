@@ -395,13 +395,21 @@ def _forms(key: str, told: Mapping[str, Any], refuse: Callable[..., ProfileError
 
 
 def _encoding(named: str, refuse: Callable[..., ProfileError]) -> str:
+    if found := _find_encoding(named):
+        return found
+    known = {name for name in {*aliases, *aliases.values()} if _find_encoding(name)}
+    raise refuse(f"there is no encoding {_nearest(named, known)}", "encoding")
+
+
+def _find_encoding(named: str) -> str | None:
+    """Return how Python calls an encoding of texts; None if there is none, or it encodes something else."""
     try:
-        found = codecs.lookup(named)
+        found = codecs.lookup(named).name
         with suppress(UnicodeError):
-            b"a".decode(found.name)  # what is no encoding of texts is refused here
-    except LookupError:
-        raise refuse(f"there is no encoding {_nearest(named, {*aliases, *aliases.values()})}", "encoding") from None
-    return found.name
+            b"a".decode(found)  # what is no encoding of texts is refused here
+    except (LookupError, ValueError):
+        return None
+    return found
 
 
 def _nearest(name: str, known: set[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from dbsvc.engine.project import USUAL, find_project
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements import contract
 from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.toml import to_toml
 from dbsvc.engine.words import SQL_WORDS, good_name
 
 _LONGEST = 30
@@ -94,12 +94,13 @@ def _read(name: str, declaration: str, statements: Statements) -> Dataset:
 def _declare(name: str, sample: Sample) -> str:
     """Return a dataset.toml."""
     lines = [
-        f"# {name.replace('_', ' ').capitalize()}: as {Path(sample.source).name} showed it. One record is one row of a key.",
-        f"title = {json.dumps(name.replace('_', ' '))}",
-        f"format = {json.dumps(sample.format)}",
+        f"# {name.replace('_', ' ').capitalize()}: as {_one_line(Path(sample.source).name)} showed it. "
+        "One record is one row of a key.",
+        f"title = {to_toml(name.replace('_', ' '))}",
+        f"format = {to_toml(sample.format)}",
         "depends_on = []",
-        f"table = {json.dumps(name)}",
-        f"key = {json.dumps(list(sample.key))}",
+        f"table = {to_toml(name)}",
+        f"key = {to_toml(list(sample.key))}",
         "",
         "# the columns; name = what the file says, if it is not ours",
     ]
@@ -111,8 +112,8 @@ def _declare(name: str, sample: Sample) -> str:
 def _declare_column(column: Guess) -> Iterator[str]:
     yield f"[columns.{column.name}]"
     if column.written != column.name:
-        yield f"name = {json.dumps(column.written, ensure_ascii=False)}"
-    yield f"type = {json.dumps(column.type)}" + (f"  # {_one_line(column.note)}" if column.note else "")
+        yield f"name = {to_toml(column.written)}"
+    yield f"type = {to_toml(column.type)}" + (f"  # {_one_line(column.note)}" if column.note else "")
     for limit, value in column.limits.items():
         yield f"{limit} = {_literal(value)}"
     if column.optional:

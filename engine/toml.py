@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable
@@ -12,6 +13,19 @@ from dbsvc.engine.errors import StatementError
 
 _HEADING = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?(?:\.["']?([\w-]+)["']?)?\s*\]""")
 _ASSIGNED = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
+
+
+def to_toml(value: Any) -> str:
+    """Return a text, a list of texts or a flag as TOML, which takes no character that cannot be seen."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(to_toml, value))}]"
+    return "".join(map(_escaped, json.dumps(value, ensure_ascii=False)))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    return f"\\U{ord(character):08x}" if ord(character) > 0xFFFF else f"\\u{ord(character):04x}"
 
 
 def parse(origin: str, text: str) -> dict[str, Any]:

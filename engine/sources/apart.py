@@ -15,8 +15,8 @@ from dbsvc.engine.sources.gathering import Gathering
 from dbsvc.engine.sources.spool import make_file, spooling
 
 _BLOCK = 2**20  # bytes
-#: So many keys are kept in memory; more of them are spooled, in so many parts.
-_MOST, _PARTS = 100_000, 256
+#: More keys than this are not kept in memory, but spooled; the number of files they go to.
+MOST_KEYS, _PARTS = 100_000, 256
 _DIGEST, _LINE = 16, 8  # bytes
 
 
@@ -66,7 +66,7 @@ class _Seen:
         before = self._lines.setdefault(digest, line)
         if before != line:
             self._twice = min(self._twice or (before, line), (before, line), key=lambda both: both[1])
-        if len(self._lines) > _MOST:
+        if len(self._lines) > MOST_KEYS:
             self._spool()
 
     def _spool(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import delimited, jsonlines
 from dbsvc.engine.sources.packed import without_suffix
 from dbsvc.engine.sources.spellings import WRONG, spell_days
+from dbsvc.engine.toml import to_toml
 
 _LINES = 20  # are searched for a header
 _PART = 64 * 1024  # bytes of its beginning and of its end are looked at
@@ -72,20 +72,23 @@ class Proposal:
     @property
     def hint(self) -> str:
         """The keys, as they would stand in a profile, in one line."""
-        keys = [f"{key} = {_toml(value)}" for key, value in self.keys.items()]
-        names = ", ".join(f"{_toml(theirs)} = {_toml(ours)}" for theirs, ours in self.names.items())
+        keys = [f"{key} = {to_toml(value)}" for key, value in self.keys.items()]
+        names = ", ".join(f"{to_toml(theirs)} = {to_toml(ours)}" for theirs, ours in self.names.items())
         return ", ".join(f"`{one}`" for one in [*keys, *([f"[names] {names}"] if names else [])])
 
     def as_toml(self, source: str) -> str:
         """Return it as the text of a profile."""
         name = without_suffix(source.rpartition("/")[2])
-        lines = ["# Proposed by what a part of the file looks like: check every line.", f"dataset = {_toml(self.dataset.name)}"]
-        lines += [f"{key} = {_toml(value)}" for key, value in self.keys.items()]
+        lines = [
+            "# Proposed by what a part of the file looks like: check every line.",
+            f"dataset = {to_toml(self.dataset.name)}",
+        ]
+        lines += [f"{key} = {to_toml(value)}" for key, value in self.keys.items()]
         lines += [f"# {sentence}" for sentence in self.open]
-        lines += ["", "[match]", f"name = {_toml(re.sub('[0-9]+([-_.]?[0-9]+)*', '*', name))}"]
-        lines += [f"header = {_toml(self.header)}"] if self.header else []
+        lines += ["", "[match]", f"name = {to_toml(re.sub('[0-9]+([-_.]?[0-9]+)*', '*', name))}"]
+        lines += [f"header = {to_toml(self.header)}"] if self.header else []
         if self.names:
-            lines += ["", "[names]", *(f"{_toml(theirs)} = {_toml(ours)}" for theirs, ours in self.names.items())]
+            lines += ["", "[names]", *(f"{to_toml(theirs)} = {to_toml(ours)}" for theirs, ours in self.names.items())]
         return "\n".join(lines) + "\n"
 
 
@@ -162,7 +165,7 @@ def find_array(head: bytes) -> str | None:
 
 
 def _array(path: Sequence[str]) -> str:
-    return _toml(".".join(path) or True)
+    return to_toml(".".join(path) or True)
 
 
 def _propose_array(head: bytes, datasets: list[Dataset]) -> Proposal | None:
@@ -295,7 +298,7 @@ def _find_order(proposal: Proposal, columns: Mapping[str, list[str]]) -> None:
         if len(fits) == 1 and not (fits == ["day_first"] and all(map(plain.fullmatch, days))):
             proposal.keys["date"] = fits[0]
         elif len(fits) > 1 and not all(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day) for day in days):
-            proposal.open.append(f"{column} may be {' or '.join(f'`date = {_toml(form)}`' for form in fits)}: {min(days)}.")
+            proposal.open.append(f"{column} may be {' or '.join(f'`date = {to_toml(form)}`' for form in fits)}: {min(days)}.")
 
 
 def _find_footer(proposal: Proposal, text: str, delimiter: str, columns: Mapping[str, int], kinds: Mapping[str, str]) -> None:
@@ -319,7 +322,3 @@ def _blanks(text: str) -> str:
 
 def _folded(names: Iterable[str]) -> set[str]:
     return {name.casefold() for name in names}
-
-
-def _toml(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -284,3 +284,30 @@ def test_the_commands(cli: Cli) -> None:
         1,
         ["dbsvc/datasets/orders/dataset.toml:1: not TOML: Expected '=' after a key in a key/value pair (at end of document)"],
     )
+
+
+#: the name of a sample, its bytes, and the names of its columns
+ODD = {
+    "half a character": ("x.jsonl", b'{"id": 1, "\\ud83dx": "a", "b": "\\ud83d"}\n{"id": 2, "b": ""}\n', ["id", "b"]),
+    "DEL": ("x.csv", b"id,a\x7fb\n1,2\n2,3\n", ["id", "a\x7fb"]),
+    "nothing but DEL": ("x.csv", b"id,\x7f\n1,2\n2,3\n", ["id", "\x7f"]),
+    "control characters": ("x.csv", "id,a\x01\x1b[31m\u2028\u0085\u202e\U000e0001\n1,2\n".encode(), None),
+    "in JSON": ("x.jsonl", b'{"id": 1, "a\\u0000\\u007f": 1}\n', ["id", "a\x00\x7f"]),
+    "a line end": ("x.csv", b'id,"a\nb"\n1,2\n2,3\n', ["id", "a\nb"]),
+    "quotes": ("x.csv", b'id,"a""\\b"\n1,2\n2,3\n', ["id", 'a"\\b']),
+    "a file's name of two lines": ("x\ny = 1\x7f\x1b]0;.csv", b"id,a\n1,2\n2,3\n", ["id", "a"]),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_names_are_declared_as_they_are(tmp_path: Path, settings: Settings, case: str) -> None:
+    name, data, names = ODD[case]
+    made = make_dataset("orders", write(tmp_path, name, data), settings)
+    project = find_project(settings.project)
+    assert project
+    assert check_project(project).problems == []
+    text = project.path("datasets/orders/dataset.toml").read_text()
+    assert all(character.isprintable() for line in text.split("\n") for character in line)
+    found = [column.get("name", ours) for ours, column in tomllib.loads(text)["columns"].items()]
+    assert found == (names or data.decode().split("\n")[0].split(","))
+    assert ("left out, as its name holds half a character: \\ud83dx" in made.notes) == (case == "half a character")

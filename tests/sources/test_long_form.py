@@ -176,7 +176,7 @@ def test_a_record_is_rejected_with_all_of_its_lines(tmp_path: Path, form: str, c
 @pytest.mark.parametrize("most", [0, 10**6])
 def test_lines_that_are_apart_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, most: int) -> None:
     """Whether their keys fit into memory or not, and however they are written."""
-    monkeypatch.setattr(apart, "_MOST", most)
+    monkeypatch.setattr(apart, "MOST_KEYS", most)
     kind, more, written = FORMS[form]
     lines: list[Line] = [(meter(n), T, "x", name, 1) for n in range(50) for name in ("U", "I")]
     path = write(tmp_path / "x", written(lines))

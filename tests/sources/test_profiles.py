@@ -482,6 +482,14 @@ def test_a_profile_that_is_not_understood(tmp_path: Path, text: str, says: str) 
     assert raised.value.exit_code == 78
 
 
+@pytest.mark.parametrize("name", ["hexx", "hex", "zlb", "rot13", "rot_14", "quopry", "uuu", "bz", "utf8x", "latn-1"])
+def test_only_encodings_of_texts_are_proposed(name: str) -> None:
+    with pytest.raises(ProfileError) as raised:
+        profile(f"encoding = '{name}'")
+    found = str(raised.value).partition("; did you mean ")[2].rstrip("?")
+    assert found == {"utf8x": "utf8", "latn-1": "latin1"}.get(name, "")
+
+
 def refused(tmp_path: Path, content: str, text: str) -> str:
     with SourceFile(str(write(tmp_path / "x.csv", content.encode()))) as file, pytest.raises(ProfileError) as raised:
         read_header(file, DATASETS.values(), [profile(text, match="" if "[match]" in text else ANY)])
