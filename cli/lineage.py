@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 app = commands.group(
     help="Where a value came from: file, line, load, rules, earlier versions.",
     no_args_is_help=True,
-    epilog=commands.examples("dbsvc lineage bill 2021-10-02 17", "dbsvc lineage reading INV-7 2025-04-01T06:00:00Z"),
+    epilog=commands.examples(
+        "dbsvc lineage row plants P1", "dbsvc lineage bill 2021-10-02 17", "dbsvc lineage reading INV-7 2025-04-01T06:00:00Z"
+    ),
 )
 
 _ORIGIN = ["state", "load_id", "source", "line_no"]
@@ -34,7 +38,7 @@ def bill(
 
     with open_database() as db:
         found = trace_bill(db, date.date(), bill_id)
-    _show(f"bill {bill_id} of {date:%Y-%m-%d}", found)
+    _show_with_values(f"bill {bill_id} of {date:%Y-%m-%d}", found)
 
 
 @app.command(cls=commands.Command, epilog=commands.examples("dbsvc lineage reading INV-7 2025-04-01T06:00:00Z"))
@@ -54,16 +58,58 @@ def reading(
         raise typer.BadParameter("The moment must be a time such as 2025-04-01T06:00:00Z.") from error
     with open_database() as db:
         found = trace_reading(db, inverter_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    _show(f"reading of {inverter_id} at {time}", found)
+    _show_with_values(f"reading of {inverter_id} at {time}", found)
 
 
-def _show(what: str, found: Lineage) -> None:
+@app.command(
+    cls=commands.Command,
+    context_settings={"ignore_unknown_options": True},  # a key may be negative
+    epilog=commands.examples("dbsvc lineage row usage 2021-10-02 17", "dbsvc lineage row plants P1"),
+)
+def row(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset.", show_default=False)],
+    key: Annotated[list[str], typer.Argument(metavar="KEY...", help="The values of its key, in order.", show_default=False)],
+) -> None:
+    """Show every version of a row of any dataset, where each came from, and open rejects of its key."""
+    from dbsvc.engine.reports.lineage import trace_row
+
+    with open_database() as db:
+        found = trace_row(db, dataset, key)
     if output.results_are_json():
-        output.objects({"kind": "version", **row} for row in found.versions)
-        output.objects({"kind": "result", **row} for row in found.results)
+        _objects(found)
         return
-    output.table(what, found.versions, [*_ORIGIN, *found.values], right=["product1_revenue", "product2_revenue"])
+    versions = [{**version, "replaced_by": version["replaced_by_load_id"]} for version in found.versions]
+    output.table(f"{dataset} {' '.join(key)}", versions, [*_ORIGIN, "published_at", "replaced_by"])
+    output.table("", _fields(found.current["values"], found.replaced), ["field", "value", "before"])
+    _show_rest(found)
+
+
+def _show_with_values(what: str, found: Lineage) -> None:
+    versions = [{**version["values"], **version} for version in found.versions]
+    if output.results_are_json():
+        _objects(replace(found, versions=versions))
+        return
+    output.table(what, versions, [*_ORIGIN, *found.values], right=["product1_revenue", "product2_revenue"])
     origin = {name: found.current[name] for name in ("published_at", "rules", "sha256")}
     facts = {**(found.results[0] if found.results else {}), **origin}
-    fields = [{"field": name, "value": output.plain(value)} for name, value in facts.items() if value is not None]
-    output.table("", fields, ["field", "value"])
+    output.table("", _fields({name: value for name, value in facts.items() if value is not None}, {}), ["field", "value"])
+    _show_rest(found)
+
+
+def _objects(found: Lineage) -> None:
+    for kind, rows in (("version", found.versions), ("result", found.results), ("reject", found.rejects)):
+        output.objects({"kind": kind, **row} for row in rows)
+    if found.left_out:
+        output.objects([{"kind": "rest", "older_versions": found.left_out}])
+
+
+def _show_rest(found: Lineage) -> None:
+    if found.left_out:
+        output.say(f"{found.left_out:,} older versions are not shown.")
+    if found.rejects:
+        output.table("open rejects of this key", found.rejects, ["load_id", "source", "line_no", "reasons"])
+
+
+def _fields(values: Mapping[str, Any], before: Mapping[str, Any]) -> list[dict[str, str]]:
+    plain = output.plain
+    return [{"field": name, "value": plain(value), "before": plain(before.get(name))} for name, value in values.items()]

@@ -66,13 +66,18 @@ def list_datasets(statements: Statements) -> list[dict[str, Any]]:
     ]
 
 
-def show_dataset(statements: Statements, name: str) -> Contract:
-    """Return the contract of a dataset. Raises InputError if there is none."""
+def find_dataset(statements: Statements, name: str) -> Dataset:
+    """Return a dataset that somebody names. Raises InputError if there is none."""
     if name in statements.datasets.unused:
         raise InputError(f"{statements.datasets.absent(name)}.")
     if name not in statements.datasets:
         raise InputError(f"There is no dataset {or_nearest(name, statements.datasets)}")
-    dataset = statements.datasets[name]
+    return statements.datasets[name]
+
+
+def show_dataset(statements: Statements, name: str) -> Contract:
+    """Return the contract of a dataset. Raises InputError if there is none."""
+    dataset = find_dataset(statements, name)
     own = f"datasets/{name}/contract/"
     texts = {path.removeprefix(own): statements[path].text for path in statements.names if path.startswith(own)}
     return Contract(

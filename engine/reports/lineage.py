@@ -1,25 +1,45 @@
-"""Where a value came from: file, line, load, rules, earlier versions."""
+"""Where a row came from: file, line, load, rules, earlier versions, and what of its key lies in quarantine."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
+from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.reports.datasets import find_dataset
+
+#: As many versions of a row are shown, the newest, and as many rejects.
+MOST = 1000
+_BLANKS = " \t\r\n\u00a0"
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """Every version of a value, and what became of it."""
+    """The versions of a row, and what became of it."""
 
-    #: oldest first: ``state``, ``load_id``, ``source``, ``line_no``, ``published_at``, ``rules``, ``sha256``, and the values
+    #: oldest first: ``state``, ``load_id``, ``source``, ``line_no``, ``published_at``, ``replaced_by_load_id``, ``rules``,
+    #: ``sha256``, and ``values`` by columns
     versions: list[Row]
-    #: what is made of it: at most one row
-    results: list[Row]
-    #: the columns of a version that are values of the file
+    #: how many older ones there are besides
+    left_out: int
+    #: the columns to look at
     values: list[str]
+    #: open rejects of its key, as far as that could be told: ``load_id``, ``source``, ``line_no``, ``reasons``
+    rejects: list[Row] = field(default_factory=list)
+    #: what is made of it: at most one row
+    results: list[Row] = field(default_factory=list)
+
+    @property
+    def replaced(self) -> Row:
+        """What the current version replaced: the values that were others."""
+        now = self.current
+        before: Row = next((row["values"] for row in self.versions if row["replaced_by_load_id"] == now["load_id"]), {})
+        return {name: value for name, value in before.items() if value != now["values"][name]}
 
     @property
     def current(self) -> Row:
@@ -27,31 +47,81 @@ class Lineage:
         return next((version for version in self.versions if version["state"] == "current"), self.versions[-1])
 
 
-def trace_bill(db: Database, bill_date: date, bill_id: int) -> Lineage:
-    """Return every version of a bill, and what it is in USD at which rate. Raises InputError if there never was one."""
-    key = {"bill_date": bill_date, "bill_id": bill_id}
+def trace_row(db: Database, dataset: str, key: Sequence[str]) -> Lineage:
+    """Return the versions of a row. ``key``: its values in the order of the dataset's key, as files or tables have them.
+
+    Raises InputError for a dataset or a key that cannot be, and if there never was such a row.
+    """
     with db.snapshot() as tx:
-        merged = db.statements.datasets["usage"].merge_parameters()
-        names = {name: merged[name] for name in ("columns", "stored_values")}
-        versions = tx.run("reports/lineage/bill", **key, **names).rows
-        results = tx.run("reports/lineage/bill_in_usd", **key).rows
-    return _lineage(f"bill {bill_id} of {bill_date}", versions, results, [column for _, column in names["stored_values"]])
+        return _trace(tx, find_dataset(db.statements, dataset), key)
+
+
+def trace_bill(db: Database, bill_date: date, bill_id: int) -> Lineage:
+    """Return the versions of a bill, and what it is in USD at which rate. Raises InputError if there never was one."""
+    with db.snapshot() as tx:
+        found = _trace(tx, db.statements.datasets["usage"], [str(bill_date), str(bill_id)])
+        in_usd = tx.run("reports/lineage/bill_in_usd", bill_date=bill_date, bill_id=bill_id).rows
+    return replace(found, results=in_usd)
 
 
 def trace_reading(db: Database, inverter_id: str, event_time: datetime) -> Lineage:
-    """Return every version of the events that carried a reading, and the reading. Raises InputError if there never was one.
+    """Return the versions of the events that carried a reading, and the reading. Raises InputError if there never was one.
 
     ``event_time`` has a zone.
     """
     key = {"inverter_id": inverter_id, "event_time": event_time.astimezone(UTC)}
     with db.snapshot() as tx:
-        versions = tx.run("reports/lineage/reading_events", **key).rows
+        dataset = db.statements.datasets["telemetry"]
+        events = [row["event_id"] for row in tx.run("reports/lineage/reading_events", **key).rows]
+        found = [_trace(tx, dataset, [event]) for event in events]
         readings = tx.run("reports/lineage/reading", **key).rows
-    values = ["event_id", "ac_power", "ac_power_unit", "energy_wh_total"]
-    return _lineage(f"reading of {inverter_id} at {event_time.isoformat()}", versions, readings, values)
+    if not found:
+        raise _absent(f"reading of {inverter_id} at {event_time.isoformat()}")
+    return Lineage(
+        sorted((version for each in found for version in each.versions), key=lambda row: (row["load_id"], row["line_no"])),
+        sum(each.left_out for each in found),
+        ["event_id", "ac_power", "ac_power_unit", "energy_wh_total"],
+        [reject for each in found for reject in each.rejects],
+        readings,
+    )
 
 
-def _lineage(what: str, versions: list[Row], results: list[Row], values: list[str]) -> Lineage:
-    if not versions:
-        raise InputError(f"There is no {what}, and never was; `dbsvc rejects` shows what was not accepted.")
-    return Lineage(versions, results, values)
+def _trace(tx: Transaction, dataset: Dataset, written: Sequence[str]) -> Lineage:
+    if len(written) != len(dataset.key):
+        wanted = f"{', '.join(dataset.key)}: {len(dataset.key)} in all"
+        raise InputError(f"A row of {dataset.name} is found by the value of {wanted}, not {len(written)}.")
+    texts = [text.encode(errors="replace").decode().strip(_BLANKS) for text in written]
+    key = _read_key(tx, dataset, texts)
+    of_key = {f"key_{nth}": key[name] for nth, name in enumerate(dataset.key, 1)}
+    rejects = tx.sample("reports/lineage/rejects", MOST, dataset=dataset.name, record_key=key["record_key"]).rows
+    tables = {"table": dataset.table, "history": f"{dataset.table}_history", "columns": list(dataset.columns)}
+    found = tx.sample(f"datasets/{dataset.name}/contract/lineage/versions", MOST, **tables, **of_key)
+    if not found.rows:
+        raise _absent(f"{dataset.name} {' '.join(texts)}", rejects)
+    for row in found.rows:  # columns may be called as ours
+        row["values"] = {name: row.pop(f"{name}_value") for name in dataset.columns}
+    values = [name for name in dataset.columns if name not in dataset.key]
+    return Lineage(found.rows[::-1], found.count - len(found.rows), values, rejects)
+
+
+def _read_key(tx: Transaction, dataset: Dataset, texts: Sequence[str]) -> Row:
+    """Return the values of a key, and how rejects have it. A time without a zone is by the clock of UTC, as it is stored."""
+    for zone in ("", "Z"):
+        named = {f"key_{nth}": text for nth, text in enumerate(texts, 1)}
+        (key,) = tx.run(f"datasets/{dataset.name}/contract/lineage/key", **named).rows
+        if not zone:
+            texts = [text if key[name] is not None else f"{text}Z" for name, text in zip(dataset.key, texts, strict=True)]
+    for name, text in zip(dataset.key, texts, strict=True):
+        if key[name] is None:
+            is_a, _, _ = dataset.columns[name].type.says.partition(". ")
+            raise InputError(f"{text[:-1] or 'Nothing'} is no {name}, which is {is_a[0].lower()}{is_a[1:].rstrip('.')}.")
+    return key
+
+
+def _absent(what: str, rejects: Sequence[Row] = ()) -> InputError:
+    """Return the error that there is no such row, and where else its records may be."""
+    if not rejects:
+        return InputError(f"There is no {what}, and never was; `dbsvc rejects` shows what was not accepted.")
+    newest = rejects[0]
+    place = f"load {newest['load_id']}, line {newest['line_no']} ({newest['reasons']})"
+    return InputError(f"There is no {what}, and never was: its record lies in quarantine, {place}.")

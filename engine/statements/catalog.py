@@ -8,7 +8,7 @@ to the statement's header.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -34,6 +34,7 @@ def find_folder(name: str) -> Traversable:
 
 #: Folders of texts with places to be filled.
 _TEMPLATES = (contract.FOLDER, contract.SCAFFOLD)
+_OF_KEYS = (rules.REBUILD, rules.CONTRACT)
 
 
 @cache
@@ -79,27 +80,28 @@ class Statements:
         #: what columns may be
         self.types = read_types(self.root.joinpath(TYPES), family)
         self.datasets = self._declare()
-        self._derive()
+        self._templates = {name: self._by_name.pop(name) for name in [*self._by_name] if name.startswith(f"{contract.FOLDER}/")}
+        self._rules = {name: self._by_name.pop(f"datasets/{name}/rules", None) for name in self.datasets}
+        self._contract = cache(self._derive)
         self._phases: dict[str, list[Statement]] = {}
-        for name in self.names:
-            self._phases.setdefault(name.rpartition("/")[0], []).append(self._by_name[name])
+        for name, statement in sorted(self._by_name.items()):
+            self._phases.setdefault(name.rpartition("/")[0], []).append(statement)
         self._check()
 
     def __getitem__(self, name: str) -> Statement:
         """Return the statement of that name. Raises StatementError if there is none."""
-        try:
-            return self._by_name[name]
-        except KeyError:
-            raise StatementError(f"{self.root}/{name}.sql:1: no such statement for {self._family[0]}") from None
+        if found := self._find(name):
+            return found
+        raise StatementError(f"{self.root}/{name}.sql:1: no such statement for {self._family[0]}")
 
     def __contains__(self, name: str) -> bool:
         """Whether there is a statement of that name."""
-        return name in self._by_name
+        return self._find(name) is not None
 
     @property
     def names(self) -> list[str]:
         """The names of all statements, sorted."""
-        return sorted(self._by_name)
+        return sorted(chain(self._by_name, *map(self._contract, self.datasets)))
 
     def phase(self, folder: str) -> list[Statement]:
         """Return the statements of a phase, in the order of their names."""
@@ -124,11 +126,11 @@ class Statements:
         digest = hashlib.sha256("\0".join([self.datasets[dataset].text, *types.values()]).encode())
         digest.update(profile.encode())
         own = f"datasets/{dataset}/"
-        other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day", "rebuild"))
+        other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day", "rebuild", contract.LINEAGE))
         folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))
-        for name in self.names:
+        for name, statement in sorted({**self._by_name, **self._contract(dataset)}.items()):
             if name.startswith(folders) or (name.startswith(own) and not name.startswith(other)):
-                digest.update(f"\0{name}\0{self._by_name[name].text}".encode())
+                digest.update(f"\0{name}\0{statement.text}".encode())
         return digest.hexdigest()[:16]
 
     def scaffold(self, folder: str, dataset: Dataset) -> list[str]:
@@ -157,33 +159,40 @@ class Statements:
         datasets.unused = unused
         return datasets
 
-    def _derive(self) -> None:
-        """Make each dataset's statements of what its declaration says of its columns."""
-        own = f"{contract.FOLDER}/"
-        templates = {name.removeprefix(own): self._by_name.pop(name) for name in self.names if name.startswith(own)}
-        texts = {name: template.text for name, template in templates.items()}
-        for dataset in self.datasets.values():
-            told = self._by_name.pop(f"datasets/{dataset.name}/rules", None)
-            for name, text in contract.derive(dataset, texts, told).items():
-                origin = templates[name].origin if name in templates else told.origin if told else dataset.origin
-                path = f"datasets/{dataset.name}/contract/{name}"
-                self._by_name[path] = Statement(path, self._functions.expand(text, origin), origin)
+    def _find(self, name: str) -> Statement | None:
+        """Return the statement of that name, if there is one."""
+        folder, _, rest = name.partition("/")
+        dataset, _, rest = rest.partition("/")
+        if folder == "datasets" and rest.startswith(contract.FOLDER) and dataset in self.datasets:
+            return self._contract(dataset).get(name)
+        return self._by_name.get(name)
+
+    def _derive(self, name: str) -> dict[str, Statement]:
+        """Return a dataset's statements, made of what its declaration says of its columns: when they are asked for."""
+        found = {}
+        dataset, told = self.datasets[name], self._rules[name]
+        for path, text in contract.derive(dataset, self._templates, told).items():
+            origin = self._templates[path].origin if path in self._templates else told.origin if told else dataset.origin
+            statement = Statement(f"datasets/{name}/{path}", self._functions.expand(text, origin), origin)
+            _refuse_others(statement, rules.CONTRACT)
+            found[statement.name] = statement
+        return found
 
     def _load(self, folder: Traversable, path: str) -> None:
         variants: dict[str, dict[str, Traversable]] = {}
         for entry in folder.iterdir():
-            if entry.is_dir():
-                self._load(entry, f"{path}/{entry.name}")
-            elif entry.name.endswith(".sql"):
+            if entry.name.endswith(".sql"):
                 name, _, dialect = entry.name.removesuffix(".sql").partition(".")
                 variants.setdefault(name, {})[dialect] = entry
+            elif entry.is_dir():
+                self._load(entry, f"{path}/{entry.name}")
         for name, by_dialect in variants.items():
             for dialect in (*self._family, ""):
                 if file := by_dialect.get(dialect):
                     text = _read(file).strip()
                     if not text.startswith("--"):
                         raise StatementError(f"{file}:1: must begin with a comment that says what the rule is")
-                    if not path.startswith(_TEMPLATES) or path.endswith("/rules"):
+                    if not path.startswith(_TEMPLATES):
                         text = self._functions.expand(text, str(file))
                     self._by_name[f"{path}/{name}"] = Statement(f"{path}/{name}", text, str(file))
                     break
@@ -219,9 +228,12 @@ class Statements:
                 if name.startswith("datasets/"):
                     raise StatementError(f"{statement.origin}:1: nothing uses this statement")
                 continue  # run by its name
-            for parameter, line in statement.parameters.items():
-                if parameter not in allowed and not (allowed is rules.REBUILD and parameter.startswith("after_")):
-                    raise StatementError(f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}")
+            _refuse_others(statement, allowed)
+        if self.project:  # it may be wrong, which is to be told before anything is done
+            for dataset, rule in self._rules.items():
+                files = [self.datasets[dataset].origin, *([rule.origin] if rule else [])]
+                if any(map(self.project.holds, files)):
+                    self._contract(dataset)
 
     def _check_derivations(self, dataset: Dataset) -> None:
         """See that each phase that a declaration names has statements."""
@@ -242,6 +254,15 @@ def _read(file: Traversable) -> str:
         raise StatementError(f"{file}:{line}: not UTF-8 text") from error
     except OSError as error:
         raise StatementError(f"{file}:1: cannot be read: {error.strerror}") from error
+
+
+def _refuse_others(statement: Statement, allowed: Collection[str]) -> None:
+    """See that a statement uses no other parameters. Those that a key is given by have numbers, or names of columns."""
+    for parameter, line in statement.parameters.items():
+        if parameter not in allowed and not (
+            parameter.startswith(rules.NUMBERED) and allowed in (rules.REBUILD, rules.CONTRACT)
+        ):
+            raise StatementError(f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -17,18 +17,22 @@ from dbsvc.engine.words import SQL_WORDS
 
 #: where the statements stand, of which each dataset gets its own
 FOLDER = "contract"
+#: those of them that tell where a row came from
+LINEAGE = f"{FOLDER}/lineage"
 #: The statement that validates where amounts may be negative, as a profile says.
 VALIDATE_SIGNED = "validate_signed"
 #: where what makes a dataset's tables stands
 SCAFFOLD = "scaffold"
 _CLAUSE = re.compile(r"/\*:(\w+)\*/")
 _RECORDS = ':"validated"'
+_VALIDATE = f"{FOLDER}/validate"
 #: a header line of ``rules.sql``: no record that matches the patterns can break these rules
 KEPT = "fast_path"
 
 
-def derive(dataset: Dataset, templates: Mapping[str, str], rules: Statement | None) -> dict[str, str]:
+def derive(dataset: Dataset, templates: Mapping[str, Statement], rules: Statement | None) -> dict[str, str]:
     """Return the texts of a dataset's own statements, by their names. ``templates``: the files of ``sql/contract``."""
+    texts = {name: template.text for name, template in templates.items()}
     columns = list(dataset.columns.values())
     lists = {
         "landed": _list(f"{quote(column.name)} landed_type NOT NULL" for column in columns),
@@ -38,6 +42,10 @@ def derive(dataset: Dataset, templates: Mapping[str, str], rules: Statement | No
         "columns": _list(quote(column.name) for column in columns),
         "stored": _list(column.stored(quote(column.name)) for column in columns),
         "key": " || ' ' ".join(f"|| cast(validated.{quote(name)} AS text)" for name in dataset.key),
+        "key_columns": _list(f"validated.{quote(name)}" for name in dataset.key),
+        "key_records": _read_key(dataset, texts[_VALIDATE]),
+        "is_key": " ".join(f"AND {quote(name)} = :key_{nth}" for nth, name in enumerate(dataset.key, 1)),
+        "versions": _list(f"versions.{quote(column.name)} AS {quote(f'{column.name}_value')}" for column in columns),
         "fast_values": _list(map(_fast_value, columns)),
         "staged": _list(part for column in columns for part in (quote(column.name), _given(column, "IS NOT NULL"))),
         "not_null": _not_null(columns),
@@ -49,19 +57,19 @@ def derive(dataset: Dataset, templates: Mapping[str, str], rules: Statement | No
         lists["doubts"] = _list(f"{_case(left)} AS {quote(f'{name}_wrong')}" for name, left in doubts.items())
         lists["any_doubt"] = "".join(f"\n        OR ({when})" for left in doubts.values() for _, when in left)
     lacking = {name for name, there in {"find_doubts": doubts, "partition": dataset.partition_by}.items() if not there}
-    texts = {name: _fill(text, lists) for name, text in templates.items() if name not in lacking}
+    filled = {name: _fill(text, lists) for name, text in texts.items() if name.removeprefix(f"{FOLDER}/") not in lacking}
     if (signed := [column.signed() for column in columns]) != columns:
-        texts[VALIDATE_SIGNED] = _fill(templates["validate"], lists | _validations(signed))
-    staged_records = re.sub(r"^--.*\n", "", texts.pop("staged_records"), flags=re.MULTILINE)
-    about_rules = texts.pop("rules")
+        filled[f"{FOLDER}/{VALIDATE_SIGNED}"] = _fill(texts[_VALIDATE], lists | _validations(signed))
+    staged_records = re.sub(r"^--.*\n", "", filled.pop(f"{FOLDER}/staged_records"), flags=re.MULTILINE)
+    about_rules = filled.pop(f"{FOLDER}/rules")
     if rules:
         lists["any_broken"] = "".join(f"\n    OR {quote(name)} IS NOT NULL" for name in _named(rules, columns))
         looks_at = {"rules_landed": _RECORDS}
         if rules.header.get(KEPT) != "kept by the patterns":
             looks_at["rules_staged"] = f"({staged_records})"
         for name, records in looks_at.items():
-            texts[name] = _fill(about_rules, {**lists, "rules": rules.text.replace(_RECORDS, records)})
-    return texts
+            filled[f"{FOLDER}/{name}"] = _fill(about_rules, {**lists, "rules": rules.text.replace(_RECORDS, records)})
+    return filled
 
 
 def _validations(columns: list[Column]) -> dict[str, str]:
@@ -71,6 +79,14 @@ def _validations(columns: list[Column]) -> dict[str, str]:
         "typed": _list(part for column in columns for part in _type(column)),
         "validated": _list(part for column in columns for part in _validate(column)),
     }
+
+
+def _read_key(dataset: Dataset, validate: str) -> str:
+    """Return what validates the columns of the key, of parameters instead of landed records."""
+    texts = [f"cast(:key_{nth} AS text) /*:byte_order*/ AS {quote(name)}" for nth, name in enumerate(dataset.key, 1)]
+    landed = f"(SELECT {', '.join(texts)}, 1 AS line_in_chunk, '' AS fault) AS landed"
+    _, _, query = validate.partition(" AS\n")
+    return _fill(query.replace(':"landed"', landed), _validations([dataset.columns[name].signed() for name in dataset.key]))
 
 
 def scaffold(dataset: Dataset, text: str) -> str:

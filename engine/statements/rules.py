@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.statements.statement import Statement
 
-#: The phases of a load that a dataset may have of its own, and the parameters of their statements. ``contract`` is made of its
-#: declaration, and run by name.
+#: What the statements that are made of a declaration are given: they are run by name.
+CONTRACT: frozenset[str] = frozenset(
+    {
+        *("landed", "validated", "staged", "staged_name", "table", "columns", "rows", "load_id", "first_line", "last_line"),
+        *("records", "month_records", "partition_by", "history"),
+    }
+)
+
+#: The phases of a load that a dataset may have of its own, and the parameters of their statements.
 DATASET_PHASES: Mapping[str, frozenset[str]] = {
-    "contract": frozenset(
-        {
-            *("landed", "validated", "staged", "staged_name", "table", "columns", "rows", "load_id", "first_line", "last_line"),
-            *("records", "month_records", "partition_by"),
-        }
-    ),
     "control_total": frozenset({"staged", "load_id"}),
     "identity": frozenset({"staged"}),
     "newest_day": frozenset(),
@@ -53,6 +54,8 @@ MERGED: frozenset[str] = frozenset(
 
 #: What finds a batch of what is derived, to be rebuilt: how many rows at most, and ``after_…``, where the batch before ended.
 REBUILD: frozenset[str] = frozenset({"most"})
+#: How parameters begin that there are as many of as a key has columns.
+NUMBERED = ("after_", "key_")
 
 #: What placing is given besides: a month, and another load.
 PLACED: frozenset[str] = MERGED | {

@@ -17,8 +17,10 @@ import pytest
 
 from dbsvc import Database, connect, migrate
 from dbsvc.engine.checks import load_checks, run
+from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.operations import dismiss
 from dbsvc.engine.loads.revert import revert
+from dbsvc.engine.reports.lineage import trace_row
 from tests.helpers import buckets, load, query, register, rejects, validating_all, write
 from tests.helpers.cli import DBSVC, Cli
 from tests.helpers.crash import KilledError, everything, fragile
@@ -231,6 +233,29 @@ def test_two_deliveries(ours: Database, name: str, tmp_path: Path) -> None:
     dismissed = load(ours, two, again=True)
     assert rows(ours, name) == expected(kind, first(kind), good(kind, second(kind)))
     assert dismiss(ours, dismissed.load.load_id).records == 1
+
+
+def test_where_a_row_came_from(ours: Database, name: str, tmp_path: Path) -> None:
+    kind = KINDS[name]
+    one, two = delivered(tmp_path, kind)
+    for file in (one, two):
+        load(ours, file)
+    written = kind.record(15, 2)
+    key = [str(written[part]) for part in kind.key]
+    found = trace_row(ours, name, key)
+    assert [(row["state"], row["load_id"], row["source"], row["replaced_by_load_id"]) for row in found.versions] == [
+        ("replaced", 1, str(one), 2),
+        ("current", 2, str(two), None),
+    ]
+    assert [_alike(value) for value in found.current["values"].values()] == [stored(value) for value in written.values()]
+    assert found.replaced.keys() <= {*found.values}
+    assert found.replaced
+    # as it is stored
+    assert trace_row(ours, name, [str(found.current["values"][part]) for part in kind.key]).versions == found.versions
+    with pytest.raises(InputError, match=rf"never was: its record lies in quarantine, load 2, line \d+ \({kind.reason}\)\.$"):
+        trace_row(ours, name, [str(kind.broken(200)[part]) for part in kind.key])
+    with pytest.raises(InputError, match=rf"^A row of {name} is found .*: {len(key)} in all, not {len(key) + 1}\.$"):
+        trace_row(ours, name, [*key, "1"])
 
 
 def test_the_first_delivery_is_inserted_without_comparing(ours: Database, name: str, tmp_path: Path) -> None:

@@ -330,7 +330,7 @@ def test_nothing_crashes_without_the_built_in_datasets(ours: Cli) -> None:
         ("db", "prune", "--before", "2020-01-01"): 0,
         ("db", "reconcile", "--reason", "x"): 0,
         ("lineage", "bill", "2024-01-01", "1"): 78,
-        ("lineage", "reading", "i1", "2024-01-01T00:00:00Z"): 65,
+        ("lineage", "reading", "i1", "2024-01-01T00:00:00Z"): 78,
         ("datasets", "show", "usage"): 65,
     }
     for command, code in commands.items():

@@ -80,7 +80,7 @@ NAMED = re.compile(rf"({'|'.join(folder.name for folder in SQL.iterdir() if fold
 #: phases that are run by a name that is put together
 PHASES = re.compile(
     rf"load/({'|'.join((*LOAD_FOLDERS, *PLACE_FOLDERS, 'audit'))})"
-    rf"|datasets/\w+/({'|'.join((*DATASET_PHASES, 'audit', 'checks'))})|checks"
+    rf"|datasets/\w+/({'|'.join((*DATASET_PHASES, 'contract', 'contract/lineage', 'audit', 'checks'))})|checks"
 )
 
 
