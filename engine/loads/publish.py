@@ -142,10 +142,15 @@ def _dedupe(tx: Transaction, load: Load, max_contradicting_share: float) -> Coun
 def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
     """Merge staged rows with stored ones, and derive what depends on them; phases with nothing to do are left out."""
     own, after = tx.statements.derivations(load.dataset)
-    with _seeking(tx, load):
-        run_statement(tx, load, "load/merge/find_changes")
-    run_statement(tx, load, "load/merge/leave_unchanged")
-    counts = run_statement(tx, load, "load/merge/count_changes")
+    all_new = bool(own) and not _count_known(tx, load)
+    if all_new:
+        run_statement(tx, load, "load/merge/view_changes")
+        counts = Counter(new=count_rows(tx, load.staging_table))
+    else:
+        with _seeking(tx, load):
+            run_statement(tx, load, "load/merge/find_changes")
+        run_statement(tx, load, "load/merge/leave_unchanged")
+        counts = run_statement(tx, load, "load/merge/count_changes")
     changed = counts["new"] + counts["replay"] > 0
     replays = counts["replay"] > 0 or (changed and bool(own))  # what derives reads the deliveries as well
     if replays:
@@ -163,8 +168,17 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
         run_phase(tx, load, phase)
     if replays:
         run_statement(tx, load, "load/merge/drop_deliveries")
-    run_statement(tx, load, "load/merge/drop_changes")
+    if all_new:
+        run_statement(tx, load, "load/delivered/drop", view="changes")
+    else:
+        run_statement(tx, load, "load/merge/drop_changes")
     return counts
+
+
+def _count_known(tx: Transaction, load: Load) -> int:
+    """Return how many staged records have a key that is stored."""
+    with _seeking(tx, load):
+        return int(tx.run_with("load/merge/find_known", parameters(tx, load)).rows[0]["known"])
 
 
 def _insert_vacant(tx: Transaction, load: Load) -> Counter[str] | None:

@@ -2,7 +2,6 @@
 CREATE TEMP TABLE added_days AS
 SELECT
     inverter_id,
-    day,
-    points AS readings
+    day
 FROM inverter_daily_summary
 WHERE 1 = 0

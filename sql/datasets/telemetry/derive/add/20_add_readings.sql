@@ -1,5 +1,5 @@
 -- New events of moments that have no reading yet are most of a load: their readings are taken from them, and nothing is looked
--- up. Where an event meets a reading, or several come for one moment, the next phase takes the reading from all of them.
+-- up.
 -- Power in watts, everything to three places (half up: nothing is negative), the day by the clock of the plant.
 INSERT INTO inverter_telemetry_clean (
     inverter_id, event_time, plant_id, day, event_id, source,
@@ -21,6 +21,7 @@ FROM changes AS events
 INNER JOIN plants ON events.plant_id = plants.plant_id
 LEFT JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
 LEFT JOIN power_units AS dc_unit ON events.dc_power_unit = dc_unit.unit
-WHERE events.bucket = 'inserted'
+WHERE
+    events.bucket = 'inserted'
+    AND (events.inverter_id, events.event_time) NOT IN (SELECT * FROM competing) -- noqa: RF02
 ORDER BY insert_order(events.inverter_id, events.event_time)
-ON CONFLICT (inverter_id, event_time) DO NOTHING

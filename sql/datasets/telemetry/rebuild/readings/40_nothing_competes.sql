@@ -1,0 +1,7 @@
+-- No new event competes with others: what derives reads these as well.
+CREATE TEMP TABLE competing AS
+SELECT
+    inverter_id,
+    event_time
+FROM inverter_telemetry_raw
+WHERE 1 = 0
