@@ -85,10 +85,11 @@ def propose_profile(
     """Write a profile that may fit a file, to be checked by you and put into the folder profiles of your project."""
     from dbsvc.engine.settings import read_settings
     from dbsvc.engine.sources.proposal import propose_for
+    from dbsvc.engine.sources.urls import shown_name
 
     with output.connect() as db:
         found = propose_for(file, db.statements.datasets.values(), read_settings().max_unpacked)
-    sys.stdout.buffer.write(found.as_toml(file).encode())
+    sys.stdout.buffer.write(found.as_toml(shown_name(file)).encode())
 
 
 @app.command(
@@ -106,6 +107,7 @@ def new_dataset(
     """Declare a dataset of your own: write its first files into your project, as a sample shows it."""
     from dbsvc.engine.scaffold import make_dataset
     from dbsvc.engine.settings import read_settings
+    from dbsvc.engine.sources.urls import shown_name
 
     made = make_dataset(name, sample, read_settings(), [part.strip() for part in key.split(",") if part.strip()])
     if output.results_are_json():
@@ -119,7 +121,7 @@ def new_dataset(
     for note in made.notes:
         output.say(f"- {note}")
     output.say("")
-    output.say(f"Then: `dbsvc db migrate`, and `dbsvc ingest {sample}`.")
+    output.say(f"Then: `dbsvc db migrate`, and `dbsvc ingest {shown_name(sample)}`.")
 
 
 @app.command("check", cls=commands.Command, epilog=commands.examples("dbsvc datasets check"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -38,7 +39,9 @@ def ingest(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...", help="Files, folders, globs, or - for standard input; packed or not.", show_default=False
+            metavar="FILE...",
+            help="Files, folders, globs, URLs (s3://, gs://, az://, https://), or - for standard input; packed or not.",
+            show_default=False,
         ),
     ],
     jobs: Annotated[
@@ -73,7 +76,7 @@ def ingest(
         raise typer.BadParameter("--profile is for files that are delivered whole; --follow reads one that grows.")
     if again and follow:
         raise typer.BadParameter("--again delivers a whole file; --follow reads one that grows.")
-    if folders := [name for name in files if again and Path(name).is_dir()]:
+    if folders := [name for name in files if again and (Path(name).is_dir() or re.fullmatch(r"\w+://.*/|\w+://[^/]*", name))]:
         raise typer.BadParameter(f"--again delivers the files that you name; {folders[0]} is a folder.")
     settings = read_settings()
     started = time.perf_counter()
@@ -138,7 +141,7 @@ def _tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None
 def _ingest_one(
     db: Database, planned: PlannedFile, settings: Settings, profiles: list[Profile], jobs: int, again: bool
 ) -> list[dict[str, Any]]:
-    from dbsvc.engine.errors import InputError, InputMissingError, SpoolError
+    from dbsvc.engine.errors import SourceError
     from dbsvc.engine.loads.lifecycle import ingest_all
     from dbsvc.engine.sources.file import SourceFile
     from dbsvc.engine.sources.header import read_header
@@ -146,7 +149,7 @@ def _ingest_one(
     source = planned.source
     reports: list[dict[str, Any]] = []
     try:
-        with planned.file or SourceFile(source, settings.max_unpacked) as file, output.progress(source) as progress:
+        with planned.file or SourceFile(planned.path, settings.max_unpacked) as file, output.progress(source) as progress:
             header = read_header(file, db.statements.datasets.values(), profiles)
             found: dict[str, Any] = {"named": planned.named}
             found |= {"wrong_name": file.wrong_name} if file.wrong_name else {}
@@ -154,7 +157,7 @@ def _ingest_one(
             for outcome in ingest_all(db, file, header, settings, jobs=jobs, progress=progress, again=again):
                 _measure(db, outcome)
                 reports.append({**_report(source, outcome), **_quarantine(db, outcome), **found})
-    except (InputError, InputMissingError, SpoolError) as error:
+    except SourceError as error:
         reports.append(_failure(source, error))
     for report in reports:
         _show(report)
@@ -165,12 +168,13 @@ def _follow(db: Database, source: str, settings: Settings, jobs: int, every: flo
     from dbsvc.engine.loads.follow import follow
     from dbsvc.engine.loads.model import BUCKETS
     from dbsvc.engine.migrations import ensure_schema
+    from dbsvc.engine.sources.urls import shown_name
 
     ensure_schema(db)
     tally = Counter[str]()
     for outcome in follow(db, source, settings, jobs=jobs, every=every, idle=idle):
         _measure(db, outcome)
-        report = {**_report(source, outcome), **_quarantine(db, outcome)}
+        report = {**_report(shown_name(source), outcome), **_quarantine(db, outcome)}
         tally += _count(report)
         _show(report)
         output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")

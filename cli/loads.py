@@ -57,6 +57,8 @@ def show_load(load_id: LoadId) -> None:
     columns = {**output.load_row(details.load), "chunks": details.chunks, "staged_chunks": details.staged_chunks}
     if details.profile:
         columns["profile"] = details.profile
+    if details.version:
+        columns["version"] = details.version
     if output.results_are_json():
         output.objects([{**columns, "reasons": details.reasons, "rejects": details.rejects, "past": details.past}])
         return

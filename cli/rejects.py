@@ -108,7 +108,8 @@ def _shown(row: Row) -> Row:
         state = f"mended by {row['mended_by_load_id']}:{row['mended_by_line_no']}"
     elif row["reason"]:
         state = f"{state}: {row['reason']}"
-    return {**row, "state": state, "raw_record": _shortened(row["raw_record"])}
+    source = f"{row['source']} ({row['version']})" if row["version"] else row["source"]
+    return {**row, "source": source, "state": state, "raw_record": _shortened(row["raw_record"])}
 
 
 def _shortened(record: bytes) -> str:

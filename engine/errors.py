@@ -2,14 +2,20 @@
 
     DbsvcError                 one clear sentence, and what to do next
     ├── ConfigurationError     a setting, or the program and the database's schema, do not fit       exit 78
-    ├── InputMissingError      no such file                                                           exit 66
-    ├── SpoolError             what is packed or piped cannot be kept aside while it is read          exit 78
-    │   └── NoRoomError        ... because there is too little room for it                            exit 75
-    ├── InputError             the file, or what was asked for, cannot be accepted                   exit 65
-    │   ├── ExtraMissingError  ... before a package is installed                                      exit 78
-    │   ├── UnrecognisedError  ... because it is of no dataset we know
-    │   ├── ProfileError       ... because no profile, two, or a wrong one is for it; a ConfigurationError, too exit 78
-    │   └── NoRatesError       ... because the provider does not have such exchange rates
+    ├── SourceError            a file cannot be loaded; others can
+    │   ├── InputMissingError      no such file                                                       exit 66
+    │   ├── StoreError             an object store or a web server does not answer                    exit 69
+    │   │   ├── StoreBusyError     ... or asks us to slow down                                        exit 75
+    │   │   └── StoreRefusedError  ... or refuses us: rights, certificates; a ConfigurationError, too exit 78
+    │   ├── SpoolError             what is packed or piped cannot be kept aside while it is read      exit 78
+    │   │   └── NoRoomError        ... because there is too little room for it                        exit 75
+    │   └── InputError             the file, or what was asked for, cannot be accepted                exit 65
+    │       ├── UsageError         ... because nothing is called so                                   exit 2
+    │       ├── ChangedError       ... because it changed while it was being read
+    │       ├── ExtraMissingError  ... before a package is installed                                  exit 78
+    │       ├── UnrecognisedError  ... because it is of no dataset we know
+    │       ├── ProfileError       ... because no profile, two, or a wrong one is for it; a ConfigurationError, too exit 78
+    │       └── NoRatesError       ... because the provider does not have such exchange rates
     ├── ProviderError          the provider of exchange rates cannot be asked, or answered wrongly   exit 69
     │   └── ProviderBusyError  ... or asks us to slow down                              retryable    exit 75
     ├── StatementError         a SQL file is missing, unused or unreadable (file:line)               exit 1
@@ -48,13 +54,35 @@ class ConfigurationError(DbsvcError):
     exit_code = 78
 
 
-class InputMissingError(DbsvcError):
+class SourceError(DbsvcError):
+    """A file cannot be loaded, and stands in no other file's way."""
+
+
+class InputMissingError(SourceError):
     """There is no such file."""
 
     exit_code = 66
 
 
-class SpoolError(DbsvcError):
+class StoreError(SourceError):
+    """An object store or a web server does not answer, or not as it should."""
+
+    exit_code = 69
+
+
+class StoreBusyError(StoreError):
+    """A store asks us to slow down."""
+
+    exit_code = 75
+
+
+class StoreRefusedError(StoreError, ConfigurationError):
+    """A store refuses us, or we do not trust it: somebody has to configure one of both."""
+
+    exit_code = 78
+
+
+class SpoolError(SourceError):
     """What is packed or piped cannot be kept aside while it is read."""
 
     exit_code = 78
@@ -66,10 +94,25 @@ class NoRoomError(SpoolError):
     exit_code = 75
 
 
-class InputError(DbsvcError):
+class InputError(SourceError):
     """The input cannot be accepted as a whole."""
 
     exit_code = 65
+
+
+class UsageError(InputError):
+    """Nothing is called so."""
+
+    exit_code = 2
+
+
+class ChangedError(InputError):
+    """Something else has the file's name by now than what was read so far."""
+
+    def __init__(self, source: str, reader: str = "it was being read") -> None:
+        super().__init__(
+            f"{source} changed while {reader}; nothing of it was published. Run the same command again to load it as it is now."
+        )
 
 
 class ExtraMissingError(InputError):

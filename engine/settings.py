@@ -39,6 +39,10 @@ class Settings:
     chunk_bytes: int = 8 * 2**20
     #: the most that a packed file, or a file of an archive, may unpack to, in GB
     max_unpacked_gb: float = 64
+    #: seconds that an object store or a web server may be silent until a request is tried again
+    store_timeout: float = 20
+    #: seconds that all tries of one request may take: fewer than DBSVC_FREEZE_SECONDS, for a chunk is claimed meanwhile
+    store_deadline: float = 50
     #: how many bills a month a load must bring to be staged by months, which are placed and not merged; SQLite: how many in all
     month_records: int = 10_000
     #: how many seconds each of 8 tries waits for somebody else's transaction; on PostgreSQL more tries behind one of ours
@@ -292,6 +296,8 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "total_min_loads": ("DBSVC_TOTAL_MIN_LOADS", _positive),
     "chunk_bytes": ("DBSVC_CHUNK_BYTES", _positive),
     "max_unpacked_gb": ("DBSVC_MAX_UNPACKED_GB", _size),
+    "store_timeout": ("DBSVC_STORE_TIMEOUT", _seconds),
+    "store_deadline": ("DBSVC_STORE_DEADLINE", _seconds),
     "month_records": ("DBSVC_MONTH_RECORDS", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
     "freeze_seconds": ("DBSVC_FREEZE_SECONDS", _positive),
@@ -320,8 +326,14 @@ def read_secrets() -> set[str]:
     return found
 
 
-#: Keys that were read from files, which may be pipes: they can be read once.
+#: Keys that were read from files, which may be pipes: they can be read once; and what is secret in URLs of files.
 _keys_read: set[str] = set()
+
+
+def keep_secret(secret: str) -> None:
+    """Let a secret appear in no output from now on."""
+    if secret:
+        _keys_read.add(secret)
 
 
 def _forms(key: str) -> set[str]:

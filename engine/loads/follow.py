@@ -28,7 +28,7 @@ class _Followed:
     """A file that is followed: what was seen of it, where the last load ended, and whether it could be read at all."""
 
     file: SourceFile
-    seen: tuple[int, int] | None = None
+    seen: tuple[int, int | str] | None = None
     resume_from: Position | None = None
     unread: InputError | None = None
     #: when something came
@@ -71,7 +71,7 @@ def follow(
     first = SourceFile(source)
     if not first.can_grow:
         first.close()
-        raise InputError(f"{source}: what is packed or piped cannot grow; ingest it without --follow.")
+        raise InputError(f"{first.source}: what is packed or piped cannot grow; ingest it without --follow.")
     followed = [_Followed(first)]
     try:
         active = time.monotonic()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from dbsvc.engine.db.database import Database
-from dbsvc.engine.errors import InputError
+from dbsvc.engine.errors import ChangedError, InputError
 from dbsvc.engine.loads.audit import audit
 from dbsvc.engine.loads.ledger import find_checkpoints, find_replaced
 from dbsvc.engine.loads.model import Load, LoadStatus, Outcome, Progress
@@ -24,6 +24,9 @@ from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import Header
 from dbsvc.engine.sources.scan import Position, Scan, scan
 from dbsvc.engine.tracing import span
+
+#: So often one file may change underneath, and is read on.
+_MOST_CHANGES = 5
 
 
 def ingest(
@@ -80,12 +83,18 @@ def ingest_all(
     again: bool = False,
 ) -> Iterator[Outcome]:
     """Ingest until the file has no more; yield each load. Of a file that grows there may be two: one resumed, one new."""
-    more = True
+    more, changes = True, 0
     while more:
-        with span("load", source=file.source, dataset=header.dataset.name) as told:
-            outcome = ingest(db, file, header, settings, jobs=jobs, progress=progress, resume_from=resume_from, again=again)
-            load = outcome.load
-            told |= {"load_id": load.load_id, "status": str(load.status), "read": load.read, **load.buckets}
+        try:
+            with span("load", source=file.source, dataset=header.dataset.name) as told:
+                outcome = ingest(db, file, header, settings, jobs=jobs, progress=progress, resume_from=resume_from, again=again)
+                load = outcome.load
+                told |= {"load_id": load.load_id, "status": str(load.status), "read": load.read, **load.buckets}
+        except ChangedError:  # an object grows by being written as a whole: what is staged of it stays so
+            changes += 1
+            if changes > _MOST_CHANGES or not (header.stream and file.version):
+                raise
+            continue
         more, resume_from = outcome.more, outcome.scan.end
         yield outcome
 

@@ -8,20 +8,24 @@ from dataclasses import dataclass, replace
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
-from dbsvc.engine.errors import DbsvcError, InputError, InputMissingError, SpoolError, UnrecognisedError
+from dbsvc.engine.errors import DbsvcError, InputError, SourceError, UnrecognisedError
 from dbsvc.engine.profiles import Profile
 from dbsvc.engine.settings import Settings
-from dbsvc.engine.sources.file import SourceFile, shown_name
+from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.folders import Source
 from dbsvc.engine.sources.header import read_header
 from dbsvc.engine.sources.names import looks_like_delivery
+from dbsvc.engine.sources.urls import is_text, shown_name
 
 
 @dataclass(frozen=True)
 class PlannedFile:
     """A file to load, or why it cannot be; ``skipped`` if nobody named it and it is no delivery of ours."""
 
+    #: its name, as it can be stored and shown
     source: str
+    #: what it is opened by: its path, or its URL with what is secret in it
+    path: str
     error: DbsvcError | None = None
     skipped: bool = False
     #: what was opened already, if it can be read only once
@@ -51,19 +55,19 @@ def _look_at(
     """Return the rank of a file's dataset, and what to do with the file."""
     shown = shown_name(source.path)
     if source.error:
-        return -1, PlannedFile(shown, source.error)
+        return -1, PlannedFile(shown, source.path, source.error)
     with ExitStack() as opened:
         try:
             file = opened.enter_context(SourceFile(source.path, max_unpacked))
             dataset = read_header(file, datasets, profiles).dataset.name
             rank = [known.name for known in datasets].index(dataset)
-            if shown.encode() != source.path.encode(errors="surrogateescape"):
+            if not is_text(source.path):
                 raise InputError(f"{shown}: the name of the file is not UTF-8 text; rename it.")
-        except (InputError, InputMissingError, SpoolError) as error:
+        except SourceError as error:
             only_found = not source.named or source.archive not in (None, source.path)
             unknown = isinstance(error, UnrecognisedError) and only_found and not looks_like_delivery(source.path)
-            return -1, PlannedFile(shown, error, unknown)
+            return -1, PlannedFile(shown, source.path, error, unknown)
         if file.passes_by:
             opened.pop_all()
-            return rank, PlannedFile(shown, file=file, named=source.named)
-    return rank, PlannedFile(shown, named=source.named)
+            return rank, PlannedFile(shown, source.path, file=file, named=source.named)
+    return rank, PlannedFile(shown, source.path, named=source.named)

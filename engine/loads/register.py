@@ -70,6 +70,8 @@ def register(
     )
     if profile:
         keep_profile(tx, load_id, profile)
+    if file.version:
+        tx.insert_rows("load_versions", ("load_id", "version"), [(load_id, file.version)])
     if header.stream:
         tx.run("ledger/add_stream", load_id=load_id, stream=header.stream)
     if header.dataset.partition_by:

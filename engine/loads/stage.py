@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import ConfigurationError, InputError, IntegrityError
+from dbsvc.engine.errors import ChangedError, ConfigurationError, IntegrityError
 from dbsvc.engine.loads.fast_path import stage_fast
 from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
@@ -133,10 +133,7 @@ def read_records(chunk: LoadChunk, lines: Collection[int], *, file: SourceFile, 
 def _read_chunk(chunk: LoadChunk, file: SourceFile) -> bytes:
     data = file.read(chunk.byte_start, chunk.byte_end - chunk.byte_start)
     if hashlib.sha256(data).hexdigest() != chunk.sha256:
-        raise InputError(
-            f"{file.source} changed while load {chunk.load_id} was reading it; nothing of it was published. "
-            "Run the same command again to load it as it is now."
-        )
+        raise ChangedError(file.source, f"load {chunk.load_id} was reading it")
     return data
 
 

@@ -35,6 +35,8 @@ class LoadDetails:
     rejects: Counter[str]
     #: the profile that it was read by, if it was one
     profile: str | None
+    #: of an object of a store, which one it was of all that had its name
+    version: str | None
 
 
 def list_loads(db: Database, most: int) -> LoadList:
@@ -57,7 +59,9 @@ def show_load(db: Database, load_id: int, *, most_past: int) -> LoadDetails:
         past = find_past(tx, load, most_past)
         states = count_states(tx, load_id)
         profile = next((row["name"] for row in tx.run("ledger/find_profile", load_id=load_id).rows), None)
-        return LoadDetails(load, chunks["chunks"], chunks["staged_chunks"], count_reasons(tx, load_id), past, states, profile)
+        version = next((row["version"] for row in tx.run("ledger/find_version", load_id=load_id).rows), None)
+        reasons = count_reasons(tx, load_id)
+        return LoadDetails(load, chunks["chunks"], chunks["staged_chunks"], reasons, past, states, profile, version)
 
 
 def count_reasons(tx: Transaction, load_id: int) -> list[Row]:

@@ -61,8 +61,9 @@ def count_broken_rules(db: Database, load_id: int) -> Counter[str]:
 def list_rejects(db: Database, load_id: int | None, most: int, *, closed: bool = False) -> Iterator[Row]:
     """Yield the open rejects of a load, or of all, in bounded memory; with ``closed`` all rejects.
 
-    They come newest load first, in the order of the file: ``load_id``, ``source``, ``line_no``, ``reasons``, ``raw_record``,
-    ``state``, ``mended_by_load_id``, ``mended_by_line_no``, and the ``reason`` for which they were dismissed, ``closed_at``.
+    They come newest load first, in the order of the file: ``load_id``, ``source``, ``version`` (if it is an object of a store),
+    ``line_no``, ``reasons``, ``raw_record``, ``state``, ``mended_by_load_id``, ``mended_by_line_no``, and the ``reason`` for
+    which they were dismissed, ``closed_at``.
     """
     with db.snapshot() as tx:
         yield from tx.stream("ledger/list_rejects", load_id=load_id or 0, most=most, with_closed=closed)

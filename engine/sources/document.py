@@ -31,7 +31,10 @@ class Readable(Protocol):
     """What can be read at any position."""
 
     source: str
-    size: int
+
+    @property
+    def size(self) -> int:
+        """Where it ends."""
 
     def read(self, start: int, size: int, /) -> bytes:
         """Return up to ``size`` bytes from position ``start``."""

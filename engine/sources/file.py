@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import codecs
 import copy
-import io
 import os
-import stat
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from dbsvc.engine.errors import InputError, InputMissingError, ProfileError
+from dbsvc.engine.errors import InputMissingError, ProfileError
 from dbsvc.engine.sources import packed
 from dbsvc.engine.sources.archive import split_member
+from dbsvc.engine.sources.local import LocalFile
 from dbsvc.engine.sources.spool import Spool, reading
+from dbsvc.engine.sources.urls import as_path, find_url, shown_name, split_object
 
 if TYPE_CHECKING:
     from dbsvc.engine.sources.columnar import Table
@@ -24,8 +24,58 @@ _BLOCK = 2**20  # bytes
 _ZEROS = bytes(_BLOCK)
 
 
+class Content(Protocol):
+    """Bytes by position, from any thread: of a file, an object, or what was unpacked of one."""
+
+    @property
+    def size(self) -> int:
+        """Where they end."""
+
+    def read(self, start: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from position ``start``; fewer only at the end."""
+
+
+class Origin(Content, Protocol):
+    """Where a delivered file lies: on this machine, in an object store, on the web."""
+
+    @property
+    def version(self) -> str | None:
+        """What tells the object that is read from what had or will have its name."""
+
+    @property
+    def passes_by(self) -> bool:
+        """Whether its bytes pass by once, and are gone."""
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether it can be read at any position; otherwise as a stream only."""
+
+    @property
+    def is_far(self) -> bool:
+        """Whether bytes take long to come."""
+
+    @property
+    def start(self) -> bytes:
+        """Its first bytes, which tell what packs it."""
+
+    def stream(self) -> BinaryIO:
+        """Return it as a file, to be read from its start."""
+
+    def refresh(self) -> tuple[int, int | str]:
+        """Find out how large it is by now. Returns what changes when it does."""
+
+    def was_replaced(self) -> bool:
+        """Whether another file has its name by now."""
+
+    def skip_hole(self, start: int) -> int:
+        """Return the position of the first byte from ``start`` on that was ever written, as far as that can be told."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 class SourceFile:
-    """The content of a file, unpacked if it is packed, or of what is piped in (``-`` is standard input).
+    """The content of a file, unpacked if it is packed, or of what is piped in (``-`` is standard input), or of an object.
 
     What cannot be read at any position is spooled, only as far as it is asked for, into a file without a name, which the system
     removes with the process. A member of an archive is named as if the archive were a folder. No more than ``max_unpacked``
@@ -33,80 +83,85 @@ class SourceFile:
     """
 
     def __init__(self, source: str, max_unpacked: int = sys.maxsize) -> None:
+        source = as_path(source)
         self.source = shown_name(source)
-        # names are UTF-8, also for a system that is told that it knows no more than ASCII
-        self._path = os.fsdecode(source.encode(errors="surrogateescape"))
         self._opened = ExitStack()
-        self._spool: Spool | None = None
         #: what is read as text, if it is no text
         self.table: Table | None = None
         #: what it was decoded from
         self._encoding = ""
         try:
-            self._open(max_unpacked)
+            self._open(source, max_unpacked)
         except BaseException:
             self._opened.close()
             raise
 
-    def _open(self, max_unpacked: int) -> None:
-        with reading(self.source):
-            self._path, member = split_member(self._path)
-            self._origin = None if self._path == "-" else os.stat(self._path)
-            mode = self._origin.st_mode if self._origin else 0
-            if not self._origin and sys.stdin is None:
-                raise InputMissingError("-: standard input is closed.")
-            if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not self._path.startswith("/dev/tty")):
-                raise InputError(f"{self.source}: a device, no file.")
-            file: BinaryIO = self._opened.enter_context(open(self._path, "rb")) if self._origin else sys.stdin.buffer  # noqa: SIM115
-            regular = stat.S_ISREG(mode)
-            start = os.pread(file.fileno(), packed.START, 0) if regular else file.read(packed.START)
-        #: whether its bytes pass by once, and are gone
-        self.passes_by = not regular
+    def _open(self, source: str, max_unpacked: int) -> None:
+        self._origin, member = open_origin(source)
+        self._opened.callback(self._origin.close)
         #: what packs it, if anything does
-        self.packing = packed.find_packing(start)
+        self.packing = packed.find_packing(self._origin.start)
         if member is not None and self.packing != "zip":
             raise InputMissingError(f"{self.source}: no such file or folder.")
         #: whether somebody may still be writing it
-        self.can_grow = regular and not self.packing
-        if self.can_grow:
-            self._file = file
-            self.refresh_size()
-            return
-        if not regular:
-            file = io.BufferedReader(_Rejoined(start, file))
-        if self.packing:
-            self._spool = self._unpack(self.packing, file, member, max_unpacked)
-        else:
-            self._spool = Spool(self.source, file)
-        self._file = self._opened.enter_context(self._spool.file)
-        self.size = self._spool.size
+        self.can_grow = self._origin.has_positions and not self.packing
+        #: what is read
+        self.content: Content = self._origin
+        if not self.can_grow:
+            self._keep(self._unpack(self.packing, member, max_unpacked) if self.packing else self._spool())
 
-    def _unpack(self, packing: str, file: BinaryIO, member: str | None, most: int) -> Spool:
-        if self.passes_by and packing in packed.BY_POSITION:
-            whole = Spool(self.source, file)
-            file = self._opened.enter_context(whole.file)
+    def _spool(self) -> Spool:
+        return Spool(self.source, self._origin.stream())
+
+    def _keep(self, spool: Spool) -> BinaryIO:
+        """Read a spool from now on; returns its file."""
+        self.content = spool
+        return self._opened.enter_context(spool.file)
+
+    def _unpack(self, packing: str, member: str | None, most: int) -> Spool:
+        origin = self._origin
+        by_position = packed.BY_POSITION if not origin.has_positions else packed.HERE_AND_THERE if origin.is_far else ()
+        near = origin.has_positions and not origin.is_far
+        size = origin.size if origin.has_positions else 0
+        if packing in by_position:
+            whole = self._spool()
+            file = self._keep(whole)
             whole.fill(sys.maxsize)
-        by_position = not self.passes_by or packing in packed.BY_POSITION
+            size, near = whole.size, True
+        else:
+            file = origin.stream()
         with reading(self.source):
-            size = os.fstat(file.fileno()).st_size if by_position else 0
-            unpacked = packed.unpack(packing, file, self.source, member, whole=by_position)
+            unpacked = packed.unpack(packing, file, self.source, member, whole=near)
             self.table = unpacked.table
         return Spool(self.source, unpacked.stream, promised=unpacked.promised, packed=size, most=most)
+
+    @property
+    def size(self) -> int:
+        """Where it ends: out of reach, until the end of what is packed or piped is found."""
+        return self.content.size
+
+    @property
+    def version(self) -> str | None:
+        """Which object it is of all that had its name, if it is one."""
+        return self._origin.version
+
+    @property
+    def passes_by(self) -> bool:
+        """Whether its bytes pass by once, and are gone."""
+        return self._origin.passes_by
 
     def decode(self, encoding: str) -> None:
         """From now on be what the file is as UTF-8: decoded once, into a spool."""
         if self._encoding:
             return
-        source = _Decoded(self, encoding)
-        spool = Spool(self.source, source)
-        self._opened.enter_context(spool.file)
+        self._keep(Spool(self.source, _Decoded(self, encoding)))
         self._encoding, self.can_grow = encoding, False
-        self._file, self._spool, self.size = spool.file, spool, spool.size
 
     @property
     def wrong_name(self) -> str | None:
         """What is wrong about its name, if that says otherwise than its first bytes what the file is."""
-        return packed.find_wrong_name(self._path, self.packing)
+        name, _ = split_object(self.source) if find_url(self.source) else split_member(self.source)
+        return packed.find_wrong_name(name, self.packing)
 
     def __enter__(self) -> SourceFile:
         return self
@@ -118,37 +173,17 @@ class SourceFile:
         """Close the file."""
         self._opened.close()
 
-    def refresh_size(self) -> tuple[int, int]:
-        """Find out how large the file is by now. Returns what changes when it does: size and time of the last change."""
-        if not self.can_grow:
-            return self.size, 0
-        found = os.fstat(self._file.fileno())
-        self.size = found.st_size
-        return found.st_size, found.st_mtime_ns
-
-    def fileno(self) -> int:
-        """Return the descriptor of what is read: the file itself, or what was unpacked of it so far."""
-        return self._file.fileno()
+    def refresh_size(self) -> tuple[int, int | str]:
+        """Find out how large the file is by now. Returns what changes when it does: size and time, or size and version."""
+        return self._origin.refresh() if self.can_grow else (self.size, 0)
 
     def was_replaced(self) -> bool:
         """Whether another file has the name by now."""
-        try:
-            return self._origin is not None and not os.path.samestat(os.stat(self._path), self._origin)
-        except OSError:
-            return False
+        return self._origin.was_replaced()
 
     def read(self, start: int, size: int) -> bytes:
         """Return up to ``size`` bytes from position ``start``; from any thread. Fewer only at the end."""
-        if self._spool:
-            self._spool.fill(start + size)
-            self.size = self._spool.size
-        parts = []
-        with reading(self.source):
-            while size > 0 and (part := os.pread(self._file.fileno(), size, start)):
-                parts.append(part)
-                start += len(part)
-                size -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return self.content.read(start, size)
 
     def end_of_hole(self, start: int) -> int:
         """Return the position of the first byte from ``start`` on that is not NUL; that of the end if there is none.
@@ -160,8 +195,7 @@ class SourceFile:
                 return start + len(block) - len(block.lstrip(b"\0"))
             start += len(block)
             if self.can_grow:
-                with suppress(OSError):  # nothing but a hole follows, or the system cannot tell
-                    start = os.lseek(self._file.fileno(), start, os.SEEK_DATA)
+                start = self._origin.skip_hole(start)
         return start
 
 
@@ -191,25 +225,18 @@ class _Decoded:
                 return text.encode(errors="replace")
 
 
-class _Rejoined(io.RawIOBase):
-    """A stream of which the start was read already."""
+def open_origin(source: str) -> tuple[Origin, str | None]:
+    """Open what a source names; returns it, and the member of it that is meant if it is an archive."""
+    if url := find_url(source):
+        from dbsvc.engine.sources.stores import StoredFile
 
-    def __init__(self, start: bytes, rest: BinaryIO) -> None:
-        self._start = start
-        self._rest = rest
-
-    def readable(self) -> bool:
-        """Return that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read what is there."""
-        start, self._start = self._start[: len(buffer)], self._start[len(buffer) :]
-        part = start or self._rest.read(len(buffer))
-        buffer[: len(part)] = part
-        return len(part)
-
-
-def shown_name(path: str) -> str:
-    """Return a path as text that can be stored and shown: bytes of it that are not UTF-8 are written out."""
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        archive, member = split_object(url.key)
+        if member is not None:
+            try:
+                return StoredFile(url.beside(archive)), member
+            except InputMissingError:
+                member = None  # a folder that is called so
+        return StoredFile(url), member
+    # names are UTF-8, also for a system that is told that it knows no more than ASCII
+    path, member = split_member(os.fsdecode(source.encode(errors="surrogateescape")))
+    return LocalFile(path, shown_name(source)), member

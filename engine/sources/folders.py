@@ -8,14 +8,16 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 
-from dbsvc.engine.errors import DbsvcError, InputMissingError
+from dbsvc.engine.errors import DbsvcError, InputMissingError, SourceError
 from dbsvc.engine.sources.archive import Members, find_members, split_member
-from dbsvc.engine.sources.file import shown_name
+from dbsvc.engine.sources.file import open_origin
 from dbsvc.engine.sources.names import is_unfinished
-from dbsvc.engine.sources.packed import START, find_packing
+from dbsvc.engine.sources.packed import find_packing
+from dbsvc.engine.sources.urls import Url, as_path, find_url, shown_name
 
 _DIGITS = re.compile("([0-9]+)")
 
@@ -58,6 +60,27 @@ class Found:
             why = kind if mode else "hidden or unfinished"
             self.left_out[argument, why].append(shown_name(name))
 
+    def add_objects(self, argument: str, url: Url) -> None:
+        """Add what the URL of a bucket names: objects in natural order; folders in a folder are left out."""
+        from dbsvc.engine.sources.buckets import find_objects
+
+        before = len(self.sources)
+        found = find_objects(url)
+        shown = url.shown
+        for key in sorted(found.keys, key=lambda key: _path_key(PurePosixPath(key))):
+            if is_unfinished(name := key.rpartition("/")[2]):
+                self.left_out[shown, "hidden or unfinished"].append(name)
+            else:
+                self.add_file(argument if key == url.key else url.beside(key).whole, named=not found.is_folder)
+        if found.folders:
+            self.left_out[shown, "folders within"] += [key.rpartition("/")[2] for key in found.folders]
+        if len(self.sources) > before:
+            return
+        if found.is_folder:
+            self.empty.append(shown)
+        else:
+            raise InputMissingError(f"{shown}: all that it matches is hidden or unfinished.")
+
     def add_file(self, path: str, *, named: bool) -> None:
         """Add a file; of an archive all that is delivered in it, in natural order."""
         try:
@@ -69,7 +92,7 @@ class Found:
             self.sources.append(Source(path, named))
             return
         if members.hidden:
-            self.left_out[path, "hidden or unfinished"] += members.hidden
+            self.left_out[shown_name(path), "hidden or unfinished"] += members.hidden
         names = sorted(members.names, key=natural_key)
         paths = [f"{path}/{name}" for name in names] if len(names) > 1 else [path]
         self.sources += [Source(member, named, archive=path) for member in paths]
@@ -79,12 +102,23 @@ def find_sources(arguments: Iterable[str]) -> Found:
     """Return the files that arguments name: in the order of the arguments, those of a folder or glob in natural order.
 
     An argument is a file, an archive, a file of an archive (named as if that were a folder), a folder (its files, but none of
-    its folders), a glob, or ``-``. What cannot be found or looked at is among them, with its error, and stands in no other
-    file's way.
+    its folders), a glob, a URL of any of these, or ``-``. What cannot be found or looked at is among them, with its error, and
+    stands in no other file's way.
     """
     found = Found()
     for argument in arguments:
         before = len(found.sources)
+        try:
+            argument, url = as_path(argument), find_url(argument)
+            if url and not url.is_web:
+                found.add_objects(argument, url)
+        except SourceError as problem:
+            found.sources.append(Source(argument, True, problem))
+            continue
+        if url:
+            if url.is_web:
+                found.add_file(argument, named=True)
+            continue
         if split_member(argument)[1]:
             found.sources.append(Source(argument, True))
             continue
@@ -92,7 +126,11 @@ def find_sources(arguments: Iterable[str]) -> Found:
             folder = argument != "-" and stat.S_ISDIR(os.stat(argument).st_mode)
             names = os.listdir(argument) if folder else []
         except OSError as error:
-            matches = sorted(glob.glob(argument, recursive=True), key=_path_key) if glob.has_magic(argument) else []
+            matches = (
+                sorted(glob.glob(argument, recursive=True), key=lambda match: _path_key(PurePath(match)))
+                if glob.has_magic(argument)
+                else []
+            )
             for match in matches:
                 found._add(argument, match, named=True)
             if len(found.sources) == before:
@@ -125,19 +163,21 @@ def natural_key(name: str) -> tuple[tuple[int | str, ...], str]:
 
 def _find_members(path: str) -> Members | None:
     """Return what an archive holds; None for any other file, and for what cannot be opened, which is said later."""
-    if not os.path.isfile(path):  # what passes by is read once
+    url = find_url(path)
+    # what passes by is read once; of objects only the name is looked at, for to open each takes long
+    if not (url.key.lower().endswith(".zip") if url else os.path.isfile(path)):
         return None
     try:
-        with open(path, "rb") as file:
-            if find_packing(file.read(START)) != "zip":
-                return None
-            return find_members(file, shown_name(path))
-    except OSError:
+        origin, _ = open_origin(path)
+    except SourceError:
         return None
+    with closing(origin):
+        is_archive = origin.has_positions and find_packing(origin.start) == "zip"
+        return find_members(origin.stream(), shown_name(path)) if is_archive else None
 
 
-def _path_key(path: str) -> list[object]:
-    return [natural_key(part) for part in PurePath(path).parts]
+def _path_key(path: PurePath) -> list[object]:
+    return [natural_key(part) for part in path.parts]
 
 
 def _once(sources: list[Source]) -> list[Source]:

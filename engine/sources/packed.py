@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from dbsvc.engine.errors import InputError
-from dbsvc.engine.sources.spool import Stream
+from dbsvc.engine.sources.spool import Stream, read_at
 
 if TYPE_CHECKING:
     from dbsvc.engine.sources.columnar import Table
@@ -30,6 +30,8 @@ _KINDS = tuple(
 START = 10
 #: These can be read at any position only.
 BY_POSITION = ("zip", "Parquet")
+#: These are read here and there: one that is far is fetched as a whole first.
+HERE_AND_THERE = ("Parquet",)
 _SUFFIXES = {
     "gz": "gzip",
     "gzip": "gzip",
@@ -75,7 +77,7 @@ def find_wrong_name(name: str, packing: str | None) -> str | None:
 
 
 def unpack(packing: str, file: BinaryIO, source: str, member: str | None, *, whole: bool) -> Unpacked:
-    """Open what is packed. ``whole`` says that the file can be read at any position, ``member`` which one of an archive."""
+    """Open what is packed. ``whole`` says that the file lies on this machine, ``member`` which one of an archive."""
     if packing == "zip":
         from dbsvc.engine.sources.archive import open_member
 
@@ -93,11 +95,11 @@ def _promise(packing: str, file: BinaryIO) -> int:
     """Return what the packed data itself says of its length: gzip of its last part, modulo 4 GiB; zstd of its first one."""
     if packing == "gzip":
         end = os.fstat(file.fileno()).st_size
-        return int.from_bytes(os.pread(file.fileno(), 4, max(0, end - 4)), "little")
+        return int.from_bytes(read_at(file, max(0, end - 4), 4), "little")
     if packing == "zstd":
         zstd = _import_zstd()
         try:
-            return zstd.get_frame_info(os.pread(file.fileno(), 18, 0)).decompressed_size or 0
+            return zstd.get_frame_info(read_at(file, 0, 18)).decompressed_size or 0
         except zstd.ZstdError:
             return 0
     return 0

@@ -48,6 +48,12 @@ class Spool:
         self._most = most
         self._checked = False
 
+    def read(self, start: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from position ``start``; fewer only at the end."""
+        self.fill(start + size)
+        with reading(self._source):
+            return read_at(self.file, start, size)
+
     def fill(self, until: int) -> None:
         """Spool what is not yet, up to a position. What is surely too much is refused before most of it is written."""
         if until > _BLOCK and not self._checked:
@@ -100,6 +106,16 @@ class Spool:
             f"{self._source}: there is too little room to read it: it needs more than {needed / 1e6:,.0f} MB in "
             f"{_folder()}, and can have {(self._spooled + free) / 1e6:,.0f} MB. Nothing of it was loaded ({_ADVICE})."
         )
+
+
+def read_at(file: BinaryIO, start: int, size: int) -> bytes:
+    """Return up to ``size`` bytes from position ``start``, from any thread; fewer only at the end."""
+    parts = []
+    while size > 0 and (part := os.pread(file.fileno(), size, start)):
+        parts.append(part)
+        start += len(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 @contextmanager

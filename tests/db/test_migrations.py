@@ -30,6 +30,7 @@ TABLES = {
         "load_chunks",
         "load_endings",
         "load_profiles",
+        "load_versions",
         "load_samples",
         "load_sequence",
         "load_streams",

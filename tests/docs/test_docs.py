@@ -18,7 +18,7 @@ from dbsvc.engine import Database
 from dbsvc.engine.checks import load_checks
 from dbsvc.engine.loads import operations
 from dbsvc.engine.statements.catalog import Statements
-from tests.helpers import ROOT, load, query, register, stage, statuses, usage_csv, write
+from tests.helpers import ROOT, bucket_server, load, query, register, stage, statuses, usage_csv, write
 from tests.helpers.currencylayer import changed, quoting, serving
 from tests.helpers.shell import RUNBOOK, blocks, run, section, text_of
 
@@ -33,6 +33,7 @@ INCIDENTS = (
     "A restored backup",
     "A wrong file was published",
     "A packed file is refused",
+    "A store does not answer",
     "A file of another form",
     "A changed rate",
 )
@@ -76,8 +77,9 @@ def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
         text = re.sub(r"^python3 -m venv .*", "", text, flags=re.MULTILINE)  # what CI does
     found = [block for language in ("sh", "console") for block in blocks(text, language) if block.strip()]
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
-    with serving() as api:
-        env = {**api.env(), "COLUMNS": "80", "DATABASE_URL": "sqlite:///var/data.db"}
+    with serving() as api, bucket_server.serving() as buckets:
+        buckets.hold(ROOT / "samples")
+        env = {**api.env(), **buckets.env, "COLUMNS": "80", "DATABASE_URL": "sqlite:///var/data.db"}
         for block in sorted(found, key=text.index):
             command, _, shown = block.removeprefix("$ ").partition("\n") if block.startswith("$ ") else (block, "", "")
             ran = run(f"set -e\n{command} --output table" if shown else f"set -e\n{command}", tmp_path, **env)

@@ -25,7 +25,9 @@ from dbsvc.engine.profiles import Profile
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
+from dbsvc.engine.sources.local import LocalFile
 from dbsvc.engine.sources.scan import scan
+from dbsvc.engine.sources.spool import Spool
 
 #: the repository
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,18 @@ class Known:
     bytes: int
     sha256: str
     is_unfinished: bool = False
+
+
+def kept(file: SourceFile) -> int:
+    """The descriptor of what was kept aside of a file that is packed or piped."""
+    assert isinstance(file.content, Spool)
+    return file.content.file.fileno()
+
+
+def pretend(file: SourceFile, size: int) -> None:
+    """Let a file of this machine seem to be so large."""
+    assert isinstance(file.content, LocalFile)
+    file.content.size = size
 
 
 def whole(record: bytes) -> bytes:

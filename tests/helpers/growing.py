@@ -106,6 +106,6 @@ def lines_of(content: bytes, scanned: Scan) -> list[tuple[int, bytes]]:
     return found
 
 
-def following(db: Database, source: Path, *, idle: float = 10) -> Iterator[Outcome]:
+def following(db: Database, source: Path | str, *, idle: float = 10) -> Iterator[Outcome]:
     """`dbsvc ingest --follow`, driven step by step."""
     return follow(db, str(source), Settings(), jobs=1, every=0.01, idle=idle)

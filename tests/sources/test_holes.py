@@ -19,7 +19,7 @@ from dbsvc.engine.sources.formats import jsonlines
 from dbsvc.engine.sources.header import read_header
 from dbsvc.engine.sources.scan import Scan, scan
 from dbsvc.engine.statements.catalog import Statements
-from tests.helpers import ROOT, Known, buckets, query, rejects, usage_csv, write
+from tests.helpers import ROOT, Known, buckets, pretend, query, rejects, usage_csv, write
 from tests.helpers.growing import ON_ONE, append, event, events, following, ids, know, lines_of, names, run, words
 from tests.helpers.processes import Instance
 
@@ -31,7 +31,8 @@ DATASETS = list(Statements(("sqlite",)).datasets.values())
 def scanned(path: Path, chunk_bytes: int = 8 * 2**20, known: list[Known] | None = None, size: int | None = None) -> Scan:
     """What a scan finds in a file, as far as it is written."""
     with SourceFile(str(path)) as delivery:
-        delivery.size = delivery.size if size is None else size
+        if size is not None:
+            pretend(delivery, size)
         header = read_header(delivery, DATASETS)
         return scan(delivery, header, chunk_bytes, known or [])
 

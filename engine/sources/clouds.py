@@ -1,0 +1,247 @@
+"""Objects of S3 and what speaks as it does, of Google Cloud Storage and of Azure, by obstore."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dbsvc.engine.errors import (
+    ChangedError,
+    DbsvcError,
+    ExtraMissingError,
+    InputError,
+    InputMissingError,
+    StoreBusyError,
+    StoreError,
+    StoreRefusedError,
+)
+from dbsvc.engine.settings import read_settings
+from dbsvc.engine.sources.aws import find_profile
+from dbsvc.engine.sources.stores import Part, Pin, Seen
+from dbsvc.engine.sources.urls import Url
+
+_GO_ON = "Run the same command again later; what is staged stays so"
+#: Variables that may name a store's endpoint.
+_ENDPOINTS = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "gs": ("GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST"),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+_AUTHORITIES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
+_KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+_PUBLIC = {"s3": "AWS_SKIP_SIGNATURE", "gs": "GOOGLE_SKIP_SIGNATURE", "az": "AZURE_SKIP_SIGNATURE"}
+_NO_CREDENTIALS = re.compile(
+    r"169\.254\.169\.254|metadata\.google|metadata/identity|latest/api/token|missing credential|Account must be specified",
+    re.IGNORECASE,
+)
+_WHY = {
+    r"connection refused": "connection refused",
+    r"dns error|failed to lookup": "its name is not known",
+    r"connection reset|IncompleteMessage|end of file before message length|closed before message": "it ends too early",
+    r"TimedOut|timed out|timeout": "no answer in time",
+}
+
+
+class CloudStore:
+    """One object of a bucket: a ``Store``."""
+
+    def __init__(self, url: Url) -> None:
+        self._url = url
+        with _explained(url):
+            self._store = _open(url)
+
+    def look(self, most: int) -> Seen:
+        """Return the object as it is now, and its beginning."""
+        import obstore
+
+        if not self._url.key or "//" in f"/{self._url.key}":
+            raise InputError(
+                f"{self._url.shown}: an object is named by its key, of which no part between two slashes is empty."
+            )
+        with _explained(self._url):
+            try:
+                found = obstore.get(self._store, self._url.key, options={"range": (0, most)})
+            except obstore.exceptions.BaseError as error:
+                if _status(error) != 416:  # there is not even a first byte
+                    raise
+                return Seen(_pin(obstore.head(self._store, self._url.key)), b"")
+            pin = _pin(found.meta)
+            return Seen(pin, bytes(self._read(found, min(most, pin.size))))
+
+    def fetch(self, pin: Pin, start: int, end: int) -> Part:
+        """Return bytes of the object that was pinned. Raises ChangedError if another one has its name by now."""
+        import obstore
+
+        options: dict[str, Any] = {"range": (start, end)}
+        if pin.version:
+            options["version"] = pin.version
+        elif pin.etag:
+            options["if_match"] = pin.etag
+        with _explained(self._url):
+            found = obstore.get(self._store, self._url.key, options=options)
+            if _pin(found.meta) != pin:
+                raise ChangedError(self._url.shown)
+            return self._read(found, end - start)
+
+    def _read(self, found: Any, size: int) -> Part:
+        """Return all of a body that must be so long; what breaks off is asked for again by the library."""
+        part = memoryview(found.bytes())
+        if len(part) != size:
+            raise StoreError(f"{self._url.shown}: the store sends less than it promises. {_GO_ON}.")
+        return part
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What lies under a prefix that ends in a slash, and not deeper: keys of objects, and of folders without the slash."""
+
+    objects: list[str]
+    folders: list[str]
+
+
+def list_folder(url: Url) -> Folder:
+    """Return what lies in the folder that a URL names."""
+    import_store(url)
+    import obstore
+
+    with _explained(url, listing=True):
+        prefix = url.key.strip("/")
+        found = obstore.list_with_delimiter(_open(url), prefix or None)
+    keys = [str(one["path"]) for one in found["objects"]]
+    return Folder([key for key in keys if key != prefix], [str(key) for key in found["common_prefixes"]])
+
+
+def list_all(url: Url) -> list[str]:
+    """Return the keys of all objects under the folder that a URL names."""
+    import_store(url)
+    import obstore
+
+    with _explained(url, listing=True):
+        found = obstore.list(_open(url), url.key.strip("/") or None).collect()
+    return [str(one["path"]) for one in found]
+
+
+def import_store(url: Url) -> None:
+    """Raise ExtraMissingError if the package is not there that reads stores."""
+    try:
+        import obstore  # noqa: F401
+    except ImportError:
+        raise ExtraMissingError(
+            f"{url.shown}: to read from a bucket takes obstore, which is not installed: pip install 'dbsvc[cloud]'."
+        ) from None
+
+
+def _open(url: Url) -> Any:
+    import_store(url)
+    settings = read_settings()
+    return _open_bucket(url.scheme, url.bucket, settings.store_timeout, settings.store_deadline)
+
+
+@cache
+def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float) -> Any:
+    from obstore.store import AzureStore, GCSStore, S3Store
+
+    config: dict[str, Any] = find_profile() if scheme == "s3" else {}
+    endpoint = next((os.environ[name] for name in _ENDPOINTS[scheme] if os.environ.get(name)), config.get("endpoint", ""))
+    if scheme == "gs" and endpoint:
+        config["base_url"] = endpoint if "://" in endpoint else f"http://{endpoint}"
+        endpoint = config["base_url"]
+    plain = endpoint.startswith("http://") or os.environ.get("AZURE_STORAGE_USE_EMULATOR", "").lower() in ("1", "true")
+    client: dict[str, Any] = {
+        "allow_http": plain,
+        "connect_timeout": timedelta(seconds=min(silent, 5)),
+        "read_timeout": timedelta(seconds=silent),
+        "timeout": timedelta(seconds=deadline),
+        "user_agent": "dbsvc",
+    }
+    if authority := next((os.environ[name] for name in _AUTHORITIES if os.environ.get(name)), None):
+        try:
+            client["root_certificate"] = Path(authority).read_text()
+        except (OSError, UnicodeError) as error:
+            raise StoreRefusedError(f"{authority}: the authority's certificate cannot be read: {error}.") from error
+    retry: dict[str, Any] = {
+        "max_retries": 100,  # the deadline ends them
+        "retry_timeout": timedelta(seconds=deadline),
+        "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=10), "base": 2},
+    }
+    kind: Any = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}[scheme]
+    return kind(bucket, client_options=client, retry_config=retry, **config)
+
+
+def _pin(meta: Any) -> Pin:
+    etag, version = meta["e_tag"], meta["version"]
+    return Pin(meta["size"], etag, version, None if etag or version else str(meta["last_modified"]))
+
+
+def _status(error: Exception) -> int | None:
+    found = re.search(r"status code: (\d{3})", str(error))
+    return int(found[1]) if found else None
+
+
+@contextmanager
+def _explained(url: Url, *, listing: bool = False) -> Iterator[None]:
+    """Say in one sentence what a store or its library says, and nothing that may be secret."""
+    try:
+        yield
+    except DbsvcError:
+        raise
+    except (OSError, ValueError) as error:
+        raise _explain(url, error, listing) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "obstore":
+            raise
+        raise _explain(url, error, listing) from error
+
+
+def _explain(url: Url, error: Exception, listing: bool) -> DbsvcError:
+    text, status, shown, scheme = str(error), _status(error), url.shown, url.scheme
+    said = re.search(r"<Code>(\w+)</Code>", text)
+    code = said[1] if said else ""
+    answer = f"{status or ''} {code}".strip()
+    if code in ("NoSuchBucket", "ContainerNotFound") or (status == 404 and listing):
+        return InputMissingError(f"{shown}: there is no bucket {url.bucket}.")
+    if isinstance(error, FileNotFoundError) or status == 404:
+        return InputMissingError(f"{shown}: there is no such object (any more).")
+    if status == 412:
+        return ChangedError(url.shown)
+    if _NO_CREDENTIALS.search(text):
+        return StoreRefusedError(
+            f"{shown}: no credentials were found: set {_KEYS[scheme]}, give the instance a role, or set {_PUBLIC[scheme]}=true "
+            "for what is public."
+        )
+    if status in (401, 403):
+        return StoreRefusedError(
+            f"{shown}: the store refuses access ({answer}): see whether the credentials are right, and may read and list it."
+        )
+    if status in (301, 302, 307, 308) or "redirect" in text.lower():
+        return StoreRefusedError(
+            f"{shown}: the bucket is elsewhere ({answer or 'redirected'}): set its region (AWS_REGION) or its endpoint."
+        )
+    if re.search(r"certificate|UnknownIssuer|InvalidCertificate", text):
+        return StoreRefusedError(
+            f"{shown}: the store's certificate cannot be verified, so nothing was read. "
+            "If it is of your own authority, set SSL_CERT_FILE to the authority's certificate."
+        )
+    if "empty path segment" in text:
+        return InputError(f"{shown}: a key with an empty part between two slashes cannot be read.")
+    if isinstance(error, ValueError) or status == 400:
+        why = answer or next(iter(text.splitlines()), "")
+        return StoreRefusedError(
+            f"{shown}: the store cannot be asked so ({why}): see docs/reference/settings.md on its settings."
+        )
+    kind = StoreBusyError if status in (429, 503) else StoreError
+    why = answer or next((said for pattern, said in _WHY.items() if re.search(pattern, text, re.IGNORECASE)), "no answer")
+    return kind(
+        f"{shown}: the store does not answer as it should ({why}). Run the same command again later; what is staged stays so."
+    )

@@ -1,0 +1,222 @@
+"""Pages of the web as objects: over https, and over http on this machine."""
+
+from __future__ import annotations
+
+import random
+import re
+import ssl
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TypeVar
+
+import httpx
+import tenacity
+
+from dbsvc.engine.errors import ChangedError, InputMissingError, StoreBusyError, StoreError, StoreRefusedError
+from dbsvc.engine.settings import read_settings
+from dbsvc.engine.sources.stores import Pin, Seen
+from dbsvc.engine.sources.urls import Url, is_loopback
+
+T = TypeVar("T")
+
+_MOST_REDIRECTS = 5
+#: Answers after which the same request may succeed.
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+_BUSY = (429, 503)
+_LONGEST_PAUSE = 10.0  # seconds
+_GO_ON = "Run the same command again later; what is staged stays so"
+
+
+class _PassingError(Exception):
+    """What may be over soon, and what it will be called if it is not."""
+
+    def __init__(self, error: StoreError, pause: float = 0) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.pause = pause
+
+
+class WebStore:
+    """A page of the web: a ``Store``."""
+
+    def __init__(self, url: Url) -> None:
+        self._url = url
+        settings = read_settings()
+        self._client = _client(settings.store_timeout)
+        self._deadline = settings.store_deadline
+
+    def look(self, most: int) -> Seen:
+        """Return the page as it is now, and its beginning."""
+        return self._retried(lambda: self._look(most))
+
+    def _look(self, most: int) -> Seen:
+        response = self._ask(0, most)
+        if response.status_code == 416:  # there is not even a first byte
+            response.close()
+            return Seen(_pin(response, 0), b"")
+        if response.status_code == 206:
+            size = _find_size(response)
+            if size is not None and _pin(response, size).shown:
+                return Seen(_pin(response, size), self._read(response, min(most, size)))
+            response.close()  # nothing would tell whether it is the same at the next request
+            response = self._ask()
+        size = int(response.headers.get("content-length", -1)) if response.status_code == 200 else -1
+        if 0 <= size <= most:
+            return Seen(_pin(response, size), self._read(response, size), iter(()))
+        rest = self._stream(response)
+        head = next(rest, b"")
+        return Seen(_pin(response, max(size, 0)), head, rest)
+
+    def fetch(self, pin: Pin, start: int, end: int) -> bytes:
+        """Return bytes of the page that was pinned. Raises ChangedError if another one has its name by now."""
+        return self._retried(lambda: self._fetch(pin, start, end))
+
+    def _fetch(self, pin: Pin, start: int, end: int) -> bytes:
+        response = self._ask(start, end)
+        size = _find_size(response)
+        if response.status_code == 416 or size not in (None, pin.size) or _pin(response, pin.size) != pin:
+            response.close()
+            raise ChangedError(self._url.shown)
+        if response.status_code != 206:
+            response.close()
+            raise StoreError(f"{self._url.shown}: the server answers no range any more ({response.status_code}). {_GO_ON}.")
+        return self._read(response, end - start)
+
+    def _ask(self, start: int = 0, end: int = 0) -> httpx.Response:
+        """Return the answer to a request for these bytes, or for all, without its body. Raises for what is no answer."""
+        shown = self._url.shown
+        headers = {"Range": f"bytes={start}-{end - 1}"} if end else {}
+        try:
+            request = self._client.build_request("GET", self._url.whole, headers=headers)
+            for _ in range(_MOST_REDIRECTS + 1):
+                response = self._client.send(request, stream=True)
+                if response.next_request is None:
+                    break
+                response.close()
+                before, request = request, response.next_request
+                safe = request.url.scheme == "https" or before.url.scheme == "http"
+                if not safe or (request.url.scheme == "http" and not is_loopback(request.url.host)):
+                    raise StoreRefusedError(f"{shown}: it is redirected to {_host(request)} without https, and was not read.")
+            else:
+                raise StoreRefusedError(
+                    f"{shown}: it is redirected more than {_MOST_REDIRECTS} times, last to {_host(request)}."
+                )
+        except (httpx.TransportError, httpx.InvalidURL, httpx.RemoteProtocolError) as error:
+            raise self._explain(error) from error
+        if response.status_code in (200, 206, 416):
+            return response
+        response.close()
+        raise self._refusal(response)
+
+    def _refusal(self, response: httpx.Response) -> Exception:
+        shown, code = self._url.shown, response.status_code
+        said = f"{code} {response.reason_phrase}".strip()
+        if code in (404, 410):
+            return InputMissingError(
+                f"{shown}: there is no such page ({said}). A wildcard works in s3://, gs:// and az:// only."
+            )
+        if code in (401, 403, 407):
+            return StoreRefusedError(
+                f"{shown}: the server refuses access ({said}): a signature may have expired, or rights miss."
+            )
+        if code not in _PASSING:
+            return StoreError(f"{shown}: the server answers {said}, and nothing was read.")
+        kind = StoreBusyError if code in _BUSY else StoreError
+        wait = response.headers.get("retry-after", "")
+        return _PassingError(
+            kind(f"{shown}: the server answers {said}, for {self._deadline:g} s now. {_GO_ON}."),
+            float(wait) if wait.isdigit() else 0,
+        )
+
+    def _read(self, response: httpx.Response, size: int) -> bytes:
+        """Return all of a body that must be so long."""
+        try:
+            data = b"".join(response.iter_raw())
+        except httpx.TransportError as error:
+            raise self._explain(error) from error
+        finally:
+            response.close()
+        if len(data) != size:
+            raise _PassingError(self._cut_off())
+        return data
+
+    def _stream(self, response: httpx.Response) -> Iterator[bytes]:
+        """Yield a body, of which nothing can be asked for again."""
+        promised, got = response.headers.get("content-length"), 0
+        try:
+            for part in response.iter_raw(2**20):
+                got += len(part)
+                yield part
+        except httpx.TransportError as error:
+            found = self._explain(error)
+            raise (found.error if isinstance(found, _PassingError) else found) from error
+        finally:
+            response.close()
+        if promised not in (None, str(got)):
+            raise self._cut_off()
+
+    def _cut_off(self) -> StoreError:
+        return StoreError(f"{self._url.shown}: the server ends too early, before all bytes that it promised. {_GO_ON}.")
+
+    def _explain(self, error: Exception) -> Exception:
+        shown, why = self._url.shown, _reason(error)
+        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+            return StoreRefusedError(f"{shown}: the URL, or where it is redirected to, is malformed.")
+        if "certificate" in why.lower() or isinstance(error.__cause__, ssl.SSLError):
+            return StoreRefusedError(
+                f"{shown}: the server's certificate cannot be verified ({why}), so nothing was read. "
+                "If it is of your own authority, set SSL_CERT_FILE to the authority's certificate."
+            )
+        if isinstance(error, httpx.ProxyError):
+            return _PassingError(
+                StoreError(f"{shown}: the proxy does not let us through ({why}): see HTTPS_PROXY and NO_PROXY.")
+            )
+        return _PassingError(StoreError(f"{shown}: the server cannot be reached, or was silent ({why}). {_GO_ON}."))
+
+    def _retried(self, ask: Callable[[], T]) -> T:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_PassingError),
+            stop=tenacity.stop_before_delay(self._deadline),
+            wait=_pause,
+            reraise=True,
+        )
+        try:
+            return retrying(ask)
+        except _PassingError as passing:
+            raise passing.error from passing
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """Return how long to wait: each time longer, and at least as long as we are asked to."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.pause if isinstance(error, _PassingError) else 0
+    return max(min(asked, _LONGEST_PAUSE), random.uniform(0.05, min(0.2 * 2**state.attempt_number, _LONGEST_PAUSE)))
+
+
+def _reason(error: Exception) -> str:
+    kinds: dict[type[Exception], str] = {httpx.ConnectTimeout: "no connection in time", httpx.ReadTimeout: "no answer in time"}
+    text = str(error).splitlines()[0] if str(error) else ""
+    text = re.sub(r"^\[(Errno -?\d+|SSL: \w+)\] *| \(_ssl\.c:\d+\)$", "", text)
+    return kinds.get(type(error)) or text or type(error).__name__
+
+
+def _host(request: httpx.Request) -> str:
+    return f"{request.url.scheme}://{request.url.netloc.decode().rpartition('@')[2]}"
+
+
+def _pin(response: httpx.Response, size: int) -> Pin:
+    etag = response.headers.get("etag")
+    return Pin(size, etag, modified=None if etag else response.headers.get("last-modified"))
+
+
+def _find_size(response: httpx.Response) -> int | None:
+    found = re.fullmatch(r"bytes (?:\d+-\d+|\*)/(\d+)", response.headers.get("content-range", ""))
+    return int(found[1]) if found else None
+
+
+@cache
+def _client(timeout: float) -> httpx.Client:
+    try:
+        return httpx.Client(timeout=timeout, headers={"Accept-Encoding": "identity", "User-Agent": "dbsvc"})
+    except (OSError, ValueError, httpx.InvalidURL) as error:
+        raise StoreRefusedError(f"SSL_CERT_FILE, or a variable of a proxy, cannot be used: {error}.") from error

@@ -1,0 +1,586 @@
+"""Objects of stores and of the web: read as files are, one of all that had their name, and nothing secret is shown."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbsvc import Database
+from dbsvc.engine import settings
+from dbsvc.engine.errors import DbsvcError, ExtraMissingError, InputError, InputMissingError, StoreRefusedError
+from dbsvc.engine.loads.plan import plan
+from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources.file import SourceFile
+from dbsvc.engine.sources.folders import find_sources
+from dbsvc.engine.sources.urls import find_url, shown_name
+from tests.helpers import bills, kept, load, processes, query, usage_csv
+from tests.helpers.bucket_server import Buckets, Handler, serving
+from tests.helpers.cli import Cli
+from tests.helpers.growing import ON_ONE, events, following, ids, know, run, words
+from tests.helpers.processes import Instance
+
+pytest.importorskip("obstore", reason="takes the extra cloud: pip install 'dbsvc[cloud]'")
+from dbsvc.engine.sources import clouds, web
+
+GOOD = usage_csv([("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, 4)])
+LARGE = usage_csv([("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, 150_000)])
+SIGNATURE = "X-Amz-Signature=0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Buckets]:
+    """A server with an empty bucket, which this process uses."""
+    with serving() as found:
+        use(found, monkeypatch)
+        yield found
+
+
+def use(buckets: Buckets, monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
+    buckets.use(monkeypatch, **({"DBSVC_STORE_TIMEOUT": "0.4", "DBSVC_STORE_DEADLINE": "1"} | more))
+    clouds._open_bucket.cache_clear()
+    web._client.cache_clear()
+
+
+def places(buckets: Buckets, key: str, content: bytes) -> list[str]:
+    """The same object, as one of a bucket and as a page of the web."""
+    return [buckets.put(key, content), buckets.web(key)]
+
+
+def read(source: str, **limits: int) -> bytes:
+    with SourceFile(source, **limits) as file:
+        return file.read(0, 2**30)
+
+
+def refused(source: str) -> DbsvcError:
+    with pytest.raises(DbsvcError) as raised:
+        read(source)
+    assert "\n" not in str(raised.value)
+    assert str(raised.value).startswith(shown_name(source))
+    return raised.value
+
+
+# Names ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("s3://bucket/a b/ü#?.csv", "s3://bucket/a b/ü#?.csv"),
+        ("S3A://bucket/x.csv", "s3://bucket/x.csv"),
+        ("https://me:pass@host.example:8443/a/b.csv?sig=abc#part", "https://host.example:8443/a/b.csv"),
+        ("http://127.0.0.1:80/x%20y.csv", "http://127.0.0.1:80/x%20y.csv"),
+        ("a/b.csv", "a/b.csv"),
+        ("C:/b.csv", "C:/b.csv"),
+        ("ftp://me:pass@host/x?secret", "ftp://host/x"),
+        ("https://[::1/x?secret", "https://[::1/x"),
+    ],
+)
+def test_what_is_shown_of_a_name(source: str, shown: str) -> None:
+    assert shown_name(source) == shown
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("ftp://host/x", "begin with s3, gs, az, https or file"),
+        ("http://host.example/x", "use https"),
+        ("s3://", "names a bucket"),
+        ("s3:///x", "names a bucket"),
+        ("s3://AKIA:secret@bucket/x", "does not belong into a URL"),
+        ("https:///x", "names no host"),
+        ("https://host:port/x", "malformed"),
+        ("file://server/x", "names no host"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_refused(source: str, why: str) -> None:
+    (found,) = find_sources([source]).sources
+    assert found.error is not None
+    assert found.error.exit_code == 2
+    assert why in str(found.error)
+    assert "secret" not in str(found.error)
+
+
+def test_a_file_url_is_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "of 100% ü.csv"
+    path.write_bytes(GOOD)
+    url = path.as_uri()
+    assert "%20" in url
+    assert read(url) == GOOD
+    assert [source.path for source in find_sources([url, tmp_path.as_uri() + "/*.csv"]).sources] == [str(path)]
+
+
+KEYS = ["a.csv", "b-10.csv", "b-9.csv", ".hidden.csv", "x.part", "in/c.csv", "in/deep/d.csv", "in/.no/e.csv", "out/a[1].csv"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*.csv",
+        "*",
+        "b-?.csv",
+        "b-[19]*.csv",
+        "*/c*",
+        "*/*/*.csv",
+        "**/*.csv",
+        "in/**/*.csv",
+        "in/**",
+        "out/a[1].csv",
+        ".h*",
+        "",
+        "in/",
+    ],
+)
+def test_wildcards_match_as_on_this_machine(
+    buckets: Buckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    for key in KEYS:
+        buckets.put(key, GOOD)
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / key).write_bytes(GOOD)
+    here = find_sources(
+        [glob.escape(str(tmp_path)) + f"/{pattern}" if pattern and pattern != "in/" else f"{tmp_path}/{pattern}"]
+    )
+    there = find_sources([f"s3://bucket/{pattern}"])
+    files = [os.path.relpath(source.path, tmp_path) for source in here.sources if source.error is None]
+    assert [source.path.removeprefix("s3://bucket/") for source in there.sources if source.error is None] == files
+    assert [source.named for source in there.sources] == [source.named for source in here.sources]
+    assert [type(source.error) for source in there.sources] == [type(source.error) for source in here.sources]
+
+
+def test_what_is_not_there(buckets: Buckets) -> None:
+    buckets.put("in/a.csv", GOOD)
+    for source in ("s3://bucket/none*", "s3://bucket/none/", "s3://bucket/none/*/x.csv", "s3://nobody/*", "s3://nobody/"):
+        (found,) = find_sources([source]).sources
+        assert isinstance(found.error, InputMissingError), source
+    for source in ("s3://bucket/none.csv", "s3://bucket/in", "s3://nobody/x.csv", buckets.web("none.csv")):
+        assert refused(source).exit_code == 66
+    assert "bucket nobody" in str(refused("s3://nobody/x.csv"))
+
+
+def test_ten_thousand_keys_in_natural_order(buckets: Buckets) -> None:
+    for number in range(10_000):
+        buckets.put(f"in/usage-{number}.csv", b"")
+    started = time.process_time()  # that of the server included
+    found = find_sources(["s3://bucket/in/*.csv"]).sources
+    assert time.process_time() - started < 3
+    assert [source.path for source in found] == [f"s3://bucket/in/usage-{number}.csv" for number in range(10_000)]
+
+
+@ON_ONE
+def test_an_object_that_vanishes_is_in_no_other_ones_way(buckets: Buckets, db: Database) -> None:
+    for name in "abc":
+        buckets.put(f"{name}.csv", GOOD)
+    found = find_sources(["s3://bucket/*.csv"])
+    del buckets.objects["bucket"]["b.csv"]
+    planned = plan(db, found.sources, Settings())
+    assert [(one.source[-5:], one.error and one.error.exit_code) for one in planned] == [
+        ("b.csv", 66),
+        ("a.csv", None),
+        ("c.csv", None),
+    ]
+
+
+# Bytes ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_any_range_from_any_thread(buckets: Buckets) -> None:
+    content = random.Random(1).randbytes(5_000_000)
+    for source in places(buckets, "x", content):
+        with SourceFile(source) as file:
+            assert (file.size, file.can_grow, file.passes_by) == (len(content), True, False)
+            wrong: list[tuple[int, int]] = []
+
+            def look(seed: int, file: SourceFile = file, wrong: list[tuple[int, int]] = wrong) -> None:
+                chosen = random.Random(seed)
+                for _ in range(20):
+                    start, size = chosen.randrange(len(content) + 9), chosen.choice([1, 4096, 2**20, 3_000_000])
+                    if file.read(start, size) != content[start : start + size]:
+                        wrong.append((start, size))
+
+            threads = [threading.Thread(target=look, args=(seed,)) for seed in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert wrong == []
+
+
+def test_a_pass_asks_for_each_byte_once(buckets: Buckets) -> None:
+    content = random.Random(1).randbytes(9_000_000)
+    with SourceFile(buckets.put("x", content)) as file:
+        got = b"".join(file.read(start, 1_234_567) for start in range(0, len(content), 1_234_567))
+    assert got == content
+    asked = [tuple(map(int, wanted.removeprefix("bytes=").split("-"))) for *_, wanted in buckets.requests if wanted]
+    assert sum(last - first + 1 for first, last in asked) <= len(content) + 2 * 2**20  # the beginning comes twice
+
+
+def test_nothing_is_an_empty_object(buckets: Buckets) -> None:
+    for source in places(buckets, "empty.csv", b""):
+        with SourceFile(source) as file:
+            assert (file.size, file.read(0, 10)) == (0, b"")
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_what_is_packed_is_spooled_as_it_comes(buckets: Buckets, ranges: bool) -> None:
+    buckets.ranges = ranges
+    content = gzip.compress(LARGE, 1)
+    for source in places(buckets, "usage.csv.gz", content) if ranges else places(buckets, "usage.csv.gz", content)[1:]:
+        with SourceFile(source) as file:
+            assert (file.packing, file.can_grow) == ("gzip", False)
+            assert file.read(0, 100) == LARGE[:100]
+            assert os.fstat(kept(file)).st_size <= 2 * 2**20
+            assert file.read(0, 2**30) == LARGE
+
+
+def test_an_archive_is_like_a_folder(buckets: Buckets) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("usage-10.csv", "usage-9.csv"):
+            archive.writestr(name, GOOD + name.encode())
+    for source in places(buckets, "in/all.zip", packed.getvalue()):
+        found = [one.path for one in find_sources([source]).sources]
+        assert found == [f"{source}/usage-9.csv", f"{source}/usage-10.csv"]
+        assert [read(path)[-12:] for path in found] == [b"\nusage-9.csv", b"usage-10.csv"]
+        assert refused(f"{source}/none.csv").exit_code == 66
+    buckets.put("odd.zip/x.csv", GOOD)  # a folder that is called so
+    assert read("s3://bucket/odd.zip/x.csv") == GOOD
+
+
+def test_a_server_without_ranges_or_validators_is_read_as_a_stream(buckets: Buckets) -> None:
+    _, page = places(buckets, "usage.csv", LARGE)
+    for buckets.ranges, buckets.validators in ((False, True), (True, False), (False, False)):
+        with SourceFile(page) as file:
+            assert file.can_grow is False
+            assert file.read(5, 100) == LARGE[5:105]
+            assert file.read(0, 2**30) == LARGE
+
+
+# One of all that had its name ------------------------------------------------------------------------------------------------
+
+
+def test_another_object_is_not_mixed_in(buckets: Buckets) -> None:
+    for source in places(buckets, "usage.csv", LARGE):
+        with SourceFile(source) as file:
+            file.read(0, 10)
+            buckets.put("usage.csv", LARGE.replace(b"USD", b"EUR"))
+            with pytest.raises(InputError, match=r"usage.csv changed while it was being read; nothing of it was published"):
+                file.read(0, 2**30)
+        buckets.put("usage.csv", LARGE)
+
+
+def test_a_version_is_read_to_its_end(buckets: Buckets) -> None:
+    buckets.versioned = True
+    with SourceFile(buckets.put("usage.csv", LARGE)) as file:
+        assert file.version == "1"
+        buckets.put("usage.csv", b"another one")
+        assert file.read(0, 2**30) == LARGE
+        buckets.objects["bucket"]["usage.csv"].clear()
+        with pytest.raises(InputMissingError):
+            file.read(2 * 2**20, 2**20)
+
+
+@ON_ONE
+def test_a_load_stops_when_its_object_changes_and_begins_again(buckets: Buckets, db: Database) -> None:
+    content = LARGE[: LARGE.index(b"\n", 5 * 2**19) + 1]
+    source, other = buckets.put("usage.csv", content), content.replace(b"USD", b"EUR")
+
+    def overwrite(_: Handler) -> bool:
+        if len(buckets.requests) == 4:
+            buckets.put("usage.csv", other)
+        return False
+
+    buckets.fault = overwrite
+    with pytest.raises(InputError, match="changed while"):
+        load(db, source, chunk_bytes=2**20)
+    assert bills(db) == []
+    assert load(db, source, chunk_bytes=2**20).load.status == "published"
+    assert query(db, "SELECT DISTINCT currency FROM bills") == [("EUR",)]
+
+
+@ON_ONE
+def test_rejects_name_the_object_and_its_version(buckets: Buckets, db: Database) -> None:
+    from dbsvc.engine.reports.rejects import list_rejects
+
+    source = buckets.put("usage.csv", GOOD + b"x,9,USD,A,1,0\n")
+    outcome = load(db, source, max_rejected_share=1)
+    (row,) = list_rejects(db, None, 10)
+    with SourceFile(source) as file:
+        assert (row["source"], row["version"]) == (source, file.version)
+    same = load(db, buckets.web("usage.csv") + "?" + SIGNATURE)
+    assert (same.load.load_id, same.already) == (outcome.load.load_id, True)
+
+
+@ON_ONE
+def test_a_growing_object_is_read_on(buckets: Buckets, db: Database) -> None:
+    know(db, "i1")
+    source = buckets.put("t.jsonl", events(range(3)))
+    assert words(run(db, source)) == [(1, "published")]
+    buckets.put("t.jsonl", events(range(5)) + b'{"half')
+    (more,) = run(db, source)
+    assert (more.load.load_id, more.load.read, more.scan.waiting) == (2, 2, 6)
+    assert ids(db) == [f"e{number}" for number in range(5)]
+    outcomes = following(db, source, idle=0.5)
+    buckets.put("t.jsonl", events(range(6)))
+    assert words(outcomes) == [(3, "published")]
+    assert ids(db) == [f"e{number}" for number in range(6)]
+
+
+@ON_ONE
+def test_an_object_that_grows_while_it_is_read_is_read_on(buckets: Buckets, db: Database) -> None:
+    know(db, "i1")
+    source, whole = buckets.put("t.jsonl", events(range(9_000))), events(range(9_500))
+
+    def grow(_: Handler) -> bool:
+        if len(buckets.requests) == 4:
+            buckets.put("t.jsonl", whole)
+        return False
+
+    buckets.fault = grow
+    run(db, source, chunk_bytes=2**18)
+    assert query(db, "SELECT count(*) FROM inverter_telemetry_raw") == [(9_500,)]
+    assert {status for (status,) in query(db, "SELECT status FROM loads")} == {"published"}
+
+
+# What goes wrong ------------------------------------------------------------------------------------------------------------
+
+
+def answer(code: int) -> Callable[[Handler], None]:
+    return lambda handler: handler.answer(code, b"<Error><Code>SlowDown</Code></Error>" if code == 503 else b"")
+
+
+def cut_off(handler: Handler) -> None:
+    handler.cut = 1000
+    handler.send_object([LARGE])
+
+
+FAULTS: dict[str, Callable[[Handler], None]] = {
+    "a reset": lambda handler: handler.reset(),
+    "no answer in time": lambda handler: time.sleep(0.6),
+    "too few bytes": cut_off,
+    "500": answer(500),
+    "502": answer(502),
+    "slow down": answer(503),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_passes_is_tried_again(buckets: Buckets, fault: str) -> None:
+    failed: list[str] = []
+
+    def fail(handler: Handler) -> bool:
+        if len(failed) < 2 and len(buckets.requests) > 1:
+            failed.append(handler.path)
+            FAULTS[fault](handler)
+            return True
+        return False
+
+    for source in places(buckets, "usage.csv", LARGE):
+        buckets.requests.clear()
+        failed.clear()
+        buckets.fault = fail
+        assert read(source) == LARGE
+        assert failed
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "why"),
+    [
+        ("a reset", 69, ""),
+        ("no answer in time", 69, "no answer in time"),
+        ("too few bytes", 69, ""),
+        ("slow down", 75, "503"),
+        ("401", 78, "401"),
+        ("403", 78, "403"),
+        ("404", 66, ""),
+        ("400", None, ""),
+    ],
+)
+def test_what_stays_is_said_in_one_sentence(buckets: Buckets, fault: str, code: int | None, why: str) -> None:
+    do = FAULTS[fault] if fault in FAULTS else answer(int(fault))
+    buckets.fault = lambda handler: do(handler) is None
+    for source in places(buckets, "usage.csv", LARGE):
+        started = time.monotonic()
+        error = refused(source)
+        assert code is None or error.exit_code == code, error
+        assert why in str(error)
+        assert time.monotonic() - started < 30
+
+
+def test_a_store_that_is_not_there(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(buckets, monkeypatch, AWS_ENDPOINT_URL="http://127.0.0.1:1", DBSVC_STORE_DEADLINE="0.5")
+    for source in ("s3://bucket/x.csv", "http://127.0.0.1:1/x.csv"):
+        error = refused(source)
+        assert error.exit_code == 69
+        assert "refused" in str(error)
+
+
+def test_a_redirect_is_followed_without_credentials(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = places(buckets, "usage.csv", GOOD)[1].replace("http://", "http://me:password@")
+    there = buckets.web("usage.csv").replace("127.0.0.1", "localhost")
+    targets = {"/away": there, "/plain": "http://host.example/x?token=secret", "/round": "/round"}
+
+    def redirect(handler: Handler) -> bool:
+        if target := targets.get(handler.path.partition("?")[0]):
+            handler.answer(302, b"", {"Location": target})
+        return target is not None
+
+    buckets.fault = redirect
+    away = page.replace("/bucket/usage.csv", "/away")
+    assert read(away) == GOOD
+    sent = {headers["Host"].partition(":")[0]: headers.get("Authorization") for headers in buckets.headers}
+    assert sent["127.0.0.1"].startswith("Basic ")  # type: ignore[union-attr]
+    assert sent["localhost"] is None
+    error = refused(away.replace("/away", "/plain"))
+    assert "redirected to http://host.example without https" in str(error)
+    assert "more than 5 times" in str(refused(away.replace("/away", "/round")))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of an authority of our own, and its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("takes openssl, to make a certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
+    of = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE")
+    subprocess.run([*make.split(), *of, "-keyout", "key", "-out", "certificate"], cwd=folder, check=True, capture_output=True)
+    (folder / "both").write_text((folder / "key").read_text() + (folder / "certificate").read_text())
+    return folder
+
+
+def test_a_certificate_is_verified(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(certificate / "both") as buckets:
+        use(buckets, monkeypatch)
+        for source in places(buckets, "usage.csv", GOOD):
+            error = refused(source)
+            assert error.exit_code == 78
+            assert "certificate cannot be verified" in str(error)
+        use(buckets, monkeypatch, SSL_CERT_FILE=str(certificate / "certificate"))
+        for source in places(buckets, "usage.csv", GOOD):
+            assert read(source) == GOOD
+        use(buckets, monkeypatch, SSL_CERT_FILE="/nowhere")
+        for source in places(buckets, "usage.csv", GOOD):
+            with pytest.raises(StoreRefusedError):
+                read(source)
+
+
+def test_a_proxy_of_the_environment_is_asked(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = buckets.url.replace("http://", "http://me:password@")
+    use(
+        buckets,
+        monkeypatch,
+        NO_PROXY="",
+        no_proxy="",
+        HTTP_PROXY=proxy,
+        http_proxy=proxy,
+        AWS_ENDPOINT_URL="http://store.example",
+    )
+
+    def refuse(handler: Handler) -> bool:
+        handler.answer(407)
+        return True
+
+    buckets.fault = refuse
+    for source in ("s3://bucket/x.csv", "http://127.0.0.1:1/x.csv"):
+        assert "password" not in str(refused(source))
+        assert "://" in buckets.requests[-1][1]
+
+
+def test_without_the_package(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    for source in ("s3://bucket/x.csv", "s3://bucket/*.csv", "gs://bucket/x.csv", "az://bucket/x.csv"):
+        (found,) = find_sources([source]).sources
+        error = found.error or refused(source)
+        assert isinstance(error, ExtraMissingError)
+        assert error.exit_code == 78
+        assert "pip install 'dbsvc[cloud]'" in str(error)
+    assert read(places(buckets, "usage.csv", GOOD)[1]) == GOOD  # the web takes none
+
+
+def test_keys_of_a_profile(buckets: Buckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "credentials").write_text("[nightly]\naws_access_key_id = theirs\naws_secret_access_key = of-a-profile\n")
+    (tmp_path / "config").write_text(
+        f"[profile nightly]\nregion = eu-west-1\nendpoint_url = {buckets.url}\n[profile sso]\nsso_session = work\n"
+    )
+    files = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
+    use(buckets, monkeypatch, **files)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        monkeypatch.delenv(name)
+    source = buckets.put("usage.csv", GOOD)
+    monkeypatch.setenv("AWS_PROFILE", "nightly")
+    assert read(source) == GOOD
+    assert "Credential=theirs/" in buckets.headers[-1]["authorization"]
+    assert "/eu-west-1/" in buckets.headers[-1]["authorization"]
+    assert "of-a-profile" not in settings.redact("of-a-profile", [])
+    for name, why in (("sso", "takes boto3"), ("nobody", "no profile nobody")):
+        clouds._open_bucket.cache_clear()
+        monkeypatch.setenv("AWS_PROFILE", name)
+        with pytest.raises(StoreRefusedError, match=why):
+            read(source)
+
+
+# As people type it ----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_secret_is_shown(buckets: Buckets, cli: Cli) -> None:
+    """Neither what signs a URL, nor a password in it: in messages, logs, results, the ledger."""
+    page = places(buckets, "usage.csv", GOOD + b"x,9,USD,A,1,0\n")[1].replace("http://", "http://me:hidden-password@")
+    gone = buckets.web("none.csv").replace("http://", "http://me:hidden-password@")
+    secrets = (b"0123456789abcdef0123", b"hidden-password", b"secret-of-the-bucket", b"signature-of-another")
+    env: dict[str, Any] = {"env": buckets.env}
+    ran = [
+        cli("ingest", f"{page}?{SIGNATURE}", f"{gone}?{SIGNATURE}", "s3://bucket/none.csv", "--log-format", "json", **env),
+        cli("ingest", f"{page}?X-Amz-Signature=signature-of-another", "--debug", **env),
+        cli("ingest", "--follow", "--idle", "0", f"{page}?{SIGNATURE}", "--debug", **env),
+        cli("datasets", "new", "orders", "--from", f"{page}?{SIGNATURE}", **env),
+        cli("rejects", **env),
+    ]
+    for one in ran:
+        for secret in secrets:
+            assert secret not in one.out + one.err
+    assert [one.code for one in ran[:2]] == [66, 0]
+    assert ran[1].objects[0]["outcome"] == "already published"
+    stored = (cli.folder / "var" / "data.db").read_bytes()
+    assert not any(secret in stored for secret in secrets)
+    assert buckets.web("usage.csv").encode() in stored
+
+
+@pytest.mark.slow  # it starts and kills processes
+@pytest.mark.one_database
+@pytest.mark.parametrize("rows", [20_000, pytest.param(6_000_000, marks=pytest.mark.long)])
+def test_two_killed_instances_share_an_object(buckets: Buckets, url: str, rows: int) -> None:
+    content = usage_csv([("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, rows)])
+    source = buckets.put("usage.csv", content)
+    env: dict[str, Any] = {**buckets.env, "DBSVC_CHUNK_BYTES": len(content) // 20}
+    for _ in range(2):
+        with Instance(url, "ingest", source, **env) as one, Instance(url, "ingest", source, **env) as other:
+            one.await_event("staged", 2)
+            other.await_event("staged", 1)
+            one.kill(signal.SIGKILL)
+            other.kill(signal.SIGKILL)
+    with Instance(url, "ingest", source, **env) as one, Instance(url, "ingest", source, **env) as other:
+        one.succeed()
+        other.succeed()
+    assert processes.query(url, "SELECT status FROM loads") == [("published",)]
+    assert processes.query(url, "SELECT count(*) FROM bills") == [(rows - 1,)]
+
+
+def test_a_web_url_is_no_bucket() -> None:
+    url = find_url("https://host/x*.csv")
+    assert url is not None
+    assert url.is_web
