@@ -34,6 +34,7 @@ from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements.catalog import Statements, find_folder
 from dbsvc.engine.statements.rules import THRESHOLD, runs_for_each
 from dbsvc.engine.statements.statement import Statement
+from dbsvc.engine.words import or_nearest
 
 _WORKERS = 2  # checks run at the same time
 _SQL = find_folder("sql")
@@ -185,7 +186,7 @@ def choose(checks: list[Check], only: Collection[str], datasets: Collection[str]
         ("dataset with checks", datasets, {check.dataset for check in checks if check.dataset}),
     ):
         if unknown := sorted(set(asked) - known):
-            raise InputError(f"There is no {kind} {', '.join(unknown)}; there is: {', '.join(sorted(known))}.")
+            raise InputError(f"There is no {kind} {or_nearest(unknown[0], sorted(known))}")
     return [check for check in checks if (not only or check.name in only) and (not datasets or check.dataset in datasets)]
 
 

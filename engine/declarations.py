@@ -12,7 +12,8 @@ from dbsvc.engine.columns import COMMON, KINDS, Column, ColumnType, complete
 from dbsvc.engine.datasets import Dataset, Derived
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.sources.formats import FORMATS
-from dbsvc.engine.toml import line_of, or_nearest, parse
+from dbsvc.engine.toml import line_of, parse
+from dbsvc.engine.words import or_nearest
 
 
 class _Kind(NamedTuple):

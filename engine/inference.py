@@ -19,8 +19,7 @@ from dbsvc.engine.functions.times import utc_time
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import delimited, jsonlines
 from dbsvc.engine.sources.oddities import find_kind
-from dbsvc.engine.toml import or_nearest
-from dbsvc.engine.words import SQL_WORDS, to_name
+from dbsvc.engine.words import SQL_WORDS, or_nearest, to_name
 
 #: So much of a sample is read.
 MOST = 4 * 2**20  # bytes

@@ -22,7 +22,8 @@ from dbsvc.engine.project import USUAL, Project
 from dbsvc.engine.sources.formats import delimited
 from dbsvc.engine.sources.packed import without_suffix
 from dbsvc.engine.sources.spellings import NAMED, FormError, read_form
-from dbsvc.engine.toml import line_of, or_nearest, parse
+from dbsvc.engine.toml import line_of, parse
+from dbsvc.engine.words import or_nearest
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dbsvc.engine.errors import ConfigurationError, StatementError
-from dbsvc.engine.toml import line_of, or_nearest, parse
+from dbsvc.engine.toml import line_of, parse
+from dbsvc.engine.words import or_nearest
 
 #: Where it is, unless a setting says otherwise.
 USUAL = "dbsvc"

@@ -1,12 +1,10 @@
-"""TOML that people write: where a key stands in it, and what may be meant by a name that is not known."""
+"""TOML that people write, and where a key stands in it."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from dbsvc.engine.errors import StatementError
@@ -36,13 +34,6 @@ def parse(origin: str, text: str) -> dict[str, Any]:
         line = re.search(r"at line (\d+)", str(error))
         number = int(line[1]) if line else len(text.splitlines())
         raise StatementError(f"{origin}:{number}: not TOML: {error}") from error
-
-
-def or_nearest(name: str, known: Iterable[str]) -> str:
-    """Return a name that is not known, with what may be meant."""
-    known = list(known)
-    nearest = get_close_matches(name, known, n=1)
-    return f"{name}; did you mean {nearest[0]}?" if nearest else f"{name}, only {', '.join(known)}"
 
 
 def line_of(text: str, *keys: str) -> int:

@@ -1,10 +1,11 @@
-"""Names in SQL: words that are none, and names that are made of what people write."""
+"""Names: words that are none in SQL, names that are made of what people write, and which one may be meant."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Iterable
+from difflib import get_close_matches
 
 _WORDS = """
 abort add all alter analyse analyze and any array as asc asymmetric attach authorization autoincrement begin between
@@ -38,3 +39,19 @@ def good_name(written: str, taken: Container[str], most: int) -> str:
     plural = [f"{name}s"] if name in SQL_WORDS else []
     candidates = (name, *plural, f"our_{name}", *(f"{name}_{number}" for number in range(2, 1000)))
     return next(found for found in candidates if found not in taken and found not in SQL_WORDS)
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known name that may be meant, whatever its case; of several that are as near, the first."""
+    folded: dict[str, str] = {}
+    for each in known:
+        folded.setdefault(each.casefold(), each)
+    found = get_close_matches(name.casefold(), folded, n=1, cutoff=cutoff)
+    return folded[found[0]] if found else None
+
+
+def or_nearest(name: str, known: Iterable[str]) -> str:
+    """Return a name that is not known, with what may be meant, else with all that are known."""
+    known = list(known)
+    near = nearest(name, known)
+    return f"{name}; did you mean {near}?" if near else f"{name}, only {', '.join(known)}"

@@ -23,6 +23,7 @@ from dbsvc.engine.errors import DbsvcError, InputError, NoRatesError, ProviderEr
 from dbsvc.engine.functions.decimals import plain
 from dbsvc.engine.fx.providers import BASE, NAME, Provider, Quote
 from dbsvc.engine.log import event
+from dbsvc.engine.words import nearest
 
 CURRENCIES = ("EUR", "GBP", "ILS")  # what is fetched if nothing else is asked for
 
@@ -95,7 +96,9 @@ def check_currencies(db: Database, codes: Collection[str]) -> None:
     with db.snapshot() as tx:
         known = {row["code"] for row in tx.run("fx/currencies").rows}
     if unknown := sorted(set(codes) - known):
-        raise InputError(f"Not a currency of ISO 4217: {', '.join(unknown)}.")
+        meant = nearest(unknown[0], [*CURRENCIES, *sorted(known)], cutoff=0.5)
+        hint = f" Did you mean {meant} by {unknown[0]}?" if meant else ""
+        raise InputError(f"Not a currency of ISO 4217: {', '.join(unknown)}.{hint}")
 
 
 def find_unavailable(db: Database, provider: str = NAME) -> list[Pair]:

@@ -16,6 +16,7 @@ from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.log import event
 from dbsvc.engine.reports.loads import count_rows
+from dbsvc.engine.words import or_nearest
 
 #: As many rows are found for one batch, from which others may be derived.
 BATCH = 20_000
@@ -52,7 +53,7 @@ def rebuild(
     """
     known = {name for dataset in db.statements.datasets.values() for name in dataset.rebuild}
     if name is not None and name not in known:
-        raise InputError(f"{name} is nothing that is derived; that is only: {', '.join(sorted(known))}.")
+        raise InputError(f"Nothing that is derived is called {or_nearest(name, sorted(known))}")
     return [_rebuild(db, *one, dry_run=dry_run, most=batch, progress=progress) for one in _find_derived(db, name)]
 
 

@@ -15,6 +15,8 @@ from dbsvc.engine.profiles import Profile, read_profile
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import Header
 
+_MOST_NAMED = 3  # loads, where there is none of a number
+
 
 def find_load(tx: Transaction, load_id: int) -> Load:
     """Return a load. Raises InputError if there is none."""
@@ -22,7 +24,8 @@ def find_load(tx: Transaction, load_id: int) -> Load:
         return Load.from_row(rows[0])
     if (number := find_new_number(tx, load_id)) is not None:
         raise InputError(f"There is no load {load_id} any more: it was released, and is load {number} now.")
-    raise InputError(f"There is no load {load_id}. `dbsvc loads` lists them.")
+    last = ", ".join(str(row["load_id"]) for row in tx.run("ledger/list_loads", most=_MOST_NAMED).rows)
+    raise InputError(f"There is no load {load_id}{f'; the last are {last}' if last else ''}. `dbsvc loads` lists them.")
 
 
 def find_new_number(tx: Transaction, load_id: int) -> int | None:

@@ -12,7 +12,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.sources.formats import FORMATS
 from dbsvc.engine.statements.catalog import Statements
-from dbsvc.engine.toml import or_nearest
+from dbsvc.engine.words import or_nearest
 
 
 @dataclass(frozen=True)

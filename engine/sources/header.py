@@ -17,6 +17,7 @@ from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import Format, delimited, jsonlines
 from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK
 from dbsvc.engine.sources.gathering import Gathering
+from dbsvc.engine.sources.likeness import describe_nearest
 from dbsvc.engine.sources.objects import Objects
 from dbsvc.engine.sources.oddities import find_kind, looks_like_array
 from dbsvc.engine.sources.pairs import lines_of, pairing
@@ -119,6 +120,8 @@ def _explain(found: InputError, file: SourceFile, head: bytes, datasets: list[Da
         problem += (
             f" A profile can read it: `array = {array}`, and [names] says by which paths the values of a record are found."
         )
+    elif not recognised:
+        problem += describe_nearest(head, datasets)
     return InputError(problem) if recognised else UnrecognisedError(problem)
 
 

@@ -95,7 +95,7 @@ def test_a_check_that_cannot_run_is_unknown_and_never_ok(cli: Cli, db: Database)
 @pytest.mark.parametrize(
     ("arguments", "env", "says"),
     [
-        (["--only", "nothing"], {}, "UNKNOWN: There is no check nothing; there is: "),
+        (["--only", "nothing"], {}, "UNKNOWN: There is no check nothing, only "),
         (["--dataset", "planets"], {}, "UNKNOWN: There is no dataset with checks planets"),
         (["--explain", "nothing"], {}, "UNKNOWN: There is no check nothing"),
         (

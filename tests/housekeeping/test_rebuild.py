@@ -113,7 +113,7 @@ def test_summaries_alone(sunny: Database) -> None:
     (done,) = rebuild(sunny, "summaries")
     assert (done.name, done.table, done.corrected) == ("summaries", SUMMARIES, len(before[1]))
     assert derived(sunny) == before
-    with pytest.raises(InputError, match="weather is nothing that is derived; that is only: readings, summaries"):
+    with pytest.raises(InputError, match="called weather, only readings, summaries"):
         rebuild(sunny, "weather")
 
 
@@ -136,7 +136,7 @@ def test_the_command(sunny: Database, cli_on: Cli) -> None:
     assert [(row["rows"], row["dry_run"]) for row in ran.objects] == [(len(rows), False) for rows in before]
     assert derived(sunny) == before
     ran = cli_on("db", "rebuild", "weather")
-    assert (ran.code, ran.error[:30]) == (65, "weather is nothing that is der")
+    assert (ran.code, ran.error[:30]) == (65, "Nothing that is derived is cal")
 
 
 @pytest.mark.long  # it kills processes
