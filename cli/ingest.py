@@ -31,6 +31,7 @@ EXAMPLES = commands.examples(
     "dbsvc ingest deliveries/                 a folder, what others need first",
     "dbsvc ingest usage.csv plants.csv.gz     files, packed or not",
     "zcat usage.csv.gz | dbsvc ingest -       what comes through a pipe",
+    "dbsvc ingest --dry-run usage.csv         what would be stored, and what not",
     "dbsvc ingest --follow telemetry.jsonl    a file that grows, until stopped",
 )
 
@@ -58,6 +59,15 @@ def ingest(
             "--profile", metavar="PROFILE", help="Read the files by this profile, whatever theirs is.", show_default=False
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what would be stored, rejected or held, and store nothing; the exit code is what it would be. It is done "
+            "in one transaction and taken back: meanwhile loads of the same datasets wait where they merge, and on SQLite "
+            "whoever writes.",
+        ),
+    ] = False,
     every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="With --follow: publish at most this often.")] = 10.0,
     idle: Annotated[
         float | None,
@@ -78,7 +88,13 @@ def ingest(
         raise typer.BadParameter("--again delivers a whole file; --follow reads one that grows.")
     if folders := [name for name in files if again and (Path(name).is_dir() or re.fullmatch(r"\w+://.*/|\w+://[^/]*", name))]:
         raise typer.BadParameter(f"--again delivers the files that you name; {folders[0]} is a folder.")
+    if dry_run and follow:
+        raise typer.BadParameter("--dry-run says what one run would do; --follow does not end.")
     settings = read_settings()
+    if dry_run:
+        from dbsvc.cli.rehearsal import show_rehearsal
+
+        raise typer.Exit(show_rehearsal(files, settings, profile, again=again))
     started = time.perf_counter()
     with output.connect(create=True) as db:
         workers = jobs or db.dialect.jobs
@@ -113,17 +129,18 @@ def _ingest_all(
         if planned.skipped:
             report = {"source": planned.source, "outcome": "skipped", "because": str(planned.error), "exit_code": 0}
         elif planned.error:
-            report = _failure(planned.source, planned.error)
+            report = describe_failure(planned.source, planned.error)
         else:
             reports += _ingest_one(db, planned, settings, profiles, jobs, again and planned.named)
             continue
         reports.append(report)
         _show(report)
-    _tell_what_was_not_read(found, reports)
+    tell_what_was_not_read(found, reports)
     return reports
 
 
-def _tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None:
+def tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None:
+    """Tell which files of folders were left out, and if there was nothing to load."""
     from dbsvc.engine.log import event
 
     for (argument, why), names in found.left_out.items():
@@ -156,9 +173,9 @@ def _ingest_one(
             found |= {"profile": header.profile.name} if header.profile else {}
             for outcome in ingest_all(db, file, header, settings, jobs=jobs, progress=progress, again=again):
                 _measure(db, outcome)
-                reports.append({**_report(source, outcome), **_quarantine(db, outcome), **found})
+                reports.append({**describe(source, outcome), **_quarantine(db, outcome), **found})
     except SourceError as error:
-        reports.append(_failure(source, error))
+        reports.append(describe_failure(source, error))
     for report in reports:
         _show(report)
     return reports
@@ -174,7 +191,7 @@ def _follow(db: Database, source: str, settings: Settings, jobs: int, every: flo
     tally = Counter[str]()
     for outcome in follow(db, source, settings, jobs=jobs, every=every, idle=idle):
         _measure(db, outcome)
-        report = {**_report(shown_name(source), outcome), **_quarantine(db, outcome)}
+        report = {**describe(shown_name(source), outcome), **_quarantine(db, outcome)}
         tally += _count(report)
         _show(report)
         output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")
@@ -206,7 +223,8 @@ def _quarantine(db: Database, outcome: Outcome) -> dict[str, Any]:
     return {name: dict(loads) for name, loads in found.items() if loads}
 
 
-def _report(source: str, outcome: Outcome) -> dict[str, Any]:
+def describe(source: str, outcome: Outcome) -> dict[str, Any]:
+    """Return what became of a load, and the exit code for it."""
     load = {name: value for name, value in outcome.load.as_row().items() if name not in _UNSAID}
     word = "already published" if outcome.already else str(outcome.load.status)
     nothing = word == "published" and load["read"] == load["rejected"] > 0
@@ -218,7 +236,8 @@ def _report(source: str, outcome: Outcome) -> dict[str, Any]:
     return {"source": source, "outcome": word, **load, **found, "seconds": outcome.seconds, "exit_code": code}
 
 
-def _failure(source: str, error: Exception) -> dict[str, Any]:
+def describe_failure(source: str, error: Exception) -> dict[str, Any]:
+    """Return why a file could not be loaded."""
     return {
         "source": source,
         "outcome": "failed",

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 _LOGGER = logging.getLogger("dbsvc")
+_least: ContextVar[int] = ContextVar("least", default=logging.NOTSET)
 
 
 def event(name: str, /, level: int = logging.INFO, **fields: Any) -> None:
     """Log one event: what happened in the whole."""
-    _LOGGER.log(level, {"event": name, **fields}, stacklevel=2)
+    if level >= _least.get():
+        _LOGGER.log(level, {"event": name, **fields}, stacklevel=2)
 
 
 def step(name: str, /, **fields: Any) -> None:
     """Log one of the many steps that lead there, for whoever wants to know."""
     event(name, logging.DEBUG, **fields)
+
+
+@contextmanager
+def only_warnings() -> Iterator[None]:
+    """Log no event of this thread that is no warning: what happens is taken back."""
+    token = _least.set(logging.WARNING)
+    try:
+        yield
+    finally:
+        _least.reset(token)
 
 
 class Formatter(logging.Formatter):

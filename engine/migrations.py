@@ -22,7 +22,7 @@ from dbsvc.engine.loads.staging import drop_tables, find_staging
 from dbsvc.engine.log import event
 from dbsvc.engine.project import Project
 from dbsvc.engine.statements.catalog import find_folder
-from dbsvc.engine.toml import or_nearest
+from dbsvc.engine.words import or_nearest
 
 _LEDGER = "loads"
 
@@ -75,7 +75,7 @@ def ensure_schema(db: Database) -> None:
     schema = read_schema(db)
     if schema.pending:
         schema = db.run_transaction(lambda _: read_schema(db))  # waits for a migrator who may be at work
-    if schema.pending and _is_new(db):
+    if schema.pending and is_new(db):
         migrate(db)
     else:
         _refuse_pending(db, schema)
@@ -99,7 +99,7 @@ def _refuse_pending(db: Database, schema: Schema) -> None:
         raise ConfigurationError(f"{db.dialect.label} lacks {len(schema.pending)} migration(s): run `dbsvc db migrate`.")
 
 
-def _is_new(db: Database) -> bool:
+def is_new(db: Database) -> bool:
     """Whether nothing was ever loaded; a migrator may have died half-way."""
     with db.snapshot() as tx:
         tables = [row["table_name"] for row in tx.run("schema/tables").rows]

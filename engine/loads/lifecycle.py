@@ -39,24 +39,27 @@ def ingest(
     progress: Progress = lambda done, total: None,
     resume_from: Position | None = None,
     again: bool = False,
+    rehearsal: bool = False,
 ) -> Outcome:
     """Load one file, whole or not at all; resume what a run before left, share what another one does.
 
     Of a file that grows, load what was appended since the last load; or bring that one to its end first, and say that there is
     more. Returns when the load is published, held or discarded. Raises InputError when the file changes underneath.
     ``resume_from`` is where the last run of this process ended in the file, which spares it reading what was before.
-    ``again`` delivers known bytes once more, unless their newest delivery still stands as it was published.
+    ``again`` delivers known bytes once more, unless their newest delivery still stands as it was published. A ``rehearsal`` is
+    all in the one transaction of the caller, who takes it back: nothing of it is done by other threads or seen by others.
     """
     if again and header.stream:
         raise InputError(
             f"{file.source}: it is read on from where its last load ended; --again is for files that are delivered whole."
         )
-    outcome = _register(db, file, header, settings, resume_from, again)
+    jobs = 0 if rehearsal else jobs
+    outcome = _register(db, file, header, settings, resume_from, again, rehearsal)
     load, scanned, seconds = outcome.load, outcome.scan, outcome.seconds
     while load.is_unfinished:
         if load.status is LoadStatus.STAGING:
             with _timed(seconds, "stage"):
-                if header.dataset.partition_by and scanned.lines >= settings.month_records:
+                if jobs and header.dataset.partition_by and scanned.lines >= settings.month_records:
                     db.run_transaction(partial(partition, load=load, records=scanned.lines, settings=settings))
                 stage(db, load, file, header, jobs, lambda done: progress(done, scanned.lines))
             with _timed(seconds, "audit"):
@@ -81,13 +84,15 @@ def ingest_all(
     progress: Progress = lambda done, total: None,
     resume_from: Position | None = None,
     again: bool = False,
+    rehearsal: bool = False,
 ) -> Iterator[Outcome]:
     """Ingest until the file has no more; yield each load. Of a file that grows there may be two: one resumed, one new."""
     more, changes = True, 0
     while more:
+        how = partial(ingest, jobs=jobs, progress=progress, again=again, rehearsal=rehearsal)
         try:
-            with span("load", source=file.source, dataset=header.dataset.name) as told:
-                outcome = ingest(db, file, header, settings, jobs=jobs, progress=progress, resume_from=resume_from, again=again)
+            with span("load", source=file.source, dataset=header.dataset.name, dry_run=rehearsal or None) as told:
+                outcome = how(db, file, header, settings, resume_from=resume_from)
                 load = outcome.load
                 told |= {"load_id": load.load_id, "status": str(load.status), "read": load.read, **load.buckets}
         except ChangedError:  # an object grows by being written as a whole: what is staged of it stays so
@@ -100,7 +105,13 @@ def ingest_all(
 
 
 def _register(
-    db: Database, file: SourceFile, header: Header, settings: Settings, resume_from: Position | None, again: bool
+    db: Database,
+    file: SourceFile,
+    header: Header,
+    settings: Settings,
+    resume_from: Position | None,
+    again: bool,
+    rehearsal: bool,
 ) -> Outcome:
     """Scan the file, and register what it brings; once more if the ledger came to know more of it meanwhile."""
     seconds: dict[str, float] = {}
@@ -108,7 +119,8 @@ def _register(
     while load is None:
         with _timed(seconds, "scan"):
             known, scanned = _scan(db, file, header, settings, resume_from)
-        load = db.run_transaction(partial(register, file=file, header=header, scanned=scanned, known=known, again=again))
+        how = partial(register, again=again, rehearsal=rehearsal)
+        load = db.run_transaction(partial(how, file=file, header=header, scanned=scanned, known=known))
     step("registered", load_id=load.load_id, dataset=load.dataset, source=file.source, status=load.status)
     already = load.status is LoadStatus.PUBLISHED
     outcome = Outcome(load, scanned, already, more=load.sha256 != scanned.sha256, seconds=seconds)

@@ -35,12 +35,13 @@ def publish(
 ) -> Load:
     """Publish a staged load, at one instant. Returns it as it is now: unchanged if somebody else was faster.
 
-    Any instance may go on with what another one left.
+    Any instance may go on with what another one left. Without ``jobs`` nothing is placed beforehand.
 
     It is ``held`` if a larger share of its records than that contradict another record of the file, and ``staging`` if records
     of it turn out to be rejects, which are then audited; ``find_records`` reads them from the file.
     """
-    place(db, load, jobs)
+    if jobs:
+        place(db, load, jobs)
     load, ours = with_months(db, lambda tx: publish_in(tx, load, max_contradicting_share, find_records))
     if ours:
         step("published", load_id=load.load_id, read=load.read, **load.buckets)

@@ -30,12 +30,19 @@ _LONGEST_DAY = 10  # characters
 
 
 def register(
-    tx: Transaction, file: SourceFile, header: Header, scanned: Scan, known: list[Load], *, again: bool = False
+    tx: Transaction,
+    file: SourceFile,
+    header: Header,
+    scanned: Scan,
+    known: list[Load],
+    *,
+    again: bool = False,
+    rehearsal: bool = False,
 ) -> Load | None:
     """Return the load to work on; None when the ledger has come to know more of the file than the scan did.
 
     ``known`` are the checkpoints that the scan began with. With ``again`` known bytes are delivered once more, unless their
-    newest delivery still stands as it was published, and no row of the dataset is missing.
+    newest delivery still stands as it was published, and no row of the dataset is missing. A ``rehearsal`` is taken back.
     """
     dataset = header.dataset.name
     profile = header.profile
@@ -43,7 +50,7 @@ def register(
     sha256 = scanned.unfinished.sha256 if scanned.unfinished else scanned.sha256
     load = _find_delivery(tx, dataset, sha256, again)
     if not load:
-        load_id = draw_load_id(tx, dataset)
+        load_id = draw_load_id(tx, dataset, rehearsal=rehearsal)
         # whoever held the number before us may have registered these very bytes, or a beginning of them
         load = _find_delivery(tx, dataset, sha256, again)
         if not load and find_checkpoints(tx, file, header) != known:

@@ -53,7 +53,10 @@ def partition(tx: Transaction, load: Load, records: int, settings: Settings) -> 
 
 
 def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int, progress: Callable[[int], None]) -> None:
-    """Stage chunk after chunk, until nobody has any left. ``progress`` is told the records staged so far."""
+    """Stage chunk after chunk, until nobody has any left. ``progress`` is told the records staged so far.
+
+    Without ``jobs`` it is done by this thread, in the transaction that it may have open.
+    """
 
     def work() -> None:
         more = True
@@ -64,6 +67,9 @@ def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int,
             if more := turn.more:
                 db.give_way()
 
+    if not jobs:
+        work()
+        return
     with ThreadPoolExecutor(jobs, thread_name_prefix="stage") as pool:
         workers = [pool.submit(work) for _ in range(jobs)]
         for worker in wait(workers, return_when=FIRST_EXCEPTION).done:

@@ -21,20 +21,20 @@ def create_staging(tx: Transaction, load: Load) -> None:
         run_phase(tx, load, "load/number")
 
 
-def draw_load_id(tx: Transaction, dataset: str) -> int:
-    """Draw the next load's number.
+def draw_load_id(tx: Transaction, dataset: str, *, rehearsal: bool = False) -> int:
+    """Draw the next load's number. That of a ``rehearsal`` is one that nobody waits for.
 
     Staging tables of that number are nobody's: a restored backup, a reset or a person left them. They go. If they may not be
     dropped, for they belong to another role, the number is left out.
     """
-    load_id: int = tx.run("ledger/draw_load_id").rows[0]["load_id"]
+    load_id: int = tx.run("ledger/imagine_load_id" if rehearsal else "ledger/draw_load_id").rows[0]["load_id"]
     if left := find_staging(tx, dataset, load_id):
         event("staging tables of nobody", logging.WARNING, load_id=load_id, tables=left)
         try:
             with tx.transaction():
                 drop_tables(tx, left)
         except UnusableError:
-            return draw_load_id(tx, dataset)
+            return draw_load_id(tx, dataset, rehearsal=rehearsal)
     return load_id
 
 
