@@ -54,6 +54,10 @@ lint:
 docs:
     python docs/generate_reference.py
 
+# Read the manual page, which `just docs` writes from the help.
+man:
+    man -l docs/reference/dbsvc.1
+
 # Build the documentation as a site in var/site; links that lead nowhere are errors.
 site: docs
     NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import commands, metrics, output, streams
+from dbsvc.cli import commands, completion, metrics, output, streams
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
@@ -51,10 +51,14 @@ class Plugin(commands.Command):
 
 def check(
     only: Annotated[
-        list[str] | None, typer.Option(metavar="CHECK", help="Only these checks, by name.", show_default=False)
+        list[str] | None,
+        typer.Option(metavar="CHECK", autocompletion=completion.checks, help="Only these checks, by name.", show_default=False),
     ] = None,
     dataset: Annotated[
-        list[str] | None, typer.Option(metavar="DATASET", help="Only the checks of these datasets.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            metavar="DATASET", autocompletion=completion.datasets, help="Only the checks of these datasets.", show_default=False
+        ),
     ] = None,
     since: Annotated[
         datetime | None,
@@ -72,7 +76,10 @@ def check(
     explain: Annotated[
         str | None,
         typer.Option(
-            metavar="CHECK", help="Say what one check means, its thresholds, its query, what to do.", show_default=False
+            metavar="CHECK",
+            autocompletion=completion.checks,
+            help="Say what one check means, its thresholds, its query, what to do.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:

@@ -148,7 +148,7 @@ class _Common:
             ("Options", of_kind["option"]),
             ("Options of every command", [*shared, helps]),
         ):
-            rows = [_readable(*record) for param in params if (record := param.get_help_record(ctx))]
+            rows = [readable(*record) for param in params if (record := param.get_help_record(ctx))]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows, col_max=26)
@@ -202,7 +202,7 @@ def group(**settings: Any) -> typer.Typer:
     return typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **settings)
 
 
-def _readable(name: str, said: str) -> tuple[str, str]:
+def readable(name: str, said: str) -> tuple[str, str]:
     """Return a line of help whose choices stand without brackets, and whose ranges read as words."""
     for pattern, words in _RANGES:
         said = pattern.sub(words, said)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import commands, output
+from dbsvc.cli import commands, completion, output
 
 if TYPE_CHECKING:
     from dbsvc.engine.reports.datasets import ColumnContract
@@ -23,7 +23,10 @@ app = commands.group(
     ),
 )
 
-Name = Annotated[str, typer.Argument(metavar="DATASET", help="The name of a dataset.", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="DATASET", autocompletion=completion.datasets, help="The name of a dataset.", show_default=False),
+]
 
 
 @app.callback()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import commands, metrics, output
+from dbsvc.cli import commands, completion, metrics, output
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def fx(
         list[str] | None,
         typer.Option(
             metavar="CODE",
+            autocompletion=completion.currencies,
             help="Only these, by their codes; by default EUR, GBP and ILS, with --missing all.",
             show_default=False,
         ),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dbsvc.cli import output
+from dbsvc.cli import completion, output
 from dbsvc.cli.database import DryRun, Yes, confirm, open_database
 
 
@@ -28,7 +28,13 @@ def backup(
 
 def rebuild(
     what: Annotated[
-        str | None, typer.Argument(metavar="WHAT", help="readings, or summaries; by default all.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="WHAT",
+            autocompletion=completion.derived,
+            help="readings, or summaries; by default all.",
+            show_default=False,
+        ),
     ] = None,
     dry_run: DryRun = False,
 ) -> None:

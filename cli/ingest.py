@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import commands, metrics, output, waiting
+from dbsvc.cli import commands, completion, metrics, output, waiting
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
@@ -56,7 +56,11 @@ def ingest(
     profile: Annotated[
         str | None,
         typer.Option(
-            "--profile", metavar="PROFILE", help="Read the files by this profile, whatever theirs is.", show_default=False
+            "--profile",
+            metavar="PROFILE",
+            autocompletion=completion.profiles,
+            help="Read the files by this profile, whatever theirs is.",
+            show_default=False,
         ),
     ] = None,
     dry_run: Annotated[

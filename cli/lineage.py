@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import commands, output
+from dbsvc.cli import commands, completion, output
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def reading(
     epilog=commands.examples("dbsvc lineage row usage 2021-10-02 17", "dbsvc lineage row plants P1"),
 )
 def row(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset.", show_default=False)],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", autocompletion=completion.datasets, help="The dataset.", show_default=False)
+    ],
     key: Annotated[list[str], typer.Argument(metavar="KEY...", help="The values of its key, in order.", show_default=False)],
 ) -> None:
     """Show every version of a row of any dataset, where each came from, and open rejects of its key."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import commands, output, waiting
+from dbsvc.cli import commands, completion, output, waiting
 from dbsvc.cli.database import DryRun, Yes, confirm, open_database
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ app = commands.group(
     ),
 )
 
-LoadId = Annotated[int, typer.Argument(metavar="LOAD", help="The load's number, from `dbsvc loads`.", show_default=False)]
+LoadId = Annotated[
+    int,
+    typer.Argument(
+        metavar="LOAD", autocompletion=completion.loads, help="The load's number, from `dbsvc loads`.", show_default=False
+    ),
+]
 Most = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many rows to show.")]
 
 _HELD = 65

@@ -12,8 +12,11 @@ import typer
 from dbsvc.cli import (
     check,
     commands,
+    completion,
+    config,
     datasets,
     db,
+    doctor,
     fx,
     ingest,
     lineage,
@@ -47,6 +50,9 @@ app.add_typer(lineage.app, name="lineage")
 app.add_typer(lineage.app, name="trace", hidden=True)  # its name until 0.1
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(db.app, name="db")
+app.command(cls=commands.Command, epilog=doctor.EXAMPLES)(doctor.doctor)
+app.add_typer(config.app, name="config")
+app.command(cls=commands.Command, epilog=completion.EXAMPLES)(completion.completion)
 
 
 @app.callback()
@@ -78,6 +84,10 @@ def main() -> NoReturn:
 
 def _run() -> int:
     """Run the command; returns the exit code."""
+    if completion.VARIABLE in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     try:
         app(prog_name="dbsvc")
     except SystemExit as end:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import commands, output, streams, waiting
+from dbsvc.cli import commands, completion, output, streams, waiting
 from dbsvc.cli.database import Yes, confirm, open_database
 from dbsvc.cli.files import written_whole
 from dbsvc.cli.loads import LoadId, Most
@@ -38,7 +38,12 @@ _SHOWN = 480  # bytes of a record that are looked at: 120 characters at least
 
 
 Closed = Annotated[bool, typer.Option("--all", help="Also those that are mended or dismissed.")]
-AnyLoad = Annotated[int, typer.Argument(metavar="LOAD", help="A load's number; by default all loads.", show_default=False)]
+AnyLoad = Annotated[
+    int,
+    typer.Argument(
+        metavar="LOAD", autocompletion=completion.loads, help="A load's number; by default all loads.", show_default=False
+    ),
+]
 
 
 @app.callback()

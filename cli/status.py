@@ -1,29 +1,59 @@
-"""``dbsvc status``: what is in the database."""
+"""``dbsvc status``: what is in the database, once or again and again."""
 
 from __future__ import annotations
 
-from dbsvc.cli import commands, output
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbsvc.cli import commands, output, streams
 from dbsvc.cli.database import open_database
 from dbsvc.cli.loads import show_loads
 
+if TYPE_CHECKING:
+    from dbsvc.engine.reports.status import Status
+
 EXAMPLES = commands.examples(
-    "dbsvc status            tables, newest loads, newest days",
-    "dbsvc status -o json    for a program",
+    "dbsvc status                        tables, newest loads, newest days",
+    "dbsvc status --watch --every 5      again and again, until Ctrl-C",
+    "dbsvc status -o json                for a program",
 )
+_CLEAR = "\x1b[H\x1b[2J"
 
 
-def status() -> None:
+def status(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C; off a terminal a line each time.")
+    ] = False,
+    every: Annotated[float, typer.Option(metavar="SECONDS", min=0.2, help="With --watch: how often.")] = 2.0,
+) -> None:
     """Show what is in the database: its tables, its newest loads, the newest days of inverters."""
     from dbsvc.engine.reports.status import read_status
 
     with open_database() as db:
-        found = read_status(db)
+        if not watch:
+            _show(db.dialect.label, read_status(db))
+            return
+        try:
+            while not streams.failure():
+                found = db.retry(lambda: read_status(db))
+                if output.stdout_is_terminal() and not output.results_are_json():
+                    print(_CLEAR, end="")
+                _show(db.dialect.label, found)
+                sys.stdout.flush()
+                db.pause(every)
+        except output.Stopped as stopped:  # which is how it ends
+            raise typer.Exit(stopped.exit_code) from None
+
+
+def _show(label: str, found: Status) -> None:
     loads = found.newest.loads
     if output.results_are_json():
         shown = [output.load_row(load) for load in loads]
-        output.objects([{"database": db.dialect.label, "tables": found.tables, "loads": shown, "daily_summary": found.days}])
+        output.objects([{"database": label, "tables": found.tables, "loads": shown, "daily_summary": found.days}])
         return
-    output.say(db.dialect.label)
+    output.say(label)
     output.table("", found.tables, ["table", "rows"])
     show_loads("newest loads", loads)
     output.rest(len(loads), found.newest.total, "loads", "dbsvc loads list")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import typer
@@ -33,27 +34,43 @@ BEGIN, END = "<!-- generated -->\n", "<!-- /generated -->\n"
 
 def commands() -> str:
     """Every command, as ``--help`` shows it on 80 columns."""
-    return "\n".join(_command(typer.main.get_command(main.app), "dbsvc", None))
+    return "\n".join(
+        f"## {context.command_path}\n\n```text\n{context.command.get_help(context).strip()}\n```\n" for context in _contexts()
+    )
 
 
-def _command(command: Any, name: str, parent: Any) -> Iterator[str]:
+def _contexts(command: Any = None, name: str = "dbsvc", parent: Any = None) -> Iterator[Any]:
+    """Yield a context of 80 columns of each command that is shown."""
+    command = command or typer.main.get_command(main.app)
     context = typer.Context(command, info_name=name, parent=parent, terminal_width=80, **command.context_settings)
-    path = context.command_path
-    yield f"## {path}\n\n```text\n{command.get_help(context).strip()}\n```\n"
+    yield context
     for child in getattr(command, "commands", {}).values():
         if not child.hidden:
-            yield from _command(child, child.name, context)
+            yield from _contexts(child, child.name, context)
+
+
+def manual() -> str:
+    """Return the manual page."""
+    codes = {"0": ["Done."], "1": ["Anything else went wrong."], "2": ["The command line is not understood."]}
+    for code, _, meaning in _exit_rows():
+        if code != "1":
+            codes.setdefault(code, []).append(meaning)
+    codes |= {"130, 143": ["Stopped by SIGINT or SIGTERM; the same command goes on where it was."]}
+    status = [(code, " ".join(meanings)) for code, meanings in codes.items()]
+    write: Callable[..., str] = run_path(str(Path(__file__).with_name("manual_page.py")))["write"]
+    return write(_contexts(), [(name, meaning) for name, _, meaning in _setting_rows()], status)
 
 
 def setting_table() -> str:
     """Every setting, its default, and the comment on its field."""
+    rows = [(f"`{name}`", f"`{default}`" if default != "" else "", meaning) for name, default, meaning in _setting_rows()]
+    return _table(("setting", "default", "meaning"), rows)
+
+
+def _setting_rows() -> list[tuple[str, Any, str]]:
     comments = _field_comments(settings.Settings)
     defaults = {field.name: field.default for field in dataclasses.fields(settings.Settings)}
-    rows = [
-        (f"`{variable}`", f"`{defaults[name]}`" if defaults[name] != "" else "", comments[name])
-        for name, (variable, _) in settings.VARIABLES.items()
-    ]
-    return _table(("setting", "default", "meaning"), rows)
+    return [(variable, defaults[name], comments[name]) for name, (variable, _) in settings.VARIABLES.items()]
 
 
 def _field_comments(kind: type) -> dict[str, str]:
@@ -73,12 +90,16 @@ def _field_comments(kind: type) -> dict[str, str]:
 
 def exit_codes() -> str:
     """Every error, its exit code, and whether trying again can help."""
+    rows = [(f"[{code}](../../RUNBOOK.md#{code})", f"`{kind}`", meaning) for code, kind, meaning in _exit_rows()]
+    return _table(("exit code", "error", "meaning"), rows)
+
+
+def _exit_rows() -> list[tuple[str, str, str]]:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DbsvcError)]
-    rows = [
-        (f"[{kind.exit_code}](../../RUNBOOK.md#{kind.exit_code})", f"`{kind.__name__}`", _first_line(kind))
+    return [
+        (str(kind.exit_code), kind.__name__, _first_line(kind))
         for kind in sorted(kinds, key=lambda kind: (kind.exit_code, kind.__name__))
     ]
-    return _table(("exit code", "error", "meaning"), rows)
 
 
 def dataset(path: Path) -> str:
@@ -245,6 +266,7 @@ def pages() -> dict[Path, str]:
         text = page.read_text() if page.exists() else f"# {page.stem}\n\n"
         before, _, rest = text.partition(BEGIN)
         found[page] = f"{before}{BEGIN}\n{part()}\n{END}{rest.partition(END)[2]}"
+    found[REFERENCE / "dbsvc.1"] = manual()
     return found
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,34 @@ def read_settings() -> Settings:
     return replace(settings, currencylayer_distrust=given.distrust(settings))
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A setting as somebody may see it: without secrets, and where it comes from."""
+
+    variable: str
+    value: str
+    #: ``environment``, the line of ``.env``, or ``default``
+    origin: str
+    #: whether it holds what nobody is to see
+    is_secret: bool
+
+
+def list_settings() -> list[Shown]:
+    """Return every setting as it is written, whether it can be or not, then the thresholds of checks that are given.
+
+    Raises ConfigurationError for a ``.env`` that cannot be read.
+    """
+    given, secrets = _read(), read_secrets()
+    about = {field.name: field for field in fields(Settings)}
+    found = []
+    for name, (variable, _) in VARIABLES.items():
+        written = given.written(variable) if variable in given else str(about[name].default)
+        value = "(set)" if variable == _KEY and written else redact(written, secrets)
+        found.append(Shown(variable, value, given.origin(variable), is_secret=value != written))
+    others = [name for name in given.names() if name.startswith("DBSVC_CHECK_") and name not in {one.variable for one in found}]
+    return found + [Shown(name, given.written(name), given.origin(name), is_secret=False) for name in others]
+
+
 def read_number(variable: str, default: str) -> int | float:
     """Read a threshold. Raises ConfigurationError for what is no number."""
     given = _read()
@@ -136,6 +164,16 @@ class _Given:
 
     def __contains__(self, variable: str) -> bool:
         return variable in os.environ or variable in self._lines
+
+    def names(self) -> list[str]:
+        """Return the names of all that is set."""
+        return sorted({*self._lines, *os.environ})
+
+    def origin(self, variable: str) -> str:
+        """Return where a setting comes from."""
+        if variable in os.environ:
+            return "environment"
+        return f".env:{self._lines[variable].number}" if variable in self._lines else "default"
 
     def written(self, variable: str) -> str:
         """Return a setting as it is written; an empty text if it is not."""

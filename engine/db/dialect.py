@@ -61,6 +61,9 @@ class Dialect(Protocol[C]):
     def absent(self) -> str | None:
         """Return why there is no database to look at, or None if there may be one. Makes none."""
 
+    def folder(self) -> Path | None:
+        """Return the folder of this machine in which the database lies, if it does."""
+
     def connect(self, statements: Statements) -> C:
         """Open a connection, outside any transaction. Raises UnusableError for a database that is not as it must be."""
 

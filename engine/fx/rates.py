@@ -89,14 +89,19 @@ def find_needed(db: Database) -> list[Pair]:
         return [(row["rate_date"], row["currency"]) for row in tx.run("fx/needed_rates").rows]
 
 
+def list_currencies(db: Database) -> list[str]:
+    """Return the codes of all currencies."""
+    with db.snapshot() as tx:
+        return sorted(row["code"] for row in tx.run("fx/currencies").rows)
+
+
 def check_currencies(db: Database, codes: Collection[str]) -> None:
     """Raise InputError for what needs no rate, or is no currency."""
     if BASE in codes:
         raise InputError(f"{BASE} needs no rate: every rate is against it.")
-    with db.snapshot() as tx:
-        known = {row["code"] for row in tx.run("fx/currencies").rows}
-    if unknown := sorted(set(codes) - known):
-        meant = nearest(unknown[0], [*CURRENCIES, *sorted(known)], cutoff=0.5)
+    known = list_currencies(db)
+    if unknown := sorted(set(codes) - set(known)):
+        meant = nearest(unknown[0], [*CURRENCIES, *known], cutoff=0.5)
         hint = f" Did you mean {meant} by {unknown[0]}?" if meant else ""
         raise InputError(f"Not a currency of ISO 4217: {', '.join(unknown)}.{hint}")
 

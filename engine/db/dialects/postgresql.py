@@ -199,6 +199,10 @@ class Driver:
         """Return why there is no database to look at; None, for a server says it when it is asked."""
         return None
 
+    def folder(self) -> Path | None:
+        """Return None: a server keeps it."""
+        return None
+
     def connect(self, statements: Statements) -> Connection:
         """Open a connection."""
         connection: Connection = psycopg.connect(

@@ -116,6 +116,10 @@ class Driver:
             "Loading makes one: `dbsvc ingest FILE`."
         )
 
+    def folder(self) -> Path | None:
+        """Return the folder of the file."""
+        return self.path.absolute().parent
+
     def connect(self, statements: Statements) -> sqlite3.Connection:
         """Open the file. If it does not exist, make it and its folder, for us alone to read; or refuse."""
         if absent := self.absent():

@@ -60,7 +60,7 @@ class Client:
         self.requests = 0
         self._base_url = base_url
         self._secret = secret
-        self._proxy = proxy or _proxy_from_environment(base_url)
+        self._proxy = proxy or find_proxy(base_url)
         self._timeout = timeout
         self._deadline = deadline
         self._pause = pause
@@ -188,7 +188,8 @@ def _log(state: tenacity.RetryCallState) -> None:
     event("retry", attempt=state.attempt_number, because=str(error), pause=round(state.upcoming_sleep, 3))
 
 
-def _proxy_from_environment(url: str) -> str:
+def find_proxy(url: str) -> str:
+    """Return the proxy that the environment names for a URL; empty if it is asked directly."""
     parts = urlsplit(url)
     found = getproxies()
     proxy = found.get(parts.scheme) or found.get("all") or ""

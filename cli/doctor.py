@@ -1,0 +1,34 @@
+"""``dbsvc doctor``: what is wrong with the installation, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from dbsvc.cli import commands, output
+
+EXAMPLES = commands.examples("dbsvc doctor            look at everything", "dbsvc doctor -o json    for a program")
+
+
+def doctor() -> None:
+    """Look at settings, database, schema, clocks, rights, room, project and the API of rates. 1 if anything is wrong.
+
+    Nothing is created, and nothing is asked that costs quota; warnings leave the exit code at 0.
+    """
+    from dbsvc.engine.doctor import State, diagnose
+
+    found = [*diagnose()]
+    rows = [{name: output.redact(str(value)) for name, value in asdict(finding).items()} for finding in found]
+    if output.results_are_json():
+        output.objects(rows)
+    else:
+        shown = [{**row, "": f"{row['says']} {row['do']}".strip()} for row in rows]
+        output.table("", shown, ["state", "about", ""])
+    wrong, warnings = (sum(finding.state is state for finding in found) for state in (State.WRONG, State.WARNING))
+    if not (wrong or warnings):
+        output.say("All is well.")
+    else:
+        output.say(f"{wrong:,} wrong, {warnings:,} to look at.")
+    if wrong:
+        raise typer.Exit(1)
