@@ -14,17 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dbsvc import Database, connect, migrate
 from dbsvc.engine.checks import load_checks, run
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.model import Outcome
 from dbsvc.engine.loads.operations import dismiss
 from dbsvc.engine.loads.revert import revert
+from dbsvc.engine.profiles import find_profiles
 from dbsvc.engine.reports.lineage import trace_row
 from tests.helpers import buckets, load, query, register, rejects, validating_all, write
 from tests.helpers.cli import DBSVC, Cli
 from tests.helpers.crash import KilledError, everything, fragile
-from tests.helpers.project import declare
+from tests.helpers.processes import Instance, succeed
+from tests.helpers.project import declare, make_project
 
 Record = Mapping[str, Any]
 
@@ -39,6 +44,9 @@ class Kind:
     reason: str
     key: tuple[str, ...]
     file: Callable[[Sequence[Record]], bytes]
+    #: how its files are written, if a profile says so; and whether records of one key may stand in several places of one
+    profile: str = ""
+    repeats: bool = True
 
 
 def columns(**types: str) -> str:
@@ -75,10 +83,40 @@ def order(n: int, version: int) -> Record:
 def value(n: int, version: int) -> Record:
     return {
         "meter_id": f"m{n % 5}",
-        "at": f"2024-05-{1 + n % 28:02} 00:00:00Z",
-        "register": f"r{n // 5}",
-        "value": f"{n}.{version}",
+        "at": f"2024-05-{1 + n % 28:02}T{n // 28 % 24:02}:{n // 672:02}:00Z",
+        "voltage": f"{n}.{version}",
+        "power": "" if n % 3 == 0 else f"-{version}.5",
+        "switched": ("yes", "no")[n % 2],
     }
+
+
+def as_lines(records: Sequence[Record]) -> bytes:
+    """In long form: a line for each value, spelled as some source does."""
+    lines = [["Zähler", "at", "name", "value"]]
+    for n, record in enumerate(records):
+        pairs = [("U", record["voltage"].replace(".", ",")), ("on", record["switched"]), ("rssi", str(n))]
+        pairs += [("P", record["power"].replace(".", ","))] if record["power"] else []
+        lines += [[record["meter_id"], record["at"], *pair] for pair in (pairs if n % 2 else pairs[::-1])]
+    return "".join(";".join(line) + "\r\n" for line in lines).encode("cp1252")
+
+
+LINES = """dataset = "meter_values"
+encoding = "cp1252"
+delimiter = ";"
+decimal = ","
+[match]
+header = ["Zähler"]
+[names]
+"Zähler" = "meter_id"
+[long]
+name = "name"
+value = "value"
+ignore = "rssi"
+[long.columns]
+"U" = "voltage"
+"P" = "power"
+"on" = "switched"
+"""
 
 
 def happened(n: int, version: int) -> Record:
@@ -90,6 +128,34 @@ def happened(n: int, version: int) -> Record:
     }
 
 
+def event(n: int, version: int) -> Record:
+    return {
+        "id": f"9f3b1c1e-0d1b-4c6e-8a55-{n:012x}",
+        "at": f"2024-05-01T{n % 24:02}:00:{n % 60:02}+02:00",
+        "place": ("Hall, North", 'The "old" hall', "Hal\u00f8 4")[n % 3],
+        "amount": f"{n}.{version:03}",
+    }
+
+
+def as_array(records: Sequence[Record]) -> bytes:
+    """An array within a document, and what is told of an event lies in its objects."""
+    events = [
+        {"id": one["id"], "meta": {"at": one["at"]}, "payload": [None, {name: one[name] for name in ("place", "amount")}]}
+        for one in records
+    ]
+    document = {"sent": {"by": "them", "items": [1]}, "data": {"events": events, "count": len(events)}}
+    return json.dumps(document, indent=1).encode()
+
+
+ARRAY = """dataset = "events"
+array = "data.events"
+[match]
+header = ["meta.at"]
+[names]
+"meta.at" = "at"
+"payload.1.place" = "place"
+"payload.1.amount" = "amount"
+"""
 KINDS = {
     "orders": Kind(
         head("orders", "csv", ["order_id"])
@@ -108,13 +174,30 @@ KINDS = {
         as_csv,
     ),
     "meter_values": Kind(
-        head("meter_values", "csv", ["meter_id", "at", "register"])
-        + columns(meter_id="text", at="timestamp", register="text", value='decimal"\nplaces = 3\n#'),
+        head("meter_values", "csv", ["meter_id", "at"])
+        + columns(
+            meter_id="text",
+            at="timestamp",
+            voltage='decimal"\nplaces = 3\n#',
+            power='number"\noptional = true\n#',
+            switched="boolean",
+        ),
         value,
-        lambda n: {**value(n, 1), "value": "-1"},
-        "value_negative",
-        ("meter_id", "at", "register"),
-        as_csv,
+        lambda n: {**value(n, 1), "voltage": "-1"},
+        "voltage_negative",
+        ("meter_id", "at"),
+        as_lines,
+        LINES,
+        repeats=False,
+    ),
+    "events": Kind(
+        head("events", "jsonl", ["id"]) + columns(id="uuid", at="timestamp", place="text", amount='decimal"\nplaces = 3\n#'),
+        event,
+        lambda n: {**event(n, 1), "amount": "-1"},
+        "amount_negative",
+        ("id",),
+        as_array,
+        ARRAY,
     ),
     "happenings": Kind(
         head("happenings", "jsonl", ["id"]) + columns(id="uuid", at="timestamp", on="boolean", payload="json"),
@@ -127,7 +210,8 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=KINDS)
+#: one that is like others is tried with the long tests
+@pytest.fixture(params=[pytest.param(one, marks=pytest.mark.long) if one == "happenings" else one for one in KINDS])
 def name(request: pytest.FixtureRequest) -> str:
     """The name of a dataset."""
     return str(request.param)
@@ -137,6 +221,8 @@ def name(request: pytest.FixtureRequest) -> str:
 def project(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that declares it."""
     folder = declare(tmp_path / "ours", name, KINDS[name].declaration)
+    if KINDS[name].profile:
+        make_project(folder, {"profiles/theirs.toml": KINDS[name].profile})
     monkeypatch.setenv("DBSVC_PROJECT", str(folder))
     return folder
 
@@ -159,13 +245,18 @@ def second(kind: Kind) -> list[Record]:
         *(kind.record(n, 1) for n in range(10)),
         *(kind.record(n, 2) for n in range(10, 30)),
         *(kind.record(n, 1) for n in range(60, 80)),
-        kind.record(60, 1),
-        kind.record(61, 4),
+        *([kind.record(60, 1), kind.record(61, 4)] if kind.repeats else []),
         kind.broken(200),
     ]
 
 
-AFTER = {"inserted": 20, "updated": 20, "unchanged": 10, "duplicate": 1, "superseded": 1, "rejected": 1}
+def deliver(db: Database, source: Path, **more: Any) -> Outcome:
+    """What `dbsvc ingest` does with a file, by the profiles of the project."""
+    return load(db, source, profiles=find_profiles(db.statements.project, db.statements.datasets), **more)
+
+
+AFTER = {"inserted": 20, "updated": 20, "unchanged": 10, "rejected": 1}
+REPEATS = {"duplicate": 1, "superseded": 1}
 
 
 def stored(value: Any) -> Any:
@@ -215,22 +306,24 @@ def delivered(folder: Path, kind: Kind) -> tuple[Path, Path]:
 def test_two_deliveries(ours: Database, name: str, tmp_path: Path) -> None:
     kind = KINDS[name]
     one, two = delivered(tmp_path, kind)
-    assert buckets(load(ours, one).load)["inserted"] == 60
+    assert buckets(deliver(ours, one).load)["inserted"] == 60
     assert rows(ours, name) == expected(kind, first(kind))
-    loaded = load(ours, two)
-    assert {bucket: count for bucket, count in buckets(loaded.load).items() if count} == AFTER
+    loaded = deliver(ours, two)
+    assert buckets(loaded.load) == AFTER | (REPEATS if kind.repeats else {})
     assert rows(ours, name) == expected(kind, first(kind), good(kind, second(kind)))
-    ((_, reasons, raw),) = rejects(ours)
+    ((line, reasons, raw),) = rejects(ours)
     assert reasons == kind.reason
-    assert two.read_bytes().endswith(raw.rstrip() + b"\n")
-    assert load(ours, two).load.load_id == loaded.load.load_id  # again: nothing
+    beginning = two.read_bytes().split(b"\n")[line - 1 :]
+    assert b"\n".join(beginning).lstrip().startswith(raw)  # on that line of the file, byte for byte
+    assert two.read_bytes().count(raw) == 1
+    assert deliver(ours, two).load.load_id == loaded.load.load_id  # again: nothing
     assert query(ours, "SELECT count(*) FROM loads") == [(2,)]
     states = {result.check.name: result.state for result in run(ours, load_checks(ours.statements), 28)}
     assert {check for check, state in states.items() if state != "ok"} <= {"rejects_rising"}
     revert(ours, 2)
     assert rows(ours, name) == expected(kind, first(kind))
     assert query(ours, f"SELECT count(*) FROM {name}_history") == [(0,)]
-    dismissed = load(ours, two, again=True)
+    dismissed = deliver(ours, two, again=True)
     assert rows(ours, name) == expected(kind, first(kind), good(kind, second(kind)))
     assert dismiss(ours, dismissed.load.load_id).records == 1
 
@@ -239,7 +332,7 @@ def test_where_a_row_came_from(ours: Database, name: str, tmp_path: Path) -> Non
     kind = KINDS[name]
     one, two = delivered(tmp_path, kind)
     for file in (one, two):
-        load(ours, file)
+        deliver(ours, file)
     written = kind.record(15, 2)
     key = [str(written[part]) for part in kind.key]
     found = trace_row(ours, name, key)
@@ -261,14 +354,14 @@ def test_where_a_row_came_from(ours: Database, name: str, tmp_path: Path) -> Non
 def test_the_first_delivery_is_inserted_without_comparing(ours: Database, name: str, tmp_path: Path) -> None:
     """As long as no key stands twice in it; what stands is the same, and the checks say so."""
     kind = KINDS[name]
-    repeated = [*first(kind), kind.record(0, 1), kind.record(1, 3)]
-    loaded = load(ours, write(tmp_path / "first.x", kind.file(repeated))).load
-    assert buckets(loaded) == {"inserted": 60, "duplicate": 1, "superseded": 1}
+    repeated = [*first(kind), *([kind.record(0, 1), kind.record(1, 3)] if kind.repeats else [])]
+    loaded = deliver(ours, write(tmp_path / "first.x", kind.file(repeated))).load
+    assert buckets(loaded) == {"inserted": 60} | (REPEATS if kind.repeats else {})
     assert rows(ours, name) == expected(kind, repeated)
     states = {result.check.name: result.state for result in run(ours, load_checks(ours.statements), 28)}
     assert {check for check, state in states.items() if state != "ok"} == set()
     revert(ours, 1)
-    loaded = load(ours, write(tmp_path / "again.x", kind.file(first(kind)))).load
+    loaded = deliver(ours, write(tmp_path / "again.x", kind.file(first(kind)))).load
     assert buckets(loaded) == {"inserted": 60}
     assert rows(ours, name) == expected(kind, first(kind))
 
@@ -276,9 +369,9 @@ def test_the_first_delivery_is_inserted_without_comparing(ours: Database, name: 
 def test_the_later_delivery_wins_whoever_ends_first(ours: Database, name: str, tmp_path: Path) -> None:
     kind = KINDS[name]
     one, two = delivered(tmp_path, kind)
-    register(ours, one)
-    load(ours, two)
-    load(ours, one)
+    register(ours, one, profiles=find_profiles(ours.statements.project, ours.statements.datasets))
+    deliver(ours, two)
+    deliver(ours, one)
     assert rows(ours, name) == expected(kind, first(kind), good(kind, second(kind)))
 
 
@@ -288,10 +381,10 @@ def test_the_fast_path_is_no_other(ours: Database, name: str, tmp_path: Path, fr
     with connect(fresh_url()) as other, validating_all():
         migrate(other)
         for file in (one, two):
-            load(other, file)
+            deliver(other, file)
         want = rows(other, name), rejects(other)
     for file in (one, two):
-        load(ours, file)
+        deliver(ours, file)
     assert (rows(ours, name), rejects(ours)) == want
 
 
@@ -303,8 +396,17 @@ def test_damaged_bytes_are_rejected_and_no_more(ours: Database, name: str, tmp_p
         begin = data.index(b"\n") + 1
         for _ in range(5):
             data[chance.randrange(begin, len(data) - 1)] = chance.randrange(256)
-        loaded = load(ours, write(tmp_path / "damaged.x", bytes(data)), max_rejected_share=1.0).load
+        damaged = write(tmp_path / "damaged.x", bytes(data))
+        before = query(ours, "SELECT count(*) FROM loads")
+        try:
+            loaded = deliver(ours, damaged, max_rejected_share=1.0).load
+        except InputError:  # nobody knows where its records begin: nothing of it is loaded
+            assert kind.profile
+            assert query(ours, "SELECT count(*) FROM loads") == before
+            continue
         assert sum(buckets(loaded).values()) == loaded.read
+        for line, _, raw in rejects(ours, loaded.load_id):
+            assert b"\n".join(bytes(data).split(b"\n")[line - 1 :]).lstrip().startswith(raw)
 
 
 def crash(url: str, name: str, files: Sequence[Path], at: int | None, fault: str) -> tuple[list[str], dict[str, Any]]:
@@ -312,11 +414,11 @@ def crash(url: str, name: str, files: Sequence[Path], at: int | None, fault: str
     with connect(url) as db:
         migrate(db)
         for file in files[:-1]:
-            load(db, file)
+            deliver(db, file)
     with fragile(url, at, fault) as (db, breaks), suppress(KilledError, Exception):
-        load(db, files[-1])
+        deliver(db, files[-1])
     with connect(url) as db:
-        load(db, files[-1])
+        deliver(db, files[-1])
         return breaks.calls, everything(db)
 
 
@@ -351,3 +453,96 @@ def test_two_instances_on_one_file(ours: Database, cli_on: Cli, name: str, proje
     ]
     assert [(process.communicate(timeout=60), process.returncode)[1] for process in both] == [0, 0]
     assert rows(ours, name) == expected(kind, records)
+
+
+#: what stands in the place of a value, now and then
+ODD = st.sampled_from(
+    [
+        *("", " ", "x", "-1", "0", "00", "1.2345", "99999999999999999999", "1e5", "yes", "No", "true", "\ufffd", "\u00e9"),
+        *(
+            '"',
+            '""',
+            "a b",
+            "2024-02-30T00:00:00Z",
+            "2024-05-01 00:00:00Z",
+            "2024-05-01T02:00:00.000+02:00",
+            "2024-05-01T00:00",
+        ),
+        *("m1", "M1", " m1", "{9f3b1c1e-0d1b-4c6e-8a55-000000000001}", "9F3B1C1E-0D1B-4C6E-8A55-000000000001"),
+    ]
+)
+CHANGES = st.dictionaries(st.integers(0, 4), ODD, max_size=2)
+FUZZED = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), CHANGES), min_size=1)
+EXAMPLES = [2, pytest.param(60, marks=pytest.mark.long)]
+
+
+def became(db: Database, name: str, source: Path) -> Any:
+    """What a delivery comes to: how it ends, in which buckets, what is rejected, and all rows."""
+    try:
+        loaded = deliver(db, source, max_rejected_share=1.0, chunk_bytes=400).load
+    except InputError as error:
+        return str(error), rows(db, name)
+    assert sum(buckets(loaded).values()) == (loaded.read if loaded.status == "published" else loaded.rejected or 0)
+    return loaded.status, buckets(loaded), rejects(db, loaded.load_id), rows(db, name)
+
+
+@pytest.mark.parametrize("most", EXAMPLES)
+def test_any_records_come_to_the_same_on_every_database_and_path(ours: Database, name: str, tmp_path: Path, most: int) -> None:
+    kind = KINDS[name]
+    delivery = tmp_path / "fuzzed.x"
+    with connect(f"sqlite:///{tmp_path / 'twin.db'}") as twin:
+        migrate(twin)
+
+        @settings(max_examples=most, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(FUZZED)
+        def check(fuzzed: list[tuple[int, int, dict[int, str]]]) -> None:
+            records = []
+            for n, version, odd in fuzzed:
+                record = dict(kind.record(n, version))
+                names = list(record)
+                records.append(record | {names[at % len(names)]: text for at, text in odd.items()})
+            write(delivery, kind.file(records))
+            with validating_all():
+                want = became(twin, name, delivery)
+            assert became(ours, name, delivery) == want
+
+        check()
+
+
+KILLED = ["meter_values", *(pytest.param(more, marks=pytest.mark.long) for more in KINDS if more != "meter_values")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [1, pytest.param(12, marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", KILLED, indirect=True)
+def test_processes_are_killed(
+    url: str, fresh_url: Callable[[], str], name: str, project: Path, tmp_path: Path, kills: int
+) -> None:
+    """The next one goes on, and it ends as if nobody had been: rejects keep their lines and their very bytes."""
+    kind = KINDS[name]
+    records = [kind.broken(n) if n % 50 == 7 else kind.record(n, 1) for n in range(1_000)]
+    file = write(tmp_path / "many.x", kind.file(records))
+    with connect(fresh_url()) as calm:
+        migrate(calm)
+        deliver(calm, file, chunk_bytes=20_000)
+        want = everything(calm)
+    with connect(url) as db:
+        migrate(db)
+    chance = random.Random(name)
+    more = {"DBSVC_PROJECT": str(project), "DBSVC_CHUNK_BYTES": "20000"}
+    for nth in range(kills):
+        with Instance(url, "ingest", "--jobs", "1", file, cwd=None, **more) as instance:
+            if nth % 3 < 2:
+                instance.await_event("staged", 1 + nth % 3)
+            else:
+                instance.await_event(chance.choice(["registered", "audited"]))
+            instance.kill()
+            assert instance.await_end() == -9
+    succeed(url, "ingest", file, cwd=None, **more)
+    with connect(url) as db:
+        assert everything(db) == want
+        of_file = file.read_bytes().split(b"\n")
+        found = rejects(db)
+        assert len(found) == 20
+        for line, _, raw in found:
+            assert b"\n".join(of_file[line - 1 : line + 20]).lstrip().startswith(raw)

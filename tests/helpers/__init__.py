@@ -99,10 +99,10 @@ def load(
         return ingest(db, file, header, chosen, jobs=jobs, progress=progress, again=again)
 
 
-def register(db: Database, source: Path, *, chunk_bytes: int = Settings.chunk_bytes) -> Load:
+def register(db: Database, source: Path, *, chunk_bytes: int = Settings.chunk_bytes, profiles: Sequence[Profile] = ()) -> Load:
     """The first step of ``load`` alone; returns the load."""
     with SourceFile(str(source)) as file:
-        header = read_header(file, db.statements.datasets.values())
+        header = read_header(file, db.statements.datasets.values(), profiles)
         scanned = scan(file, header, chunk_bytes)
         load = db.run_transaction(lambda tx: registering.register(tx, file, header, scanned, []))
         assert load is not None
@@ -149,9 +149,10 @@ def tables(db: Database) -> tuple[list[Bill], list[Past]]:
     return bills(db), history(db)
 
 
-def rejects(db: Database) -> list[tuple[int, str, bytes]]:
-    """The quarantine: line, reasons, raw record."""
-    return query(db, "SELECT line_no, reasons, raw_record FROM rejects ORDER BY load_id, line_no")
+def rejects(db: Database, load_id: int | None = None) -> list[tuple[int, str, bytes]]:
+    """The quarantine, of a load or of all: line, reasons, raw record."""
+    of_load = "" if load_id is None else f"WHERE load_id = {load_id}"
+    return query(db, f"SELECT line_no, reasons, raw_record FROM rejects {of_load} ORDER BY load_id, line_no")
 
 
 def ledger(db: Database, load_id: int) -> Row:
