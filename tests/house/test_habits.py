@@ -33,7 +33,7 @@ def test_ci_runs_what_we_tell_people_to_type() -> None:
     tests = " && ".join(commands[:3])
     assert tests in read_commands("README.md")
     assert tests in read_commands("CONTRIBUTING.md")
-    assert commands[3:] == [".venv/bin/just lint", ".venv/bin/just site"]
+    assert commands[3:] == [".venv/bin/just lint", ".venv/bin/just site", ".venv/bin/just audit"]
 
 
 def test_each_commit_is_linted_as_by_hand() -> None:
