@@ -24,7 +24,7 @@ def find_load(tx: Transaction, load_id: int) -> Load:
         return Load.from_row(rows[0])
     if (number := find_new_number(tx, load_id)) is not None:
         raise InputError(f"There is no load {load_id} any more: it was released, and is load {number} now.")
-    last = ", ".join(str(row["load_id"]) for row in tx.run("ledger/list_loads", most=_MOST_NAMED).rows)
+    last = ", ".join(str(row["load_id"]) for row in tx.run("ledger/last_load_ids", most=_MOST_NAMED).rows)
     raise InputError(f"There is no load {load_id}{f'; the last are {last}' if last else ''}. `dbsvc loads` lists them.")
 
 
