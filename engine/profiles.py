@@ -54,6 +54,8 @@ class Profile:
     #: the decimal mark, and the characters that may stand between groups of three digits; empty: as the dataset says
     decimal: str
     thousands: str
+    #: what may stand before or after a number, and is no part of it
+    currency_marks: tuple[str, ...]
     #: the order or the forms of days, those of moments, and the zone of those that have none; empty: as the dataset says
     date: tuple[str, ...]
     timestamp: tuple[str, ...]
@@ -65,6 +67,8 @@ class Profile:
     comment: tuple[str, ...]
     footer: tuple[str, ...]
     trailing_delimiter: bool
+    #: whether fields may be written as formulas that are a text: ="00123"
+    text_formulas: bool
     repeated_header: bool
     #: a name in the header, case folded → our column
     names: Mapping[str, str]
@@ -142,6 +146,10 @@ _KINDS = {
         "the characters that may stand between groups of digits, as '.'",
         lambda value: isinstance(value, str) and bool(re.fullmatch(r"[^0-9A-Za-z+\-\n]+", value)),
     ),
+    "currency_marks": _Kind(
+        "a text or a list of texts without digits and signs, as '$'",
+        lambda value: _is_texts(value) and not any(re.search(r"[-+0-9.,()\u2212 ]", mark) for mark in _texts({"": value}, "")),
+    ),
     "date": _TEXTS,
     "timestamp": _TEXTS,
     "zone": _TEXT,
@@ -150,6 +158,7 @@ _KINDS = {
     "comment": _TEXTS,
     "footer": _TEXTS,
     "trailing_delimiter": _FLAG,
+    "text_formulas": _FLAG,
     "repeated_header": _FLAG,
     "array": _Kind(
         "true, or the names that lead to the array of records, as 'data.items'",
@@ -172,8 +181,8 @@ _LONG_KINDS = {"name": _TEXT, "value": _TEXT, "columns": _TABLE, "ignore": _TEXT
 
 #: Keys that say how CSV is written.
 _OF_CSV = (
-    *("encoding", "delimiter", "quote", "columns", "skip_lines", "comment", "footer", "trailing_delimiter", "repeated_header"),
-    *("ignore", "sum"),
+    *("encoding", "delimiter", "quote", "columns", "skip_lines", "comment", "footer", "trailing_delimiter"),
+    *("text_formulas", "repeated_header", "ignore", "sum"),
 )
 
 
@@ -270,8 +279,9 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         encoding=_encoding(told.get("encoding", "utf-8"), refuse),
         delimiter=told.get("delimiter", ","),
         quote=told.get("quote", '"'),
-        decimal=told.get("decimal", "." if {"thousands", "negative"} & told.keys() else ""),
+        decimal=told.get("decimal", "." if {"thousands", "negative", "currency_marks"} & told.keys() else ""),
         thousands=told.get("thousands", ""),
+        currency_marks=_texts(told, "currency_marks"),
         date=_forms("date", told, refuse),
         timestamp=_forms("timestamp", told, refuse),
         zone=told.get("zone", ""),
@@ -280,6 +290,7 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         comment=_texts(told, "comment"),
         footer=_texts(told, "footer"),
         trailing_delimiter=told.get("trailing_delimiter", False),
+        text_formulas=told.get("text_formulas", False),
         repeated_header=told.get("repeated_header", False),
         names=names,
         ignore=ignore,

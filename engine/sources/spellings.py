@@ -13,6 +13,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 WRONG = "\ufffd"
+#: No more of them, for three may be a group of digits.
+_ZEROS = re.compile(r"(?<=[0-9])\.0{1,2}$")
 #: A plain decimal, as the contract reads it.
 PLAIN = re.compile(r"-?(?:[0-9]{1,1000}(?:\.[0-9]{0,1000})?|\.[0-9]{1,1000})")
 #: Translates one field.
@@ -182,7 +184,7 @@ class Numbers:
     Where they may be negative, the sign may stand behind a number, and parentheses around it.
     """
 
-    def __init__(self, decimal: str, thousands: str, *, negative: bool = False) -> None:
+    def __init__(self, decimal: str, thousands: str, *, negative: bool = False, marks: Sequence[str] = ()) -> None:
         if " " in thousands:  # of any width, and whether lines may break there or not
             thousands += "\u00a0\u202f"
         mark, group = re.escape(decimal), f"[{re.escape(thousands)}][0-9]{{3}}" if thousands else "(?!)"
@@ -190,13 +192,21 @@ class Numbers:
         self._one = re.compile(rf"(?:[-+\u2212]?(?:{number}))?")
         self._odd = re.compile(rf"\((?P<in>{number})\)|(?P<before>{number})[-\u2212]") if negative else re.compile("(?!)")
         self._many = re.compile(rf"(?:(?:-?(?:{number}))?\n)*+")
+        any_mark, blank = "|".join(map(re.escape, marks)), "[ \u00a0\u202f]?"
+        self._marks = re.compile(rf"^([-+\u2212(]?)(?:{any_mark}){blank}|{blank}(?:{any_mark})(\)?)$") if marks else None
         self._plain = str.maketrans({**dict.fromkeys(thousands), decimal: ".", "+": None, "\u2212": "-"})
 
     def spell(self, text: str) -> str:
         """Return one number."""
+        if self._marks:
+            text = self._marks.sub(r"\1\2", text, count=1)
         if odd := self._odd.fullmatch(text):
             text = f"-{odd['in'] or odd['before']}"
         return text.translate(self._plain) if self._one.fullmatch(text) else WRONG
+
+    def spell_whole(self, text: str) -> str:
+        """Return one whole number, which some write with a zero behind the decimal mark."""
+        return _ZEROS.sub("", self.spell(text))
 
     def spell_all(self, texts: str) -> list[str]:
         """Return the numbers of lines, all at once where all of them are some."""

@@ -22,6 +22,8 @@ LINES = 1000
 #: What stands for a record that has to be looked at: it is read as CSV by nobody.
 _TO_LOOK_AT = '?"'
 _MARKS = ',"'
+#: What makes a formula of a text. Within quotes, quotes stand twice.
+_FORMULA = re.compile(rb'(?m)(^|,)=(?="[^",\n]++"(?:,|\r*+$))')
 #: What takes the places of our marks where the profile has others.
 _SPARE = "\x01\x02"
 _FOOTER_LINES = 1000
@@ -43,6 +45,7 @@ class Framing:
 
     def __init__(self, profile: Profile) -> None:
         self._told = profile.columns
+        self._formulas = profile.text_formulas
         self.encoding = profile.encoding if keeps_ascii(profile.encoding) else "utf-8"
         ours_of = dict(zip(f"{profile.delimiter}{profile.quote}", _MARKS, strict=False))
         others = [mark for mark in (*_MARKS, *_SPARE) if mark not in ours_of]
@@ -58,6 +61,8 @@ class Framing:
     def mark(self, data: bytes) -> bytes:
         """Return bytes with our marks in the place of theirs, and with blanks in the place of comments. Places stay."""
         marked = data.translate(self._in)
+        if self._formulas:
+            marked = _FORMULA.sub(rb"\1 ", marked)
         if self._comment and (comments := [found.span() for found in self._comment.finditer(data)]):
             marked = _blank(marked, comments)
         return marked
@@ -270,14 +275,18 @@ def write_lines(of: Format, block: bytes, write: Callable[[list[str]], str]) -> 
 
 def find_numbers(profile: Profile) -> Numbers | None:
     """Return how numbers are spelled, if a profile says so."""
-    return Numbers(profile.decimal, profile.thousands, negative=profile.negative) if profile.decimal else None
+    if not profile.decimal:
+        return None
+    return Numbers(profile.decimal, profile.thousands, negative=profile.negative, marks=profile.currency_marks)
 
 
 def find_spelling(profile: Profile, column: str, kind: str, numbers: Numbers | None) -> Spelling | None:
     """Return what translates the fields of a column; None if they stay as they are."""
     spell: Spelling | None = None
-    if kind in ("decimal", "number", "whole") and numbers:
+    if kind in ("decimal", "number") and numbers:
         spell = numbers.spell
+    elif kind == "whole" and numbers:
+        spell = numbers.spell_whole
     elif kind == "date" and profile.date:
         spell = spell_days(profile.date)
     elif kind == "timestamp" and (profile.timestamp or profile.zone):

@@ -116,19 +116,26 @@ CASES: dict[str, tuple[bytes, str, list[tuple[Any, ...]], int]] = {
                 "1/3/21,11,USD,K,12.00,2.00",
                 "44484,12,€,L,12.00,2.00",
                 "2,12,€,L,12.00,2.00",
+                "15/10/2021,7,USD,G,$12.00,2.00 EUR",
+                "15/10/2021,16,USD,=1,$ 12 $,2",
                 "15/10/2021,13,USD,M,1.2E+3,2.00",
+                "15/10/2021,14.0,USD,N,1.2,2.00",
                 "15/10/2021,15,USD,O,+1.2,2.00",
                 "",
             ]
         ).encode(),
-        "thousands = ', '\ndate = ['day_first', '%d/%m/%y', '%Y-%m-%dT00:00:00Z', 'serial']\n[values.currency]\n'€' = 'EUR'",
+        "thousands = ', '\ndate = ['day_first', '%d/%m/%y', '%Y-%m-%dT00:00:00Z', 'serial']\ntext_formulas = true\n"
+        "currency_marks = ['$', 'EUR']\n[values.currency]\n'€' = 'EUR'",
         [
             row("2021-03-01", 11, "K", "12", "2"),
             row("2021-10-15", 3, "C", "1234.5", "2"),
             row("2021-10-15", 6, "F", "1234.5", "2"),
+            row("2021-10-15", 7, "G", "12", "2"),
             row("2021-10-15", 10, "J", "12", "2"),
             row("2021-10-15", 12, "L", "12", "2", "EUR"),
+            row("2021-10-15", 14, "N", "1.2", "2"),
             row("2021-10-15", 15, "O", "1.2", "2"),
+            row("2021-10-15", 123, "A", "1", "2"),
         ],
         4,
     ),
@@ -196,6 +203,60 @@ def test_a_file_is_loaded_as_its_profile_says(db: Database, tmp_path: Path, case
         assert raw.split(b"\n")[0] == lines_of[line - 1].rstrip(b"\r")
     again = load(db, tmp_path / "delivery.csv", profiles=[profile(text, match="")])
     assert again.already
+
+
+#: files of the folder of cases; their profile; how many bills and rejects they have, some bills of them
+FOLDER = ROOT.parent / "shared" / "cases"
+FILES: dict[str, tuple[str, int, int, list[tuple[Any, ...]]]] = {
+    "04_semicolon_decimal_comma.csv": (
+        CASES["semicolons and decimal commas"][1],
+        2,
+        0,
+        [row("2021-10-31", 1001, "Müller GmbH", "1234.56", "0.5", "EUR")],
+    ),
+    "05_month_first.csv": ("date = 'month_first'", 3, 0, [row("2021-03-06", 3, "C", "30", "0")]),
+    "07_credit_note.csv": ("negative = true", 10, 0, [row("2021-10-16", 10, "Cust 3", "-100", "-10")]),
+    "08_totals_row.csv": ("footer = 'Total'", 9, 0, [row("2021-10-15", 1, "Cust 1", "100", "10")]),
+    "09_cat_of_bom_files.csv": ("repeated_header = true", 6, 0, [row("2021-10-12", 12, "Cust 12", "10", "1")]),
+    "10_trailing_delimiter.csv": ("trailing_delimiter = true", 3, 0, [row("2021-10-15", 3, "Cust 3", "100", "10")]),
+    "11_preamble.csv": ("skip_lines = 3", 1, 0, [row("2021-10-15", 1, "Cust", "1", "2")]),
+    "11b_sep_line.csv": ("skip_lines = 1", 1, 0, [row("2021-10-15", 1, "Cust", "1", "2")]),
+    "12_spreadsheet_spellings.csv": (  # 1.23457E+11 has lost digits, and 1.2E+3 may have
+        f"negative = true\n{CASES['spreadsheets'][1]}\n[values.bill_id]\n'\uff15' = '5'",
+        13,
+        2,
+        [
+            row("2021-10-15", 123, "A", "1", "2"),
+            row("2021-10-15", 3, "C", "1234.5", "2"),
+            row("2021-10-15", 4, "D", "-5", "2"),
+            row("2021-10-15", 5, "E", "1", "2"),
+            row("2021-10-15", 7, "G", "12", "2"),
+            row("2021-10-15", 8, "H", "12", "2", "EUR"),
+            row("2021-10-15", 9, "I", "-12", "2"),
+            row("2021-10-15", 10, "J", "12", "2"),
+            row("2021-03-01", 11, "K", "12", "2"),
+            row("2021-10-15", 12, "L", "12", "2"),
+            row("2021-10-15", 14, "N", "1.2", "2"),
+            row("2021-10-15", 15, "O", "1.2", "2"),
+        ],
+    ),
+    "36a_date_header.csv": ("[names]\n'Date' = 'Date_'", 1, 0, [row("2021-11-05", 1, "K", "1", "1", "EUR")]),
+    "36f_tabs.tsv": ('delimiter = "\\t"', 1, 0, [row("2021-11-05", 1, "K", "1", "1", "EUR")]),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FILES)
+def test_the_files_of_the_cases(db: Database, name: str) -> None:
+    if not FOLDER.is_dir():
+        pytest.skip(f"there is no {FOLDER}: put the folder of cases beside the project's to enable this")
+    text, number, rejected, some = FILES[name]
+    keys, *tables = text.split("\n[")
+    text = "\n".join([keys, ANY, *(f"[{table}" for table in tables)]) if not text.startswith("[") else f"{ANY}\n{text}"
+    outcome = load(db, FOLDER / name, profiles=[profile(text, match="")], max_rejected_share=1.0)
+    assert buckets(outcome.load) == {"inserted": number, **({"rejected": rejected} if rejected else {})}
+    found = [bill[:6] for bill in bills(db)]
+    assert [bill for bill in some if bill not in found] == []
 
 
 @pytest.mark.parametrize("chunk_bytes", [70, 150, 400])
@@ -469,6 +530,7 @@ WRONG: list[tuple[str, str]] = [
         "dataset = 'usage'\ncolumns = ['Date_']\n[match]\nheader = 'Date_'",
         "4: a file whose columns are told here has no header to be known by",
     ),
+    ("dataset = 'usage'\ncurrency_marks = '1'", "2: currency_marks must be a text or a list of texts without digits and signs"),
     ("dataset = usage", "1: not TOML: "),
 ]
 
