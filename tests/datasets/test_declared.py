@@ -520,7 +520,7 @@ def test_processes_are_killed(
 ) -> None:
     """The next one goes on, and it ends as if nobody had been: rejects keep their lines and their very bytes."""
     kind = KINDS[name]
-    records = [kind.broken(n) if n % 50 == 7 else kind.record(n, 1) for n in range(1_000)]
+    records = [kind.broken(n) if n % 50 == 7 else kind.record(n, 1) for n in range(500 + 500 * kills)]
     file = write(tmp_path / "many.x", kind.file(records))
     with connect(fresh_url()) as calm:
         migrate(calm)
@@ -537,12 +537,12 @@ def test_processes_are_killed(
             else:
                 instance.await_event(chance.choice(["registered", "audited"]))
             instance.kill()
-            assert instance.await_end() == -9
+            assert instance.await_end() in (0, -9)  # it may be faster than we are
     succeed(url, "ingest", file, cwd=None, **more)
     with connect(url) as db:
         assert everything(db) == want
         of_file = file.read_bytes().split(b"\n")
         found = rejects(db)
-        assert len(found) == 20
+        assert len(found) == len(records) // 50
         for line, _, raw in found:
             assert b"\n".join(of_file[line - 1 : line + 20]).lstrip().startswith(raw)
