@@ -155,7 +155,10 @@ def _has_names(file: SourceFile, profile: Profile) -> bool:
     encoding = profile.encoding
     if profile.array is not None:
         document = Document(file, profile.array)
-        found = document.first_object(document.find() or 0)
+        try:
+            found = document.first_object(document.find() or 0)
+        except InputError:  # it ends, or breaks, before there is one
+            return False
         return found is not None and all(jsonlines.find_value(found, path) != "" for path in profile.header)
     head = file.read(0, _LONGEST_HEADER)
     if profile.of_objects:

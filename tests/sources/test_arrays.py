@@ -163,6 +163,20 @@ def test_an_array_without_a_profile_is_refused_and_one_is_proposed(tmp_path: Pat
         read_header(file, DATASETS.values())
 
 
+def test_what_is_no_json_is_not_for_a_profile_of_arrays(tmp_path: Path) -> None:
+    text = "dataset = 'telemetry'\narray = 'd.i'\n[match]\nheader = ['event_id']\n"
+    chosen = read_profile("theirs", "profiles/theirs.toml", text, DATASETS)
+    event_line = json.dumps(event(1)).encode() + b"\n"
+    for data, dataset in (
+        (b'{"d": {"i": "x\n' + event_line, "telemetry"),
+        (b"plant_id,name,location,timezone\np1,Here,,UTC\n", "plants"),
+        (event_line * 3, "telemetry"),
+    ):
+        with SourceFile(str(write(tmp_path / "x", data))) as file:
+            header = read_header(file, DATASETS.values(), [chosen])
+            assert (header.dataset.name, header.profile is chosen) == (dataset, data == event_line * 3)
+
+
 def test_an_array_does_not_grow(solar: Database, tmp_path: Path) -> None:
     path = write(tmp_path / "x.json", json.dumps([event(1)]).encode())
     load(solar, path, profiles=[profile()])
