@@ -64,6 +64,10 @@ chaos *arguments:
 bench *arguments:
     python bench/load.py {{arguments}}
 
+# The same for a dataset of one's own: orders of 12 columns.
+bench-orders *arguments:
+    python bench/orders.py {{arguments}}
+
 # Compare telemetry with the plain copy of its lines, and late events with computing everything again.
 bench-telemetry *arguments:
     python bench/telemetry.py {{arguments}}

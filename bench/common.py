@@ -15,20 +15,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from dbsvc import connect
 
-# Runs a command and prints its seconds and peak KiB. Not run by us, as a child's peak starts at its parent's.
+# Runs a command and prints its seconds, those of a core, and peak KiB. Not run by us, as a child's peak starts at its parent's.
 _STOPWATCH = """
 import os, sys, time
 started = time.perf_counter()
 child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
 _, status, usage = os.wait4(child, 0)
-print(f"\\n{time.perf_counter() - started} {usage.ru_maxrss}")
+print(f"\\n{time.perf_counter() - started} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
 sys.exit(status != 0)
 """
 
@@ -48,6 +48,9 @@ class Target(Protocol):
     def client(self, *lines: str) -> Sequence[str | Path]:
         """Return the command by which the database's own client runs these lines."""
 
+    def busy(self) -> float:
+        """Return for how many seconds of a core its server has worked, as far as that can be seen here."""
+
 
 class SQLite:
     name = "sqlite"
@@ -64,12 +67,15 @@ class SQLite:
     def client(self, *lines: str) -> Sequence[str | Path]:
         return "sqlite3", self._path, *lines
 
+    def busy(self) -> float:
+        return 0
+
 
 class PostgreSQL:
     name = "postgresql"
 
-    def __init__(self, bin_folder: Path, server_url: str) -> None:
-        self._psql, self._server_url = bin_folder / "psql", server_url
+    def __init__(self, bin_folder: Path, server_url: str, pid: int | None = None) -> None:
+        self._psql, self._server_url, self._pid = bin_folder / "psql", server_url, pid
         self._url = re.sub(r"(//[^/]*)/[^?]*", r"\1/dbsvc_bench", server_url)
         self.version = f"PostgreSQL {self._ask('SHOW server_version')}, fsync {self._ask('SHOW fsync')}"
 
@@ -85,6 +91,15 @@ class PostgreSQL:
     def client(self, *lines: str) -> Sequence[str | Path]:
         return self._psql, "-qX", "-v", "ON_ERROR_STOP=1", *(f"-c{line}" for line in lines), self._url
 
+    def busy(self) -> float:
+        ticks = 0
+        for file in Path("/proc").glob("[0-9]*/stat") if self._pid else ():
+            with suppress(OSError):  # it has just ended
+                words = file.read_text().rpartition(") ")[2].split()  # its state, its parent ...
+                if self._pid in (int(file.parent.name), int(words[1])):
+                    ticks += sum(map(int, words[11:15]))  # of itself, and of its children that have ended
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def _ask(self, sql: str) -> str:
         quiet = "SET client_min_messages TO warning"
         return _output(self._psql, "-qXAt", "-c", quiet, "-c", sql, self._server_url)
@@ -94,7 +109,10 @@ class PostgreSQL:
 class Measured:
     """The runs of one way to do something."""
 
+    target: Target | None = None
     seconds: list[float] = field(default_factory=list)
+    #: of a core: of the command, and of its server
+    busy: list[float] = field(default_factory=list)
     peak_mb: float = 0
 
     @property
@@ -102,7 +120,8 @@ class Measured:
         return statistics.median(self.seconds)
 
     def run(self, command: Sequence[str | Path], url: str) -> None:
-        """Run a command; add its wall time, and the peak of its resident memory."""
+        """Run a command; add its wall time, the time of cores, and the peak of its resident memory."""
+        busy = self.target.busy() if self.target else 0
         done = subprocess.run(
             [sys.executable, "-S", "-c", _STOPWATCH, *command],
             env={**os.environ, "DATABASE_URL": url},
@@ -113,8 +132,9 @@ class Measured:
         output, _, measures = done.stdout.strip().rpartition("\n")
         if done.returncode:
             sys.exit(f"{command[0]} failed:\n{output}")
-        seconds, peak_kb = measures.split()
+        seconds, own, peak_kb = measures.split()
         self.seconds.append(float(seconds))
+        self.busy.append(float(own) + (self.target.busy() if self.target else 0) - busy)
         self.peak_mb = max(self.peak_mb, int(peak_kb) / 1024)
 
 
@@ -226,7 +246,7 @@ def _postgresql(folder: Path) -> Iterator[PostgreSQL]:
             if process.poll() is not None:
                 sys.exit((data / "server.log").read_text())
             time.sleep(0.05)
-        yield PostgreSQL(bin_folder, url)
+        yield PostgreSQL(bin_folder, url, process.pid)
     finally:
         process.send_signal(signal.SIGINT)  # a fast shutdown
         process.wait()

@@ -1,4 +1,6 @@
-"""Make files of any size: `python bench/generate.py usage ROWS OUT.csv`, `… telemetry ROWS FOLDER`. Same options, same bytes.
+"""Make files of any size: `python bench/generate.py usage ROWS OUT.csv`, `… orders ROWS FOLDER`, `… telemetry ROWS FOLDER`.
+
+Same options, same bytes.
 
 With the same seed, a usage file with `--changed` is the file without it, but for the amounts of that many bills.
 """
@@ -15,16 +17,24 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 HEADER = "Date_,Bill_ID,Currency,Name,Product1 revenue,Product2 revenue\n"
+ORDERS = "order_id,customer,ordered_at,shipped_on,currency,country,quantity,unit_price,discount,total,paid,note\n"
 
 _DAYS = 365
 _CURRENCIES = ("USD", "ILS", "EUR", "GBP")
 _FIRST = ("Acme", "Apex", "Aurora", "Beacon", "Cedar", "Delta", "Ember", "Falcon", "Granite", "Harbor")
 _SECOND = ("Energy", "Foods", "Freight", "Glass", "Hotels", "Labs", "Media", "Mills", "Motors", "Retail")
 _NAMES = [f"{first} {second} {number}" for first, second, number in product(_FIRST, _SECOND, range(1, 51))]
+#: countries that order, each with the clock of its shop
+_SHOPS = [
+    (country, datetime.timezone(datetime.timedelta(hours=hours)))
+    for country, hours in zip(["GB", "DE", "IL", "US"], (0, 1, 2, -5), strict=True)
+]
+_NOTES = ("leave at the door", "a gift", "call before", "deliver in the morning")
 #: how far back a repeated record lies, in records: some are in another chunk
 _APART = 150_000
 
 _FIRST_EVENT = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+_YEAR = datetime.timedelta(366)
 _EVERY = datetime.timedelta(minutes=5)  # an inverter reports; 10 million events are a year
 _AFTER = datetime.timedelta(seconds=3)  # the next inverter does
 _EVENTS_A_DAY = datetime.timedelta(1) // _EVERY
@@ -87,6 +97,39 @@ def _records(rows: int, seed: int, bad: float, duplicates: float, changed: float
                 if duplicates:
                     before.append(line)
             yield line
+
+
+def write_orders(folder: Path, rows: int, *, seed: int = 1) -> Counter[str]:
+    """Write orders.csv, and flat.csv: the same orders as SQLite stores them, with moments by the clock of UTC and 1 for true.
+
+    Orders come in the order of their times. So do their ids, which are UUIDs of version 7.
+    """
+    folder.mkdir()
+    draw = random.Random(seed).getrandbits
+    with (folder / "orders.csv").open("w") as file, (folder / "flat.csv").open("w") as flat:
+        file.write(ORDERS)
+        flat.write(ORDERS)
+        for number in range(rows):
+            bits = draw(160)
+            moment = _FIRST_EVENT + number * _YEAR // rows
+            time = f"{round(moment.timestamp() * 1000):012x}"
+            key = f"{time[:8]}-{time[8:]}-7{bits & 4095:03x}-8{bits >> 12 & 4095:03x}-{bits >> 24 & 2**48 - 1:012x}"
+            country, zone = _SHOPS[bits >> 72 & 3]
+            quantity, price = 1 + (bits >> 74 & 31), bits >> 79 & 2**22 - 1
+            cents = quantity * price // 100
+            discount = cents * (bits >> 101 & 15) // 100
+            start = f"{key},{_NAMES[(bits >> 105) % len(_NAMES)]},"
+            middle = (
+                f",{(moment + datetime.timedelta(1 + (bits >> 125 & 7))).date()},{_CURRENCIES[bits >> 128 & 3]},{country},"
+                f"{quantity},{price // 10000}.{price % 10000:04},{discount // 100}.{discount % 100:02},"
+                f"{(cents - discount) // 100}.{(cents - discount) % 100:02},"
+            )
+            paid, note = bits >> 130 & 7 > 0, _NOTES[bits >> 133 & 3]
+            file.write(
+                f"{start}{moment.astimezone(zone).isoformat(timespec='seconds')}{middle}{'true' if paid else 'false'},{note}\n"
+            )
+            flat.write(f"{start}{moment.isoformat(' ', 'seconds')[:19]}{middle}{paid:d},{note}\n")
+    return Counter(good=rows)
 
 
 def write_telemetry(folder: Path, rows: int, *, seed: int = 1) -> Counter[str]:
@@ -166,8 +209,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write files, the same ones for the same options.")
     datasets = parser.add_subparsers(dest="dataset", required=True)
     usage = datasets.add_parser("usage", help="a usage file")
+    orders = datasets.add_parser("orders", help="a file of orders, and the same orders as SQLite stores them")
     telemetry = datasets.add_parser("telemetry", help="plants, inverters and telemetry, and two files of late events")
-    for one, out in ((usage, "out.csv"), (telemetry, "folder")):
+    for one, out in ((usage, "out.csv"), (orders, "folder"), (telemetry, "folder")):
         one.add_argument("rows", type=int)
         one.add_argument("out", type=Path, metavar=out)
         one.add_argument("--seed", type=int, default=1)
@@ -178,8 +222,12 @@ def main() -> None:
     ):
         usage.add_argument(f"--{kind}", type=float, default=0, metavar="PERCENT", help=f"share of records that {what}")
     options = vars(parser.parse_args())
-    write: Callable[..., Counter[str]] = write_usage if options.pop("dataset") == "usage" else write_telemetry
-    counts = write(options.pop("out"), **options)
+    writers: dict[str, Callable[..., Counter[str]]] = {
+        "usage": write_usage,
+        "orders": write_orders,
+        "telemetry": write_telemetry,
+    }
+    counts = writers[options.pop("dataset")](options.pop("out"), **options)
     print(", ".join(f"{number} {kind}" for kind, number in sorted(counts.items())))
 
 

@@ -5,44 +5,58 @@ sling and ingestr fetch a program of theirs from elsewhere, so they take part on
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common import say
 
+# as its pages advise for speed: tables of Arrow, brought by COPY
 _DLT = """
-import csv, sys
-import dlt
+import json, sys
+import dlt, pyarrow, pyarrow.csv
 
-def bills():
-    with open(sys.argv[1], newline="") as file:
-        yield from csv.DictReader(file)
-
-resource = dlt.resource(bills, name="bills", write_disposition="merge", primary_key=["date_", "bill_id"])
-pipeline = dlt.pipeline("bench", pipelines_dir=sys.argv[2], dataset_name="bench",
-                        destination=dlt.destinations.postgres(sys.argv[3]))
-pipeline.run(resource).raise_on_failed_jobs()
+file, state, url, name, key, decimals, written = sys.argv[1:]
+types = {column: pyarrow.decimal128(*digits) for column, digits in json.loads(decimals).items()}
+batches = pyarrow.csv.open_csv(file, convert_options=pyarrow.csv.ConvertOptions(column_types=types))
+tables = map(lambda batch: pyarrow.Table.from_batches([batch]), batches)
+resource = dlt.resource(tables, name=name, primary_key=key.split(","),
+                        write_disposition={"disposition": "merge", "strategy": "upsert"})
+pipeline = dlt.pipeline("bench", pipelines_dir=state, dataset_name="bench", destination=dlt.destinations.postgres(url))
+pipeline.run(resource, loader_file_format=written).raise_on_failed_jobs()
 """
 _PGLOADER = """
-LOAD CSV FROM '{file}' HAVING FIELDS (bill_date, bill_id, currency, customer_name, product1_revenue, product2_revenue)
-INTO {url}?tablename=bills_plain
-TARGET COLUMNS (bill_date, bill_id, currency, customer_name, product1_revenue, product2_revenue)
+LOAD CSV FROM '{file}' HAVING FIELDS ({columns})
+INTO {url}?tablename={table}
+TARGET COLUMNS ({columns})
 WITH skip header = 1, fields terminated by ',';
 """
 _SLING = (
-    "sling run --src-stream file://{file} --tgt-conn {url} --tgt-object public.bills_other --mode incremental "
-    "--primary-key Date_,Bill_ID"
+    "sling run --src-stream file://{file} --tgt-conn {url} --tgt-object public.other --mode incremental --primary-key {key}"
 )
 _INGESTR = (
-    "ingestr ingest --source-uri csv://{file} --source-table bills --dest-uri {url} --dest-table public.bills_other "
-    "--incremental-strategy merge --primary-key Date_,Bill_ID --yes"
+    "ingestr ingest --source-uri csv://{file} --source-table rows --dest-uri {url} --dest-table public.other "
+    "--incremental-strategy merge --primary-key {key} --yes"
 )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A file, and the keyed and constrained table that takes it as it is."""
+
+    file: Path
+    table: str
+    columns: Sequence[str]
+    #: in the words of the file's header, as the next ones
+    key: Sequence[str]
+    #: precision and scale
+    decimals: Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -59,37 +73,31 @@ class Other:
     state: Path | None = None
 
 
-def find_others(folder: Path, database: str, file: Path, url: str) -> list[Other]:
+def find_others(folder: Path, database: str, rows: Rows, url: str) -> list[Other]:
     """Install the tools for a database, as far as this machine lets us, and return how each loads the file."""
     found = []
     if database == "sqlite" and (tools := _install(folder, "sqlite-utils")):
-        insert = (tools / "sqlite-utils", "insert", url.removeprefix("sqlite:///"), "bills_other", file, "--csv")
-        keys = ("--pk", "Date_", "--pk", "Bill_ID")
-        gives_up = "columns of text, no rejects: nothing is validated; a second run fails on the key"
-        found.append(Other("sqlite-utils insert", database, (*insert, *keys), gives_up, "bills_other"))
-    if database == "postgresql" and (tools := _install(folder, "dlt[postgres]")):
+        upsert = (tools / "sqlite-utils", "upsert", url.removeprefix("sqlite:///"), rows.table, rows.file, "--csv")
+        keys = [word for column in rows.key for word in ("--pk", column)]
+        gives_up = "no rejects: a record that breaks a constraint stops it, and what came before stays"
+        found.append(Other("sqlite-utils upsert", database, (*upsert, *keys), gives_up, rows.table))
+    if database == "postgresql" and (tools := _install(folder, "dlt[postgres]", "pyarrow")):
         script, state = folder / "load_by_dlt.py", folder / "dlt"
         script.write_text(_DLT)
-        gives_up = "no rejects (types are guessed, odd ones become columns), state in local files; atomic, re-run safe"
-        found.append(
-            Other(
-                "dlt merge",
-                database,
-                (tools / "python", script, file, state, _by_tcp(url)),
-                gives_up,
-                ("bench", "bills"),
-                state,
-            )
-        )
+        key, decimals = ",".join(rows.key), json.dumps(dict(rows.decimals))
+        command = (tools / "python", script, rows.file, state, _by_tcp(url), "other", key, decimals, "csv")
+        gives_up = "no constraints but the key's, no rejects, state in local files; atomic, re-run safe"
+        found.append(Other("dlt upsert", database, command, gives_up, ("bench", "other"), state))
     if database == "postgresql" and (_has("pgloader") or _apt("pgloader")):
         script = folder / "load.pgloader"
-        script.write_text(_PGLOADER.format(file=file, url=_by_tcp(url)))
-        gives_up = "not atomic (commits batch by batch), rejects in local files, a second run rejects every row"
-        found.append(Other("pgloader", database, ("pgloader", "--quiet", script), gives_up, "bills_plain"))
+        columns = ", ".join(rows.columns)
+        script.write_text(_PGLOADER.format(file=rows.file, url=_by_tcp(url), table=rows.table, columns=columns))
+        gives_up = "no merge; not atomic (commits batch by batch), rejects in local files, a second run rejects every row"
+        found.append(Other("pgloader", database, ("pgloader", "--quiet", script), gives_up, rows.table))
     for name, template in (("sling", _SLING), ("ingestr", _INGESTR)):
         if database == "postgresql" and _has(name):
-            command = template.format(file=file, url=_by_tcp(url)).split()
-            found.append(Other(name, database, command, "no rejects; atomic, re-run safe", "bills_other"))
+            command = template.format(file=rows.file, url=_by_tcp(url), key=",".join(rows.key)).split()
+            found.append(Other(name, database, command, "no rejects; atomic, re-run safe", "other"))
     return found
 
 
@@ -99,13 +107,13 @@ def _by_tcp(url: str) -> str:
     return f"postgresql://postgres:any@127.0.0.1:{port[1]}/dbsvc_bench" if port else url
 
 
-def _install(folder: Path, package: str) -> Path | None:
+def _install(folder: Path, package: str, *more: str) -> Path | None:
     """Install a Python package into an environment of the bench's own. Returns its folder of programs."""
     environment = folder / f"with-{package.partition('[')[0]}"
     if not environment.exists():
         say(f"Installing {package}")
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        pip: list[str | Path] = [environment / "bin" / "pip", "install", "-q", package]
+        pip: list[str | Path] = [environment / "bin" / "pip", "install", "-q", package, *more]
         if subprocess.run(pip, stderr=subprocess.DEVNULL).returncode:
             say(f"{package} cannot be installed here, so it is left out.")
             return None
