@@ -34,7 +34,7 @@ _NOTES = ("leave at the door", "a gift", "call before", "deliver in the morning"
 _APART = 150_000
 
 _FIRST_EVENT = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
-_YEAR = datetime.timedelta(366)
+_YEAR = 366 * 86_400  # seconds
 _EVERY = datetime.timedelta(minutes=5)  # an inverter reports; 10 million events are a year
 _AFTER = datetime.timedelta(seconds=3)  # the next inverter does
 _EVENTS_A_DAY = datetime.timedelta(1) // _EVERY
@@ -111,7 +111,7 @@ def write_orders(folder: Path, rows: int, *, seed: int = 1) -> Counter[str]:
         flat.write(ORDERS)
         for number in range(rows):
             bits = draw(160)
-            moment = _FIRST_EVENT + number * _YEAR // rows
+            moment = _FIRST_EVENT + datetime.timedelta(seconds=number * _YEAR // rows)
             time = f"{round(moment.timestamp() * 1000):012x}"
             key = f"{time[:8]}-{time[8:]}-7{bits & 4095:03x}-8{bits >> 12 & 4095:03x}-{bits >> 24 & 2**48 - 1:012x}"
             country, zone = _SHOPS[bits >> 72 & 3]

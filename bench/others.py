@@ -96,8 +96,8 @@ def find_others(folder: Path, database: str, rows: Rows, url: str) -> list[Other
         found.append(Other("pgloader", database, ("pgloader", "--quiet", script), gives_up, rows.table))
     for name, template in (("sling", _SLING), ("ingestr", _INGESTR)):
         if database == "postgresql" and _has(name):
-            command = template.format(file=rows.file, url=_by_tcp(url), key=",".join(rows.key)).split()
-            found.append(Other(name, database, command, "no rejects; atomic, re-run safe", "other"))
+            words = template.format(file=rows.file, url=_by_tcp(url), key=",".join(rows.key)).split()
+            found.append(Other(name, database, words, "no rejects; atomic, re-run safe", "other"))
     return found
 
 
