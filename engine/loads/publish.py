@@ -190,13 +190,12 @@ def _insert_vacant(tx: Transaction, load: Load) -> Counter[str] | None:
     of = tx.statements.datasets[load.dataset]
     if of.derive:  # what derives looks at the changes
         return Counter()
-    found = find_rows(tx, load, "load/vacant" if of.partition_by else "load/empty")
-    if not found:
+    if not find_rows(tx, load, "load/vacant" if of.partition_by else "load/empty"):
         return Counter()
     staged = Counter() if of.partition_by else Counter(inserted=count_rows(tx, load.staging_table))
     try:
         with tx.transaction():
-            in_order = not found[0].get("unordered", True)
+            in_order = bool(find_rows(tx, load, "load/order"))
             counts = run_statement(tx, load, f"load/merge/{'insert_all' if in_order else 'insert_all_sorted'}")
     except IntegrityError:
         return None

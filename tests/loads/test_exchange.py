@@ -177,6 +177,21 @@ def test_plain_records_are_not_validated(db: Database) -> None:
     assert split_chunk(delimited, b"\n".join([*good, *odd, *odd]), COLUMNS, fields) is None  # few are plain
 
 
+def test_days_take_the_fast_path_if_there_are_such(db: Database) -> None:
+    """Also the 29th of February, but in a century's first year."""
+    datasets = db.statements.datasets
+    columns = {"": datasets["usage"].columns["bill_date"], "T12:00:00Z": datasets["telemetry"].columns["event_time"]}
+    for after, column in columns.items():
+        pattern = re.compile("|".join(column.patterns(datetime.date(2026, 6, 1))))
+        for year, month, day in itertools.product((1900, 1996, 2000, 2018, 2023, 2024), range(14), range(33)):
+            try:
+                is_day = bool(datetime.date(year, month, day)) and (year, month, day) != (2000, 2, 29)
+            except ValueError:
+                is_day = False
+            text = f"{year}-{month:02}-{day:02}{after}"
+            assert bool(pattern.fullmatch(text)) == is_day, text
+
+
 # --- months --------------------------------------------------------------------------------------------------------------
 
 DAYS = ["2021-10-01", "2021-11-01", "2021-12-31", "2022-01-01"]
