@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _HELD = 65
 _MOST_NAMES = 5  # are shown of what is left out
+#: What is counted of a run, and of its records.
+COUNTED = ("files", "published", "already_published", "held", "discarded", "skipped", "failed")
 #: Columns of a load that its report leaves out.
 _UNSAID = ("header", "source", "released", "out_of_turn")
 _MOST_JOBS = 4  # each has a chunk in memory; for more start more instances
@@ -107,7 +109,7 @@ def ingest(
             tally = output.interruptible(db, lambda: _follow(db, files[0], settings, workers, every, idle))
         else:
             reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, profile, workers, again))
-            tally = sum(map(_count, reports), Counter[str]())
+            tally = sum(map(count, reports), Counter[str]())
         published = {report["load_id"] for report in reports if report["outcome"] == "published"}
         replaced = find_replaced_among(db, published)
         seconds = round(time.perf_counter() - started, 3)
@@ -196,7 +198,7 @@ def _follow(db: Database, source: str, settings: Settings, jobs: int, every: flo
     for outcome in follow(db, source, settings, jobs=jobs, every=every, idle=idle):
         _measure(db, outcome)
         report = {**describe(shown_name(source), outcome), **_quarantine(db, outcome)}
-        tally += _count(report)
+        tally += count(report)
         _show(report)
         output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")
         for hint in _hints(report):
@@ -272,7 +274,7 @@ def _spent(report: dict[str, Any]) -> float:
     return float(round(sum(report["seconds"].values()), 3))
 
 
-def _count(report: dict[str, Any]) -> Counter[str]:
+def count(report: dict[str, Any]) -> Counter[str]:
     """Count a file, what became of it, and the records that were published now."""
     from dbsvc.engine.loads.model import BUCKETS
 
@@ -292,7 +294,7 @@ def _conclude(
     """End with the buckets and where to look next; for programs with one line that has every counter."""
     from dbsvc.engine.loads.model import BUCKETS
 
-    words = ("files", "published", "already_published", "held", "discarded", "skipped", "failed", "read", *BUCKETS)
+    words = (*COUNTED, "read", *BUCKETS)
     line: dict[str, Any] = {**{word: tally[word] for word in words}, "retries": retries, "seconds": seconds}
     metrics.numbers["retries"] = retries
     for word in words[1:]:

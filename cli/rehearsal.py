@@ -27,9 +27,10 @@ def show_rehearsal(files: list[str], settings: Settings, profile: str | None, *,
     reports = [report for one in found for report in _reports(one)]
     codes = [report["exit_code"] for report in reports if report["exit_code"]]
     if output.results_are_json():
-        words = Counter(report["outcome"].replace(" ", "_") for report in reports)
+        tally = sum(map(ingest.count, reports), Counter[str]())
+        line = {word: tally[word] for word in (*ingest.COUNTED, "read", *BUCKETS)}
         output.objects(reports)
-        output.objects([{"event": "ingested", "dry_run": True, "temporary_database": temporary, "files": len(found), **words}])
+        output.objects([{"event": "ingested", "dry_run": True, "temporary_database": temporary, **line}])
     else:
         _show(reports)
         if temporary:
@@ -53,7 +54,7 @@ def _rehearse(
     profiles = find_profiles(db.statements.project, db.statements.datasets, profile)
     found = find_sources(files)
     planned = plan(db, found.sources, settings, profiles)
-    return found, rehearse(db, planned, settings, profiles, again=again)
+    return found, rehearse(db, planned, settings, profiles, again=again, show=output.progress)
 
 
 def _reports(file: RehearsedFile) -> list[dict[str, Any]]:

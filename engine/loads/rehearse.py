@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 from dbsvc.engine import log
 from dbsvc.engine.db.connect import scratch
@@ -13,7 +14,7 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import DbsvcError, SourceError
 from dbsvc.engine.loads.lifecycle import ingest_all
-from dbsvc.engine.loads.model import LoadStatus, Outcome
+from dbsvc.engine.loads.model import LoadStatus, Outcome, Progress
 from dbsvc.engine.loads.plan import PlannedFile
 from dbsvc.engine.migrations import is_new, make_schema, read_schema, require_schema
 from dbsvc.engine.profiles import Profile
@@ -68,21 +69,20 @@ def rehearse(
     *,
     again: bool = False,
     most: int = 5,
+    show: Callable[[str], AbstractContextManager[Progress]] = lambda _: nullcontext(lambda done, total: None),
 ) -> list[RehearsedFile]:
     """Return what ingesting these files, one after the other, would do, with the first ``most`` rejects of each load.
 
     Who reads waits for nothing. Until it ends, loads of the same datasets wait where they merge; and where a database lets one
-    write at a time, so do all others.
+    write at a time, so do all others. ``show`` is given the name of each file, for what is told how far it has come.
     """
+    rehearsal = _Rehearsal(db, settings, profiles, again, most, show)
 
     def work(tx: Transaction) -> list[RehearsedFile]:
-        first: int = tx.run("ledger/imagine_load_id").rows[0]["load_id"]
+        tx.run("session/take_time")
+        rehearsal.first_number = tx.run("ledger/imagine_load_id").rows[0]["load_id"]
         with log.only_warnings():
-            done = [
-                _rehearse_one(db, planned, settings, profiles, again, lambda one: _look_at(db, one, first, most))
-                for planned in files
-            ]
-        raise TakenBackError(done)
+            raise TakenBackError([rehearsal.of_file(planned) for planned in files])
 
     with ExitStack() as opened:
         for planned in files:
@@ -91,34 +91,40 @@ def rehearse(
         return db.run_transaction(work)
 
 
-def _rehearse_one(
-    db: Database,
-    planned: PlannedFile,
-    settings: Settings,
-    profiles: Collection[Profile],
-    again: bool,
-    look_at: Callable[[Outcome], Rehearsed],
-) -> RehearsedFile:
-    if planned.error:
-        return RehearsedFile(planned, error=planned.error)
-    found: list[Rehearsed] = []
-    try:
-        with ExitStack() as opened:
-            file = planned.file or opened.enter_context(SourceFile(planned.path, settings.max_unpacked))
-            header = read_header(file, db.statements.datasets.values(), profiles)
-            outcomes = ingest_all(db, file, header, settings, again=again and planned.named, rehearsal=True)
-            found.extend(map(look_at, outcomes))  # each before the next one
-    except SourceError as error:
-        return RehearsedFile(planned, found, error)
-    return RehearsedFile(planned, found)
+@dataclass
+class _Rehearsal:
+    db: Database
+    settings: Settings
+    profiles: Collection[Profile]
+    again: bool
+    most: int
+    show: Callable[[str], AbstractContextManager[Progress]]
+    #: the first number that is no load's
+    first_number: int = 0
 
+    def of_file(self, planned: PlannedFile) -> RehearsedFile:
+        """Return what would become of a file, in the transaction that is open."""
+        if planned.error:
+            return RehearsedFile(planned, error=planned.error)
+        found: list[Rehearsed] = []
+        try:
+            with ExitStack() as opened:
+                file = planned.file or opened.enter_context(SourceFile(planned.path, self.settings.max_unpacked))
+                header = read_header(file, self.db.statements.datasets.values(), self.profiles)
+                progress = opened.enter_context(self.show(planned.source))
+                how = partial(ingest_all, progress=progress, again=self.again and planned.named, rehearsal=True)
+                found.extend(map(self._look_at, how(self.db, file, header, self.settings)))  # each before the next one
+        except SourceError as error:
+            return RehearsedFile(planned, found, error)
+        return RehearsedFile(planned, found)
 
-def _look_at(db: Database, outcome: Outcome, first: int, most: int) -> Rehearsed:
-    load = outcome.load
-    was_there = load.load_id < first
-    if outcome.already or load.status is LoadStatus.DISCARDED or not load.rejected:
-        return Rehearsed(outcome, was_there, [], [])
-    rejects = [
-        {name: row[name] for name in ("line_no", "reasons", "raw_record")} for row in list_rejects(db, load.load_id, most)
-    ]
-    return Rehearsed(outcome, was_there, sum_reasons(db, load.load_id), rejects)
+    def _look_at(self, outcome: Outcome) -> Rehearsed:
+        load = outcome.load
+        was_there = load.load_id < self.first_number
+        if outcome.already or load.status is LoadStatus.DISCARDED or not load.rejected:
+            return Rehearsed(outcome, was_there, [], [])
+        rejects = [
+            {name: row[name] for name in ("line_no", "reasons", "raw_record")}
+            for row in list_rejects(self.db, load.load_id, self.most)
+        ]
+        return Rehearsed(outcome, was_there, sum_reasons(self.db, load.load_id), rejects)

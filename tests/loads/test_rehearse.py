@@ -113,7 +113,7 @@ def test_a_file_that_grows(solar: Database, tmp_path: Path) -> None:
 def test_who_reads_waits_for_nothing(db: Database, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(db, write(tmp_path / "first.csv", usage_csv(FIRST)))
     seen: list[int] = []
-    look_at = rehearsing._look_at
+    look_at = rehearsing._Rehearsal._look_at
 
     def look(*given: Any) -> Any:
         def count_bills(other: Database) -> int:
@@ -126,7 +126,7 @@ def test_who_reads_waits_for_nothing(db: Database, url: str, tmp_path: Path, mon
             reader.join(20)
         return look_at(*given)
 
-    monkeypatch.setattr(rehearsing, "_look_at", look)
+    monkeypatch.setattr(rehearsing._Rehearsal, "_look_at", look)
     rehearsed(db, write(tmp_path / "next.csv", usage_csv(NEXT)))
     assert seen == [len(FIRST)]
 
