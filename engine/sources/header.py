@@ -184,12 +184,11 @@ def _gather(lines: Objects, dataset: Dataset) -> Objects | Gathering:
 
 
 def _read_by(profile: Profile, file: SourceFile, dataset: Dataset) -> Header:
-    """Return the header of a file as its profile reads it. Raises InputError where lines of one record are apart."""
+    """Return the header of a file as its profile reads it."""
     header = _read_header_by(profile, file, dataset)
-    if not profile.long or not isinstance(header.translation, Gathering):
+    if profile.array is None and not profile.long:
         return header
-    file.can_grow = False  # else the lines of a record might come one after the other
-    refuse_apart(file, header.translation, header.end, header.next_line, header.stop)
+    file.can_grow = False  # an array ends, and the lines of a record might come one after the other
     return replace(header, stream=None)
 
 
@@ -222,12 +221,23 @@ def _read_array(profile: Profile, file: SourceFile, dataset: Dataset, translatio
         raise profile.refuse(file.source, f"its JSON is not {named} of records" if not path else f"its JSON has not {named}")
     if first is not None and not translation.fits(first):
         raise profile.refuse(file.source, "the first record of its array has not half of the values")
-    stop = document.check_objects() if start is None else document.check(start)
-    file.can_grow = False
     next_line = 1 + file.read(0, start or 0).count(b"\n")
-    return Header(
-        dataset, tuple(dataset.columns), b"", start or 0, next_line, stop=stop, translation=_gather(translation, dataset)
-    )
+    return Header(dataset, tuple(dataset.columns), b"", start or 0, next_line, translation=_gather(translation, dataset))
+
+
+def complete(header: Header, file: SourceFile) -> Header:
+    """Return the header of a file that is read from its start to its end, which a profile may ask for, with its end.
+
+    Raises InputError where the array of its records is not whole, or lines of one record lie apart.
+    """
+    profile = header.profile
+    if profile and profile.array is not None:
+        document = Document(file, profile.array)
+        start = document.find()
+        header = replace(header, stop=document.check_objects() if start is None else document.check(start))
+    if isinstance(header.translation, Gathering) and header.translation.profile.long:
+        refuse_apart(file, header.translation, header.end, header.next_line, header.stop)
+    return header
 
 
 def _bind(profile: Profile, dataset: Dataset, head: bytes, source: str) -> Header:

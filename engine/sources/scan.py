@@ -13,7 +13,7 @@ from dbsvc.engine.sources.ending import Ending, find_ending
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import Format
 from dbsvc.engine.sources.formats.record import LONGEST_RECORD, NOTHING
-from dbsvc.engine.sources.header import Header
+from dbsvc.engine.sources.header import Header, complete
 
 _BLOCK = 2**20  # bytes
 _TAIL = 4096  # bytes
@@ -108,6 +108,7 @@ def scan(
     ``known`` are the loads that this file, as it was, may have been; a file that grows is cut from the last one that it was.
     ``resume_from`` is where the last scan of this file ended.
     """
+    header = complete(header, file)
     known_here, begin = _find_checkpoints(file, header, known, resume_from)
     checkpoint = known_here[-1] if known_here else None
     unfinished = next((load for load in known_here if load.is_unfinished), None)

@@ -142,7 +142,7 @@ def test_what_is_no_array_is_refused_whole(tmp_path: Path, text: str) -> None:
     whole = whole.replace('{"a": ', json.dumps(event(1)) + ',{"a": ') if "nobody knows" in says else whole
     path = write(tmp_path / "x.json", whole.encode())
     with SourceFile(str(path)) as file, pytest.raises(InputError) as raised:
-        read_header(file, DATASETS.values(), [profile(array)])
+        scan(file, read_header(file, DATASETS.values(), [profile(array)]), 1000)
     assert str(raised.value).startswith(f"{path}: {says}.")
 
 

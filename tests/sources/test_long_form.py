@@ -183,7 +183,7 @@ def test_lines_that_are_apart_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(read(path, profile(kind, more), DATASETS[kind], 500)) == 50
     lines.append((meter(7).upper(), "2024-05-01T02:00:00+02:00", "x", "state", "true"))
     with SourceFile(str(write(path, written(lines)))) as file, pytest.raises(InputError) as raised:
-        read_header(file, DATASETS[kind].values(), [profile(kind, more)])
+        scan(file, read_header(file, DATASETS[kind].values(), [profile(kind, more)]), 1000)
     first = 2 if form == "csv" else 1
     assert str(raised.value) == (
         f"{path}: lines {first + 14} and {first + 100} are of one record, and those between are not: the lines of a record "
