@@ -429,6 +429,39 @@ def test_a_store_that_is_not_there(buckets: Buckets, monkeypatch: pytest.MonkeyP
         assert "refused" in str(error)
 
 
+def test_google_is_asked_as_well(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(buckets, monkeypatch, GOOGLE_BASE_URL=buckets.url, GOOGLE_SKIP_SIGNATURE="true")
+    for key in ("in/a-10.csv", "in/a-9.csv"):
+        buckets.put(key, GOOD)
+    found = [source.path for source in find_sources(["gs://bucket/in/*.csv"]).sources]
+    assert found == ["gs://bucket/in/a-9.csv", "gs://bucket/in/a-10.csv"]
+    assert [read(path) for path in found] == [GOOD, GOOD]
+    assert refused("gs://bucket/none.csv").exit_code == 66
+
+
+def test_a_bucket_elsewhere(buckets: Buckets) -> None:
+    def redirect(handler: Handler) -> bool:
+        handler.answer(301, b"<Error><Code>PermanentRedirect</Code></Error>", {"x-amz-bucket-region": "eu-west-1"})
+        return True
+
+    buckets.fault = redirect
+    error = refused("s3://bucket/x.csv")
+    assert error.exit_code == 78
+    assert "AWS_REGION" in str(error)
+
+
+def test_without_credentials(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The instance has none either: its own address answers 404."""
+    use(buckets, monkeypatch, AWS_METADATA_ENDPOINT=buckets.url)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    error = refused("s3://bucket/x.csv")
+    assert error.exit_code == 78
+    assert "AWS_SKIP_SIGNATURE" in str(error)
+    use(buckets, monkeypatch, AWS_SKIP_SIGNATURE="true")
+    assert read(buckets.put("usage.csv", GOOD)) == GOOD
+
+
 def test_a_redirect_is_followed_without_credentials(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
     page = places(buckets, "usage.csv", GOOD)[1].replace("http://", "http://me:password@")
     there = buckets.web("usage.csv").replace("127.0.0.1", "localhost")
