@@ -26,12 +26,16 @@ _BLANK = re.compile(rb"\n++")
 _MOST_OTHERS = 2**16
 
 
+class NotWorthItError(Exception):
+    """Most records of a chunk are to be validated after all: at once with the others, which is faster than one by one."""
+
+
 def stage_fast(
     tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes, table: str
 ) -> tuple[int, list[Batch]]:
     """Stage the records of a chunk that surely keep the contract into a table; or apart, where that is another one.
 
-    Returns how many, and batches of the others.
+    Returns how many, and batches of the others. Raises NotWorthItError, and is to be taken back, if these are most.
     """
     before, patterns, of = chunk.first_line - 1, find_patterns(tx, header.dataset), header.dataset.format
     plain = header.translation.translate(data) if header.translation and patterns else data
@@ -43,7 +47,10 @@ def stage_fast(
     apart = load.staging_table if table != load.staging_table else None
     staged = tx.copy_batches(own(load, "contract/copy"), table, columns, fast, [load.load_id], apart)
     lines = {"first_line": chunk.first_line, "last_line": before + header.format.count_lines(data)[0] + 1}
-    doubtful = {line for place in (table, apart) if place for line in _unstage_doubtful(tx, load, place, **lines)}
+    places = [place for place in (table, apart) if place]
+    doubtful = {row["line_no"] for place in places for row in find_broken(tx, load, *DOUBTS, staged=place, **lines)}
+    if len(doubtful) > staged * _WORTH:
+        raise NotWorthItError
     looked_at = doubtful
     if header.translation:  # the others are looked at as they came
         looked_at, others = doubtful.union(line for line, _ in others), []
@@ -66,16 +73,6 @@ def find_codes(tx: Transaction, column: Column) -> list[str]:
     """Return the codes that a column may hold."""
     names = {"table": column.limits["table"], "column": column.limits["column"]}
     return [row["code"] for row in tx.run("schema/codes", **names).rows]
-
-
-def _unstage_doubtful(tx: Transaction, load: Load, table: str, first_line: int, last_line: int) -> set[int]:
-    """Take out what breaks a rule that no pattern can know, to be validated; returns its lines."""
-    place = {"staged": table, "first_line": first_line, "last_line": last_line}
-    found = find_broken(tx, load, *DOUBTS, **place)
-    lines = {row["line_no"] if "line_no" in row else first_line + row["line_in_chunk"] - 1 for row in found}
-    for line in lines:
-        tx.run("load/unstage_line", staged=table, load_id=load.load_id, line_no=line)
-    return lines
 
 
 def split_chunk(

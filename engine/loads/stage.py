@@ -15,7 +15,7 @@ from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ChangedError, ConfigurationError, IntegrityError
-from dbsvc.engine.loads.fast_path import stage_fast
+from dbsvc.engine.loads.fast_path import NotWorthItError, stage_fast
 from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import own, parameters, run_phase
@@ -114,7 +114,7 @@ def _stage_data(tx: Transaction, load: Load, chunk: LoadChunk, header: Header, d
     try:
         with tx.transaction():
             passed, others = _stage_into(tx, tables, partial(stage_fast, tx, load, chunk, header, data))
-    except IntegrityError:  # a constraint of the table that no pattern knows: the rules say which records break it
+    except (IntegrityError, NotWorthItError):  # a constraint that no pattern knows: the rules say which records break it
         passed, others = 0, [(chunk.first_line, data)]
     read = passed
     for batches in _parts(header, others):

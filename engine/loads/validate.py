@@ -20,8 +20,8 @@ from dbsvc.engine.statements.contract import VALIDATE_SIGNED
 #: As many records are validated at once, and their rejects held in memory.
 BATCH = 2**15
 
-#: What looks for records of the fast path that break a rule which no pattern can know.
-DOUBTS = ("find_doubts", "rules_staged")
+#: What takes out records of the fast path that break a rule which no pattern can know.
+DOUBTS = ("unstage_doubts", "unstage_broken")
 
 #: The columns of a landed record before its fields, when it is not simply the next one and sound.
 _NUMBERED = ("line_in_chunk", "fault")

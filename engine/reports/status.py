@@ -15,7 +15,7 @@ _MOST = 5  # loads, and days
 class Status:
     """The tables and how many rows each has, the newest loads, the newest days of inverters."""
 
-    #: ``table``, ``rows``
+    #: ``table``, ``rows``; without empty ones of datasets that are not in use
     tables: list[Row]
     newest: LoadList
     days: list[Row]
@@ -28,4 +28,6 @@ def read_status(db: Database) -> Status:
         tables = [str(row["table_name"]) for row in tx.run("schema/tables").rows]
         names = sorted(read_as.get(table, table) for table in tables)
         counted = [{"table": name, "rows": count_rows(tx, name)} for name in names if "yoyo" not in name]
+        left_out = db.statements.tables_left_out()
+        counted = [row for row in counted if row["rows"] or row["table"] not in left_out]
         return Status(counted, newest_loads(tx, _MOST), tx.run("reports/newest_summaries", most=_MOST).rows)

@@ -24,6 +24,7 @@ from dbsvc.engine.project import OVERLAID, Project
 from dbsvc.engine.statements import contract, rules
 from dbsvc.engine.statements.portable import FOLDER, Functions
 from dbsvc.engine.statements.statement import Statement
+from dbsvc.engine.toml import parse
 
 
 def find_folder(name: str) -> Traversable:
@@ -133,6 +134,13 @@ class Statements:
                 digest.update(f"\0{name}\0{statement.text}".encode())
         return digest.hexdigest()[:16]
 
+    def tables_left_out(self) -> set[str]:
+        """Return the tables of the datasets that are not in use, if they are there."""
+        told = [parse(str(file), _read(file)) for file in self._left_out if file.is_file()]
+        derived = [each for declared in told for each in declared.get("rebuild", {}).values()]
+        tables = [str(each.get("table")) for each in (*told, *derived)]
+        return {f"{table}{ending}" for table in tables for ending in ("", "_stored", "_history")}
+
     def scaffold(self, folder: str, dataset: Dataset) -> list[str]:
         """Return what makes a dataset's tables, or takes them back: the statements of a folder, filled."""
         texts = [(contract.scaffold(dataset, each.text), each.origin) for each in self.phase(folder)]
@@ -154,6 +162,7 @@ class Statements:
             for name, statement in self._by_name.items()
             if not (name.startswith("datasets/") and name.split("/")[1] in unused)
         }
+        self._left_out = [file for name, file in files.items() if name in unused]
         used = {name: (str(file), _read(file)) for name, file in files.items() if name not in unused}
         datasets = Declared(read_declarations(used, self.types, unused))
         datasets.unused = unused

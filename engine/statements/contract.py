@@ -52,24 +52,26 @@ def derive(dataset: Dataset, templates: Mapping[str, Statement], rules: Statemen
     }
     if dataset.partition_by:
         lists["sampled_day"] = f"{dataset.columns[dataset.partition_by].value('written')} AS day,"
-    doubts = {column.name: left for column in columns if (left := _doubts(column))}
-    if doubts:
-        lists["doubts"] = _list(f"{_case(left)} AS {quote(f'{name}_wrong')}" for name, left in doubts.items())
-        lists["any_doubt"] = "".join(f"\n        OR ({when})" for left in doubts.values() for _, when in left)
-    lacking = {name for name, there in {"find_doubts": doubts, "partition": dataset.partition_by}.items() if not there}
+    lists["any_doubt"] = "".join(f"\n        OR ({when})" for column in columns for _, when in _doubts(column))
+    lacking = {
+        name for name, there in {"unstage_doubts": lists["any_doubt"], "partition": dataset.partition_by}.items() if not there
+    }
     filled = {name: _fill(text, lists) for name, text in texts.items() if name.removeprefix(f"{FOLDER}/") not in lacking}
     if (signed := [column.signed() for column in columns]) != columns:
         filled[f"{FOLDER}/{VALIDATE_SIGNED}"] = _fill(texts[_VALIDATE], lists | _validations(signed))
-    staged_records = re.sub(r"^--.*\n", "", filled.pop(f"{FOLDER}/staged_records"), flags=re.MULTILINE)
-    about_rules = filled.pop(f"{FOLDER}/rules")
+    about_rules, unstage, staged = (filled.pop(f"{FOLDER}/{name}") for name in ("rules", "unstage_broken", "staged_records"))
     if rules:
         lists["any_broken"] = "".join(f"\n    OR {quote(name)} IS NOT NULL" for name in _named(rules, columns))
-        looks_at = {"rules_landed": _RECORDS}
+        lists["rules"] = rules.text
+        filled[f"{FOLDER}/rules_landed"] = landed = _fill(about_rules, lists)
         if rules.header.get(KEPT) != "kept by the patterns":
-            looks_at["rules_staged"] = f"({staged_records})"
-        for name, records in looks_at.items():
-            filled[f"{FOLDER}/{name}"] = _fill(about_rules, {**lists, "rules": rules.text.replace(_RECORDS, records)})
+            broken = _bare_query(landed).replace(_RECORDS, f"({_bare_query(staged)})")
+            filled[f"{FOLDER}/unstage_broken"] = _fill(unstage, {"broken": broken})
     return filled
+
+
+def _bare_query(text: str) -> str:
+    return re.sub(r"^--.*\n", "", text, flags=re.MULTILINE)
 
 
 def _validations(columns: list[Column]) -> dict[str, str]:

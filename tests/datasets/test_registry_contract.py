@@ -341,3 +341,15 @@ def test_a_capacity_that_only_a_constraint_of_the_table_knows(db: Database) -> N
     good = b"".join(b"i%d,p1,v,m,5,\n" % n for n in range(9))
     loaded = deliver(db, b"inverter_id,plant_id,vendor,model,capacity_kw,commissioned_at\n" + good + b"x,p1,v,m,0,\n").load
     assert (loaded.inserted, loaded.rejected) == (9, 1)
+
+
+@pytest.mark.parametrize("every", [1, 2, 20])
+def test_records_in_doubt_are_rejected_however_many(db: Database, tmp_path: Path, every: int) -> None:
+    """A reference is looked up when a chunk is staged: where most are not known, all of its records are validated."""
+    deliver(db, b"plant_id,name,location,timezone\nP1,a,,UTC\n")
+    lines = [f"I{n},{'P2' if n % every == 0 else 'P1'},v,m,{n + 1},\n" for n in range(60)]
+    loaded = load(db, write(tmp_path / "many.csv", f"{','.join(INVERTER)}\n{''.join(lines)}".encode()), max_rejected_share=1.0)
+    unknown = [n for n in range(60) if n % every == 0]
+    assert [(line, reasons) for line, reasons, _ in rejects(db)] == [(n + 2, "plant_unknown") for n in unknown]
+    assert buckets(loaded.load) == {"rejected": len(unknown)} | ({"inserted": 60 - len(unknown)} if every > 1 else {})
+    assert query(db, "SELECT count(*) FROM inverters") == [(60 - len(unknown),)]

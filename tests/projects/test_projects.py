@@ -337,6 +337,10 @@ def test_nothing_crashes_without_the_built_in_datasets(ours: Cli) -> None:
         ran = ours(*command)
         assert (command, ran.code) == (command, code), ran
         assert b"Traceback" not in ran.err
+    (status,) = ours("status").objects
+    listed = {row["table"]: row["rows"] for row in status["tables"]}
+    assert listed["meters"] == 2
+    assert [table for table in listed if table.startswith(("bill", "plant", "inverter"))] == []
 
 
 @pytest.mark.one_database
