@@ -3,7 +3,7 @@ DELETE FROM :"staged"
 WHERE
     load_id = :load_id
     AND line_no IN (
-        SELECT :first_line + broken.line_in_chunk - 1
+        SELECT :first_line + broken.line_in_chunk - 1 -- noqa: RF01
         FROM ( -- noqa: PRS
             /*:broken*/
         ) AS broken
