@@ -97,7 +97,7 @@ def as_lines(records: Sequence[Record]) -> bytes:
         pairs = [("U", record["voltage"].replace(".", ",")), ("on", record["switched"]), ("rssi", str(n))]
         pairs += [("P", record["power"].replace(".", ","))] if record["power"] else []
         lines += [[record["meter_id"], record["at"], *pair] for pair in (pairs if n % 2 else pairs[::-1])]
-    return "".join(";".join(line) + "\r\n" for line in lines).encode("cp1252")
+    return "".join(";".join(line) + "\r\n" for line in lines).encode("cp1252", errors="replace")
 
 
 LINES = """dataset = "meter_values"
