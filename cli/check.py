@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 UNKNOWN = _CODES["unknown"]
+_SAMPLE, _MOST = 10, 10_000  # rows of a finding: they are kept in memory
 
 EXAMPLES = commands.examples(
     "dbsvc check                             everything",
@@ -73,6 +75,9 @@ def check(
     no_record: Annotated[
         bool, typer.Option("--no-record", help="Write nothing to the database: for a role that may only read.")
     ] = False,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=_MOST, help="How many rows of what each check finds to show.")
+    ] = _SAMPLE,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -85,14 +90,17 @@ def check(
 ) -> None:
     """Find what is missing, duplicate, changed or damaged. A Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
     try:
-        code = _explain(explain) if explain else _check(only or [], dataset or [], since, fail_on, record=not no_record)
+        if explain:
+            code = _explain(explain)
+        else:
+            code = _check(only or [], dataset or [], since, fail_on, record=not no_record, most=limit)
     except Exception as error:
         output.headline(f"UNKNOWN: {output.explain(error)}")
         code = UNKNOWN
     raise typer.Exit(code)
 
 
-def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on: FailOn, *, record: bool) -> int:
+def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on: FailOn, *, record: bool, most: int) -> int:
     from dbsvc.engine import checks
     from dbsvc.engine.settings import read_settings
 
@@ -100,7 +108,9 @@ def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on
     with open_database() as db:
         chosen = checks.choose(checks.load_checks(db.statements), _split(only), _split(datasets))
         first = since.date() if since else None
-        results = output.interruptible(db, lambda: checks.run(db, chosen, days, first, record=record))
+        with output.progress(db.dialect.label) as progress:
+            run = partial(checks.run, db, chosen, days, first, record=record, most=most, progress=progress)
+            results = output.interruptible(db, run)
     for result in results:
         metrics.families["check_state"][result.check.name] = _CODES[result.state]
         if result.findings is not None:
@@ -112,7 +122,7 @@ def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on
     elif output.options.results == "junit":
         _show_junit(results)
     else:
-        output.headline(_first_line(results, problems, worst))
+        output.headline(_first_line(results, problems, worst), worst)
         _show(problems)
     return 0 if worst == "warning" and fail_on is FailOn.critical else _CODES[worst]
 
@@ -145,25 +155,24 @@ def _show(problems: list[Result]) -> None:
         {
             "state": result.state,
             "check": result.check.name,
-            "found": _count(result),
-            "since": f"{result.since:%Y-%m-%d %H:%M}" if result.since else "",
+            "found": "cannot run" if result.findings is None else result.findings,
+            "since": result.since,
             "what": result.check.title,
         }
         for result in problems
     ]
     output.table("", rows, ["state", "check", "found", "since", "what"], right=["found"])
     for result in problems:
-        output.headline(f"{result.check.name}: {result.check.title}")
+        output.headline(f"{result.check.name}: {result.check.title}", result.state)
         if result.error:
             output.headline(result.error)
             output.headline("")
             continue
-        more = (result.findings or 0) - len(result.sample)
         output.table("", result.sample, list(result.sample[0]))
-        if more:
-            output.headline(f"... and {more:,} more.")
+        name, found = result.check.name, result.findings or 0
+        output.rest(len(result.sample), found, "rows", f"dbsvc check --only {name} --limit {min(found, _MOST)}")
         output.paragraph(f"{result.check.meaning}\nDo: {result.check.todo}")
-        output.paragraph(f"More: RUNBOOK.md, section {result.check.runbook}; dbsvc check --explain {result.check.name}\n")
+        output.paragraph(f"More: RUNBOOK.md, section {result.check.runbook}; `dbsvc check --explain {name}`\n")
 
 
 def _show_json(results: list[Result], worst: str, tally: Counter[str]) -> None:

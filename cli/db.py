@@ -36,7 +36,8 @@ def migrate() -> None:
     from dbsvc.engine import migrate as apply
 
     with output.connect(create=True) as db:
-        applied = output.interruptible(db, lambda: apply(db))
+        with output.progress(db.dialect.label) as progress:
+            applied = output.interruptible(db, lambda: apply(db, progress))
         output.show("", [{"database": db.dialect.label, "applied": applied}], ["database", "applied"])
 
 
@@ -65,5 +66,5 @@ def reset(
     with output.connect() as db:
         if not yes:
             typer.confirm(f"Delete all data in {db.dialect.label}?", abort=True, err=True)
-        output.interruptible(db, lambda: migrations.reset(db))
+        output.interruptible(db, lambda: migrations.reset(db), "reset")
         output.say(f"{db.dialect.label} is empty.")

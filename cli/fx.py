@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from dbsvc.engine import Database, DbsvcError
     from dbsvc.engine.fx.rates import Pair, Plan
+    from dbsvc.engine.progress import Progress
 
 _UNAVAILABLE, _REFUSED, _NOT_FINAL = 65, 69, 75  # exit codes
 _MOST_SHOWN = 50  # rates; of more, people are shown the unusual ones
@@ -142,17 +142,17 @@ def _carry_out(db: Database, plan: Plan, started: float, *, unattended: bool, **
     rows: list[dict[str, Any]] = []
     failures: list[tuple[date, DbsvcError]] = []
 
-    def work(progress: Callable[[int, int], None]) -> None:
+    def work(progress: Progress) -> None:
         assert provider
         for step in carry_out(db, provider, plan, **choices):
             rows.extend(step.rows)
             if step.error:
                 failures.append((step.call.first, step.error))
-            progress(len(rows), sum(len(call.wanted) for call in plan.calls))
+            progress("fetch", len(rows), sum(len(call.wanted) for call in plan.calls))
 
     try:
         if plan.calls:
-            with output.progress("rates", "rates") as progress:
+            with output.progress(provider.name if provider else "") as progress:
                 output.interruptible(db, lambda: work(progress))
     finally:
         code = _tell_errors(rows, failures, plan, unattended=unattended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,8 +22,9 @@ def backup(
     """Copy a SQLite database into one file, consistent beside whoever writes. A server's is backed up by pg_dump."""
     from dbsvc.engine.housekeeping.backup import back_up
 
-    with output.connect() as db, output.progress(file.name, "pages") as progress:
-        size = output.interruptible(db, lambda: back_up(db, file, overwrite=overwrite, progress=progress))
+    with output.connect() as db, output.progress(file.name) as progress:
+        copied = partial(progress, "copy")
+        size = output.interruptible(db, lambda: back_up(db, file, overwrite=overwrite, progress=copied))
         output.show("", [{"database": db.dialect.label, "file": str(file), "bytes": size}], ["database", "file", "bytes"])
 
 
@@ -41,8 +43,8 @@ def rebuild(
     """Derive readings and summaries again from the stored events, as loading does; what somebody damaged is right again."""
     from dbsvc.engine.housekeeping.rebuild import rebuild as rebuilding
 
-    with open_database() as db:
-        tables = output.interruptible(db, lambda: rebuilding(db, what, dry_run=dry_run))
+    with open_database() as db, output.progress(db.dialect.label) as progress:
+        tables = output.interruptible(db, lambda: rebuilding(db, what, dry_run=dry_run, progress=progress))
     rows = [{"table": one.table, "rows": one.rows, "corrected": one.corrected, "dry_run": dry_run} for one in tables]
     output.show("", rows, ["table", "rows", "corrected"])
     if dry_run and any(one.corrected for one in tables):
@@ -59,7 +61,7 @@ def erase(
 
     with open_database() as db:
         confirm(f"Erase this name for good in {db.dialect.label}?", yes=yes or dry_run)
-        erased = output.interruptible(db, lambda: erasing(db, customer, dry_run=dry_run))
+        erased = output.interruptible(db, lambda: erasing(db, customer, dry_run=dry_run), "erase")
     rows = [
         {"pseudonym": erased.pseudonym, "table": table, "records": records, "dry_run": dry_run}
         for table, records in erased.records.items()
@@ -82,7 +84,7 @@ def prune(
 
     with open_database() as db:
         confirm(f"Delete what is older than {before:%Y-%m-%d} in {db.dialect.label}?", yes=yes or dry_run)
-        pruned = output.interruptible(db, lambda: pruning(db, before.date(), dry_run=dry_run))
+        pruned = output.interruptible(db, lambda: pruning(db, before.date(), dry_run=dry_run), "prune")
     rows = [{"table": table, "pruned": records, "dry_run": dry_run} for table, records in pruned.items()]
     output.show("", rows, ["table", "pruned"])
 
@@ -97,7 +99,7 @@ def reconcile(
 
     with open_database() as db:
         confirm(f"Accept the rows of {db.dialect.label} as they are?", yes=yes or dry_run)
-        differences = output.interruptible(db, lambda: reconciling(db, reason, dry_run=dry_run))
+        differences = output.interruptible(db, lambda: reconciling(db, reason, dry_run=dry_run), "reconcile")
     columns = ["table", "expected", "found", "changed"]
     rows = [{name: getattr(one, name) for name in columns} | {"dry_run": dry_run} for one in differences]
     output.show("", rows, columns)

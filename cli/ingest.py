@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections import Counter
@@ -55,6 +56,9 @@ def ingest(
     again: Annotated[
         bool, typer.Option("--again", help="Deliver known bytes again, so that they win over what came after them.")
     ] = False,
+    require_files: Annotated[
+        bool, typer.Option("--require-files", help="A folder or glob in which there is nothing to load is an error (66).")
+    ] = False,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -81,8 +85,10 @@ def ingest(
     ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
+    from dbsvc.engine.errors import InputMissingError
     from dbsvc.engine.loads.ledger import find_replaced_among
     from dbsvc.engine.settings import read_settings
+    from dbsvc.engine.sources.urls import shown_name
 
     if follow and (len(files) > 1 or files == ["-"]):
         raise typer.BadParameter("--follow reads one file.")
@@ -109,6 +115,11 @@ def ingest(
             tally = output.interruptible(db, lambda: _follow(db, files[0], settings, workers, every, idle))
         else:
             reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, profile, workers, again))
+            for folder in _find_empty(files, reports) if require_files else []:
+                reports.append(
+                    describe_failure(folder, InputMissingError(f"{shown_name(folder)}: there is no file to load in it."))
+                )
+                _show(reports[-1])
             tally = sum(map(count, reports), Counter[str]())
         published = {report["load_id"] for report in reports if report["outcome"] == "published"}
         replaced = find_replaced_among(db, published)
@@ -128,21 +139,33 @@ def _ingest_all(
 
     found = find_sources(files)
     if any(source.error is None for source in found.sources):
-        ensure_schema(db)
+        with output.progress(db.dialect.label) as progress:
+            ensure_schema(db, progress)
     profiles = find_profiles(db.statements.project, db.statements.datasets, profile)
     reports = []
-    for planned in plan(db, found.sources, settings, profiles):
+    files_planned = plan(db, found.sources, settings, profiles)
+    for number, planned in enumerate(files_planned, 1):
         if planned.skipped:
             report = {"source": planned.source, "outcome": "skipped", "because": str(planned.error), "exit_code": 0}
         elif planned.error:
             report = describe_failure(planned.source, planned.error)
         else:
-            reports += _ingest_one(db, planned, settings, profiles, jobs, again and planned.named)
+            place = f"{number}/{len(files_planned)} " if len(files_planned) > 1 else ""
+            reports += _ingest_one(db, planned, settings, profiles, jobs, again and planned.named, place)
             continue
         reports.append(report)
         _show(report)
     tell_what_was_not_read(found, reports)
     return reports
+
+
+def _find_empty(arguments: list[str], reports: list[dict[str, Any]]) -> list[str]:
+    """Return the folders of which no file was loaded, or tried."""
+    from dbsvc.engine.sources.urls import shown_name
+
+    tried = [report["source"] for report in reports if report["outcome"] != "skipped"]
+    folders = {argument: shown_name(os.path.join(argument, "")) for argument in arguments if os.path.isdir(argument)}
+    return [folder for folder, within in folders.items() if not any(source.startswith(within) for source in tried)]
 
 
 def tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None:
@@ -162,7 +185,7 @@ def tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None:
 
 
 def _ingest_one(
-    db: Database, planned: PlannedFile, settings: Settings, profiles: list[Profile], jobs: int, again: bool
+    db: Database, planned: PlannedFile, settings: Settings, profiles: list[Profile], jobs: int, again: bool, place: str
 ) -> list[dict[str, Any]]:
     from dbsvc.engine.errors import SourceError
     from dbsvc.engine.loads.lifecycle import ingest_all
@@ -172,7 +195,10 @@ def _ingest_one(
     source = planned.source
     reports: list[dict[str, Any]] = []
     try:
-        with planned.file or SourceFile(planned.path, settings.max_unpacked) as file, output.progress(source) as progress:
+        with (
+            output.progress(f"{place}{source}") as progress,
+            planned.file or SourceFile(planned.path, settings.max_unpacked) as file,
+        ):
             header = read_header(file, db.statements.datasets.values(), profiles)
             found: dict[str, Any] = {"named": planned.named}
             found |= {"wrong_name": file.wrong_name} if file.wrong_name else {}

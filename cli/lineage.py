@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +22,7 @@ app = commands.group(
     ),
 )
 
+_AMOUNTS = ["product1_revenue", "product2_revenue", "product1_usd", "product2_usd", "rate"]
 _ORIGIN = ["state", "load_id", "source", "line_no"]
 
 
@@ -82,7 +82,10 @@ def row(
         return
     versions = [{**version, "replaced_by": version["replaced_by_load_id"]} for version in found.versions]
     output.table(f"{dataset} {' '.join(key)}", versions, [*_ORIGIN, "published_at", "replaced_by"])
-    output.table("", _fields(found.current["values"], found.replaced), ["field", "value", "before"])
+    rows = [
+        {"field": name, "value": value, "before": found.replaced.get(name)} for name, value in found.current["values"].items()
+    ]
+    output.table("", rows, ["field", "value", "before"])
     _show_rest(found)
 
 
@@ -91,10 +94,10 @@ def _show_with_values(what: str, found: Lineage) -> None:
     if output.results_are_json():
         _objects(replace(found, versions=versions))
         return
-    output.table(what, versions, [*_ORIGIN, *found.values], right=["product1_revenue", "product2_revenue"])
+    output.table(what, versions, [*_ORIGIN, *found.values], right=_AMOUNTS)
     origin = {name: found.current[name] for name in ("published_at", "rules", "sha256")}
     facts = {**(found.results[0] if found.results else {}), **origin}
-    output.table("", _fields({name: value for name, value in facts.items() if value is not None}, {}), ["field", "value"])
+    output.record("", {name: value for name, value in facts.items() if value is not None}, right=_AMOUNTS)
     _show_rest(found)
 
 
@@ -110,8 +113,3 @@ def _show_rest(found: Lineage) -> None:
         output.say(f"{found.left_out:,} older versions are not shown.")
     if found.rejects:
         output.table("open rejects of this key", found.rejects, ["load_id", "source", "line_no", "reasons"])
-
-
-def _fields(values: Mapping[str, Any], before: Mapping[str, Any]) -> list[dict[str, str]]:
-    plain = output.plain
-    return [{"field": name, "value": plain(value), "before": plain(before.get(name))} for name, value in values.items()]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dbsvc.cli import commands, completion, output, waiting
 from dbsvc.cli.database import DryRun, Yes, confirm, open_database
+from dbsvc.engine.loads.model import LoadStatus
 
 if TYPE_CHECKING:
     from dbsvc.engine.loads.model import Load
@@ -29,27 +32,56 @@ LoadId = Annotated[
         metavar="LOAD", autocompletion=completion.loads, help="The load's number, from `dbsvc loads`.", show_default=False
     ),
 ]
-Most = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many rows to show.")]
+Most = Annotated[int, typer.Option("--limit", metavar="N", min=0, help="How many rows to show; 0 for all.")]
+Of = Annotated[str, typer.Option("--dataset", metavar="DATASET", help="Only the loads of this dataset.", show_default=False)]
+In = Annotated[
+    LoadStatus | None, typer.Option("--status", metavar="STATE", help="Only the loads in this state.", show_default=False)
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        metavar="TIME",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"],
+        help="Only what was registered since this moment (UTC), such as 2021-10-01.",
+        show_default=False,
+    ),
+]
+Named = Annotated[
+    str, typer.Option("--source", metavar="TEXT", help="Only the loads of files whose name has this in it.", show_default=False)
+]
 
 _HELD = 65
 _MOST_PAST = 10  # records that are not current are shown of a load
 
 
 @app.callback()
-def _loads(context: typer.Context) -> None:
+def _loads(
+    context: typer.Context,
+    dataset: Of = "",
+    status: In = None,
+    since: Since = None,
+    source: Named = "",
+    limit: Most = 20,
+) -> None:
     if context.invoked_subcommand is None:
-        list_loads()
+        list_loads(dataset, status, since, source, limit)
 
 
-@app.command("list", cls=commands.Command, epilog=commands.examples("dbsvc loads list --limit 100"))
-def list_loads(limit: Most = 20) -> None:
-    """List the newest loads."""
+@app.command("list", cls=commands.Command, epilog=commands.examples("dbsvc loads list --status held --since 2021-10-01"))
+def list_loads(dataset: Of = "", status: In = None, since: Since = None, source: Named = "", limit: Most = 20) -> None:
+    """List the newest loads: when each came, how large it was, how long it took, where its records went."""
     from dbsvc.engine.reports import loads
 
+    wanted: dict[str, Any] = {"dataset": dataset, "status": status.value if status else "", "name_part": source}
+    if since:
+        wanted["since"] = since.replace(tzinfo=UTC)
     with open_database() as db:
-        newest = loads.list_loads(db, limit)
+        newest = loads.list_loads(db, limit or sys.maxsize, loads.Wanted(**wanted))
+    if any(wanted.values()) and not newest.loads:
+        output.say("There is no such load; `dbsvc loads` lists all.")
+        return
     show_loads("", newest.loads)
-    output.rest(len(newest.loads), newest.total, "loads", "dbsvc loads list")
+    output.rest(len(newest.loads), newest.total, "loads", "dbsvc loads --limit 0")
 
 
 @app.command("show", cls=commands.Command, epilog=commands.examples("dbsvc loads show 17", "dbsvc loads show 17 -o json"))
@@ -67,11 +99,8 @@ def show_load(load_id: LoadId) -> None:
     if output.results_are_json():
         output.objects([{**columns, "reasons": details.reasons, "rejects": details.rejects, "past": details.past}])
         return
-    fields = []
-    for name, value in columns.items():
-        first, *others = (value or "").splitlines() or [None] if name == "held_because" else [value]  # a line each finding
-        fields += [{"field": name, "value": first}, *({"field": "", "value": other} for other in others)]
-    output.table("", fields, ["field", "value"])
+    findings = (details.load.held_because or "").splitlines()
+    output.record("", {**columns, "held_because": "; ".join(findings) or None, "duration": details.load.duration})
     if details.reasons:
         output.table("rejected because", details.reasons, ["records", "reasons"])
     if details.rejects:
@@ -97,7 +126,7 @@ def release(load_id: LoadId) -> None:
     from dbsvc.engine.loads import operations
 
     with open_database() as db:
-        load = output.interruptible(db, lambda: operations.release(db, load_id))
+        load = output.interruptible(db, lambda: operations.release(db, load_id), "release")
         hints = waiting.find_hints(db, [load])
     show_loads("", [load])
     for hint in hints:
@@ -114,7 +143,7 @@ def publish(load_id: LoadId) -> None:
 
     settings = read_settings()
     with open_database() as db:
-        load = output.interruptible(db, lambda: operations.publish_staged(db, load_id, settings))
+        load = output.interruptible(db, lambda: operations.publish_staged(db, load_id, settings), "publish")
     show_loads("", [load])
     if load.status != "published":
         output.say(_NEXT[load.status].format(load_id=load.load_id, source=load.source))
@@ -131,7 +160,7 @@ def discard(
 
     with open_database() as db:
         confirm(f"Delete what is staged of load {load_id} in {db.dialect.label}?", yes=yes)
-        load = output.interruptible(db, lambda: operations.discard(db, load_id))
+        load = output.interruptible(db, lambda: operations.discard(db, load_id), "discard")
     show_loads("", [load])
 
 
@@ -146,7 +175,7 @@ def revert(
 
     with open_database() as db:
         confirm(f"Take back load {load_id} in {db.dialect.label}?", yes=yes or dry_run)
-        reverted = output.interruptible(db, lambda: reverting.revert(db, load_id, dry_run=dry_run))
+        reverted = output.interruptible(db, lambda: reverting.revert(db, load_id, dry_run=dry_run), "revert")
     columns = {
         "load_id": load_id,
         "status": reverted.load.status,
@@ -178,6 +207,7 @@ def show_loads(title: str, loads: Sequence[Load]) -> None:
     if output.results_are_json():
         output.objects(rows)
     elif rows:
-        output.ledger(title, rows, BUCKETS, "status")
+        told = [{**row, "duration": load.duration} for row, load in zip(rows, loads, strict=True)]
+        output.ledger(title, told, BUCKETS, "dataset", "status", "registered_at", "bytes", "duration")
     else:
         output.say("Nothing was loaded yet: `dbsvc ingest FILE`.")

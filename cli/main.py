@@ -70,8 +70,9 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     streams.secure()
     output.begin()  # what is wrong with the command line is said, too
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) == signal.SIG_DFL:  # under nohup it goes on
+            signal.signal(number, _stop)
     try:
         code = _run()
     except output.Stopped as stopped:
@@ -102,7 +103,10 @@ def _run() -> int:
 def _finish(code: int) -> int:
     """Deliver the results, and say what the run was; returns the exit code, which is not 0 if they were not delivered."""
     command = output.options.command
-    if failure := streams.deliver():
+    failure = streams.deliver()
+    if isinstance(failure, BrokenPipeError):  # who read it has enough, as `head` does
+        code = code or (check.UNKNOWN if command == "check" else 128 + signal.SIGPIPE)
+    elif failure:
         code = code or (check.UNKNOWN if command == "check" else 1)
         because = str(failure.strerror).lower()
         output.error(f"Not all results could be written to standard output ({because}). What was done stays done.", code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
 import logging
 import signal
@@ -12,23 +13,26 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from dbsvc.cli import progress as progresses
 from dbsvc.cli import streams
 from dbsvc.engine import log, settings
 from dbsvc.engine.db import connect as opening
 from dbsvc.engine.db.database import Database
+from dbsvc.engine.progress import unseen
 
 if TYPE_CHECKING:
     from dbsvc.engine.loads.model import Load
+    from dbsvc.engine.progress import Progress
 
 T = TypeVar("T")
 
 _RUNS = ("ingest", "fx", "check")  # commands whose run is said, whatever became of it
-_SHORT = 10  # characters: a date; what is no longer is not folded
-_WIDEST = 10_000  # characters
+_AT_ONCE = 500  # rows of a table, whose widths are found together
 _STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
 
 
@@ -63,7 +67,7 @@ class Stopped(BaseException):
 
 def begin() -> None:
     """Log as the options say, as far as they are known."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = progresses.Handler(sys.stderr)
     clean = redact if logs_are_json() else lambda text: one_line(redact(text))
     handler.setFormatter(log.Formatter(clean, as_json=logs_are_json()))
     logger = logging.getLogger("dbsvc")
@@ -132,28 +136,45 @@ def error(sentence: str, code: int) -> None:
     if logs_are_json():
         log.event("error", level=logging.ERROR, error=sentence, exit_code=code)
     else:
-        print(f"dbsvc: {one_line(redact(sentence))}", file=sys.stderr)
+        with progresses.aside():
+            print(f"dbsvc: {one_line(redact(sentence))}", file=sys.stderr)
 
 
 def say(sentence: str) -> None:
     """Tell a person something that is no result. Programs are not told."""
     if not (options.quiet or results_are_json()):
-        _console().print(one_line(sentence))
+        from dbsvc.cli import tables
+
+        console = _console()
+        _print(console, tables.sentence(one_line(sentence), console.width))
+        _last.append(sentence)
 
 
-def headline(sentence: str) -> None:
-    """Print a line as it is, however long, to be read by people and programs."""
-    print(one_line(redact(sentence)))
+def headline(sentence: str, state: str = "") -> None:
+    """Print a line as it is, however long, for people and programs; on a terminal its first word looks like a state."""
+    line = one_line(redact(sentence))
+    if state and _console().is_terminal:
+        from dbsvc.cli import tables
+
+        _print(_console(), tables.in_colour(line, state))
+    else:
+        print(line)
 
 
 def paragraph(text: str) -> None:
     """Print a text, folded between words on a terminal."""
-    _console().print(printable(text), soft_wrap=not stdout_is_terminal())
+    from dbsvc.cli import tables
+
+    width = _console().width if stdout_is_terminal() else 0
+    for line in printable(text).split("\n"):
+        _print(_console(), tables.sentence(line, width))
 
 
 def objects(rows: Iterable[Mapping[str, Any]]) -> None:
     """Print JSON lines. They are exact on every terminal: what cannot be shown there is escaped."""
     for row in rows:
+        if streams.failure():  # nobody reads on
+            return
         text = json.dumps(row, default=plain, ensure_ascii=not streams.is_utf8())
         print(text if text.isprintable() else "".join(map(_escaped, text)))
 
@@ -162,28 +183,43 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
-def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str] = ()) -> None:
-    """Show rows as a table for people: these columns; integers, and those of ``right``, to the right; long texts folded."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def table(title: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str] = ()) -> None:
+    """Show rows as a table for people: these columns; those of ``right`` are amounts, which some databases return as text."""
+    from dbsvc.cli import tables
 
-    heading = Text(one_line(title), style="bold") if title else None
-    shown = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in columns:
-        cells = [row.get(column) for row in rows]
-        number = column in right or (
-            any(isinstance(cell, int) for cell in cells) and not any(isinstance(cell, str) for cell in cells)
-        )
-        justify: Literal["right", "left"] = "right" if number else "left"
-        whole = number or all(len(plain(cell)) <= _SHORT for cell in cells)
-        shown.add_column(column.replace("_", " "), justify=justify, no_wrap=whole, overflow="fold")
-    for row in rows:
-        shown.add_row(*(_cell(row.get(column)) for column in columns))
     console = _console()
-    # a terminal that is too narrow folds the lines; a number is never cut off
-    console.width = max(console.width, console.measure(shown, options=console.options.update(max_width=_WIDEST)).minimum)
-    console.print(shown)
+    _print_title(console, title)
+    rest = iter(rows)
+    while (some := list(itertools.islice(rest, _AT_ONCE))) and not streams.failure():  # bounded memory; a reader may leave
+        _print(console, tables.lay_out(some, columns, right, console.width), end="\n\n")
+
+
+def record(title: str, fields: Mapping[str, Any], right: Sequence[str] = ()) -> None:
+    """Show one thing as lines of ``field: value``; those of ``right`` are amounts."""
+    from dbsvc.cli import tables
+
+    console = _console()
+    _print_title(console, title)
+    _print(console, tables.one_by_one(fields, right, console.width), end="\n\n")
+
+
+def _print_title(console: Any, title: str) -> None:
+    if title:
+        from rich.text import Text
+
+        if _last:
+            print()
+        _print(console, Text(one_line(title), style="bold"))
+
+
+#: the sentences since the last table: between them and a title is an empty line
+_last: list[str] = []
+
+
+def _print(console: Any, text: Any, end: str = "\n") -> None:
+    console.print(text, end=end, soft_wrap=True)
+    if end != "\n":
+        _last.clear()
 
 
 def load_row(load: Load) -> dict[str, Any]:
@@ -191,10 +227,10 @@ def load_row(load: Load) -> dict[str, Any]:
     return {name: value for name, value in load.as_row().items() if name != "header"}
 
 
-def ledger(title: str, loads: Sequence[Mapping[str, Any]], buckets: Sequence[str], state: str) -> None:
-    """Show loads as a table: their state, how their buckets add up to the records read, and the file."""
+def ledger(title: str, loads: Sequence[Mapping[str, Any]], buckets: Sequence[str], *columns: str) -> None:
+    """Show loads as a table: these columns of them, how their buckets add up to the records read, and the file."""
     rows = [load if load.get("read") is None else {**load, "records": sums(load, buckets)} for load in loads]
-    table(title, rows, ["load_id", state, "records", "source"])
+    table(title, rows, ["load_id", *columns, "records", "source"])
 
 
 def sums(load: Mapping[str, Any], buckets: Sequence[str]) -> str:
@@ -218,40 +254,30 @@ def rest(shown: int, total: int, what: str, command: str) -> None:
     if results_are_json():
         objects([{"event": what, "shown": shown, "in_all": total}])
     else:
-        say(f"These are {shown:,} of {total:,} {what}; all of them: `{command} --limit {total}`.")
+        say(f"Showing {shown:,} of {total:,} {what}; `{command}` shows {'all' if ' --limit 0' in command else 'more'}.")
 
 
 @contextlib.contextmanager
-def progress(name: str, unit: str = "rows") -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on a terminal; yields the function to call with the units done and in all."""
-    if not sys.stderr.isatty() or logs_are_json() or options.quiet:
-        yield lambda done, total: None
+def progress(name: str) -> Iterator[Progress]:
+    """Show the progress of some work; yields what is told its phase, how much of that is done, and how much there is in all."""
+    if options.quiet or (logs_are_json() and sys.stderr.isatty()):
+        yield unseen
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn(f"{{task.completed:,.0f}} of {{task.total:,.0f}} {unit}"),
-        TextColumn("{task.fields[pace]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(one_line(name), total=1, pace="", visible=False)
-
-        def update(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
-            pace = f"{speed:,.0f} {unit}/s" if speed else ""
-            bar.update(task, completed=done, total=max(done, total), pace=pace, visible=True)
-
-        yield update
+    with progresses.showing(one_line(name)) as shown:
+        yield shown
 
 
-def interruptible(db: Database, work: Callable[[], T]) -> T:
-    """Run work aside, so that a signal finds us waiting: what runs in the database is then cancelled and rolled back."""
+def interruptible(db: Database, work: Callable[[], T], phase: str = "") -> T:
+    """Run work aside, so that a signal finds us waiting: what runs in the database is then cancelled and rolled back.
+
+    It shows its own progress, unless it is of one ``phase``.
+    """
+    with progress(db.dialect.label) if phase else contextlib.nullcontext(unseen) as told:
+        told(phase)
+        return _run_aside(db, work)
+
+
+def _run_aside(db: Database, work: Callable[[], T]) -> T:
     results: list[T] = []
     failures: list[BaseException] = []
     done = threading.Event()
@@ -268,6 +294,7 @@ def interruptible(db: Database, work: Callable[[], T]) -> T:
     try:
         done.wait()
     except Stopped:
+        progresses.end()
         if db.interrupt():
             done.wait(_STOP_WITHIN)
         raise
@@ -280,20 +307,6 @@ def _console() -> Any:
     from rich.console import Console
 
     return Console(markup=False, emoji=False, highlight=False)
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    if hasattr(value, "__rich_console__"):
-        return value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if hasattr(value, "strftime") and hasattr(value, "hour"):
-        return str(value.strftime("%Y-%m-%d %H:%M:%S"))
-    return one_line(plain(value))
 
 
 def printable(text: str) -> str:
@@ -315,4 +328,8 @@ def plain(value: Any) -> str:
             return value.decode(errors="backslashreplace")
         case Decimal():
             return format(value, "f")
+        case timedelta():
+            return f"{value.total_seconds():.3f}"
+        case datetime():
+            return (value.astimezone(UTC) if value.tzinfo else value).isoformat().replace("+00:00", "Z")
     return str(value)

@@ -66,14 +66,14 @@ def show_rejects(load_id: AnyLoad = 0, closed: Closed = False, limit: Most = 50)
             if total:
                 _show_reasons(rejects.sum_reasons(db, load_id or None, closed=closed))
             _say_closed(states, load_id, closed=closed)
-        rows = rejects.list_rejects(db, load_id or None, limit, closed=closed)
+        rows = rejects.list_rejects(db, load_id or None, limit or sys.maxsize, closed=closed)
         if output.results_are_json():
             output.objects(rows)
         elif total:
             columns = ["load_id", "source", "line_no", *(["state"] if closed else []), "reasons", "raw_record"]
-            output.table("rejects", [_shown(row) for row in rows], columns)
+            output.table("rejects", map(_shown, rows), columns)
     command = f"dbsvc rejects show {load_id or ''}".rstrip() + (" --all" if closed else "")
-    output.rest(min(limit, total), total, "rejects", command)
+    output.rest(min(limit or total, total), total, "rejects", f"{command} --limit 0")
 
 
 @app.command("reasons", cls=commands.Command, epilog=commands.examples("dbsvc rejects reasons", "dbsvc rejects reasons 17"))
@@ -203,7 +203,7 @@ def retry_rejects(load_id: AnyLoad = 0) -> None:
         return retried
 
     with open_database() as db:
-        retried = [one for one in output.interruptible(db, work) if one.tried or one.load.status != "published"]
+        retried = [one for one in output.interruptible(db, work, "retry") if one.tried or one.load.status != "published"]
         hints = waiting.find_hints(db, [one.load for one in retried if one.passed])
     if output.results_are_json():
         output.objects(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import commands, output
+from dbsvc.cli import commands, output, streams
 from dbsvc.cli.database import open_database
 from dbsvc.engine.reports.revenue import By
 
@@ -29,6 +29,8 @@ EXAMPLES = commands.examples(
 )
 
 _BAR = 20  # characters
+_MOST = 40  # rows of a table
+_ALL = "dbsvc revenue --limit 0"
 #: What begins a formula in some spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -50,6 +52,16 @@ def revenue(
         typer.Option("--to", metavar="DATE", formats=["%Y-%m-%d"], help="The last day; by default all.", show_default=False),
     ] = None,
     by: Annotated[By, typer.Option(help="What to group by.")] = By.day,
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit",
+            "--top",
+            metavar="N",
+            min=0,
+            help="How many rows a table shows: the largest, of days the newest; 0 for all.",
+        ),
+    ] = _MOST,
     explain: Annotated[bool, typer.Option("--explain", help="Show which rates were used, and where they come from.")] = False,
 ) -> None:
     """Show revenue in USD, exactly. Bills whose rate is missing are listed apart, and never counted as zero."""
@@ -73,7 +85,7 @@ def revenue(
         counts = {"missing_rates": len(found.missing), **_sums(found.uncounted)}
         output.objects([{"event": "revenue", "by": by.value, **found.total, **counts}])
     else:
-        _show(by, found)
+        _show(by, found, limit or sys.maxsize)
         for sentence in _sentences(found.uncounted):
             output.say(sentence)
 
@@ -120,9 +132,7 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
 
 
-def _show(by: By, found: Revenue) -> None:
-    from rich.bar import Bar
-
+def _show(by: By, found: Revenue, most: int) -> None:
     groups, total, missing, used = found.groups, found.total, found.missing, found.used
     if not groups:
         output.say("There are no bills in these days.")
@@ -135,26 +145,30 @@ def _show(by: By, found: Revenue) -> None:
             by.value: row["label"],
             **{column: row[column] for column in counts},
             **{column: "missing" if row[column] is None else f"{Decimal(row[column]):,.2f}" for column in amounts},
-            "": Bar(largest, 0, _cents(row["revenue_usd"]), width=_BAR),
+            "": streams.shape("█" * round(_BAR * _cents(row["revenue_usd"]) / largest)),
         }
-        for row in groups
+        for row in (groups[-most:] if by is By.day else groups[:most])
     ]
     output.table("", rows, [by.value, *counts, *amounts, ""], right=amounts)
+    output.rest(len(rows), len(groups), f"{by.value}s" if by is not By.currency else "currencies", _ALL)
     if total["revenue_usd"] is not None:
         exact, lacking = Decimal(total["revenue_usd"]), total["bills_without_rate"]
         extent = f"without {lacking:,} of {total['bills']:,} bills" if lacking else "in all"
         output.say(f"{exact:,.2f} USD {extent}; exactly {exact:f}.")
     if missing:
-        output.table("without a rate, in no sum above", missing, ["rate_date", "currency", "bills", "amount"], right=["amount"])
+        columns = ["rate_date", "currency", "bills", "amount"]
+        output.table("without a rate, in no sum above", missing[:most], columns, right=["amount"])
+        output.rest(len(missing[:most]), len(missing), "missing rates", _ALL)
         output.say("`dbsvc fx --missing` fetches these rates, and `--dry-run` says in how many calls.")
     if used:
-        rates = [{**row, "revenue_usd": f"{Decimal(row['revenue_usd']):,.2f}", "state": _state(row)} for row in used]
+        rates = [{**row, "revenue_usd": f"{Decimal(row['revenue_usd']):,.2f}", "state": _state(row)} for row in used[:most]]
         columns = ["rate_date", "currency", "amount", "rate", "revenue_usd", "provider", "state"]
         output.table("rates used, in units for 1 USD", rates, columns, right=["amount", "rate", "revenue_usd"])
+        output.rest(len(rates), len(used), "rates", _ALL)
 
 
 def _state(rate: dict[str, Any]) -> str:
-    words = [f"provisional, of {rate['quoted_at']:%Y-%m-%d %H:%M:%S}" if rate["provisional"] else "final"]
+    words = [f"provisional, of {rate['quoted_at']:%Y-%m-%d %H:%M:%SZ}" if rate["provisional"] else "final"]
     return "; ".join([*words, *([f"quoted {rate['disputed_rate']} by now"] if rate["disputed_rate"] else [])])
 
 

@@ -54,8 +54,10 @@ def _show(label: str, found: Status) -> None:
         output.objects([{"database": label, "tables": found.tables, "loads": shown, "daily_summary": found.days}])
         return
     output.say(label)
-    output.table("", found.tables, ["table", "rows"])
+    filled = [table for table in found.tables if table["rows"]]
+    output.table("", filled, ["table", "rows"])
+    output.say(f"{len(found.tables) - len(filled)} other tables are empty.")
     show_loads("newest loads", loads)
-    output.rest(len(loads), found.newest.total, "loads", "dbsvc loads list")
+    output.rest(len(loads), found.newest.total, "loads", "dbsvc loads --limit 0")
     if found.days:
         output.table("newest days", found.days, list(found.days[0])[:7])

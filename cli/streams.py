@@ -14,7 +14,15 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 #: What tables, bars and sentences are made of, where a terminal has no such characters; for all else stands a question mark.
-_SIMPLER = {**dict.fromkeys("─━—", "-"), **dict.fromkeys("█▉▊▋▌▍▎▏▐▕", "#"), "│": "|", "…": ".", "→": ">", "\xa0": " "}
+_SIMPLER = {
+    **dict.fromkeys("─━—", "-"),
+    **dict.fromkeys("█▉▊▋▌▍▎▏▐▕", "#"),
+    "│": "|",
+    "…": "...",
+    "·": ".",
+    "→": ">",
+    "\xa0": " ",
+}
 
 
 class _Outlet(io.FileIO):
@@ -80,6 +88,14 @@ def deliver() -> OSError | None:
     with suppress(ValueError):  # somebody closed it
         sys.stdout.flush()
     return failure()
+
+
+def shape(drawn: str) -> str:
+    """Return what a line or a bar is made of, as simply as the locale wants it: values keep their characters."""
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
+    if is_utf8() and locale not in ("C", "POSIX") and os.environ.get("LANG") not in ("C", "POSIX"):
+        return drawn
+    return "".join(_SIMPLER.get(character, character) for character in drawn)
 
 
 def is_utf8() -> bool:

@@ -88,6 +88,28 @@ def _field_comments(kind: type) -> dict[str, str]:
     return found
 
 
+def json_lines() -> str:
+    """Show what each command writes with ``--output json``: the kinds of lines, and the keys of each."""
+    declared = tomllib.loads((REFERENCE.parent / "json.toml").read_text())
+    rows = [
+        (f"`dbsvc {command}`", ", ".join(f"[{kind}](#{kind})" for kind in kinds))
+        for command, kinds in declared["commands"].items()
+    ]
+    return "\n".join([_table(("command", "lines"), rows), *(_kind(name, kind) for name, kind in declared["kinds"].items())])
+
+
+def _kind(name: str, kind: dict[str, Any]) -> str:
+    says = kind.pop("says")
+    like = [f"The keys of [{other}](#{other}), and:\n" for other in kind.pop("like", [])]
+    kind.pop("without", None)
+    rows = []
+    for key, told in kind.items():
+        of, _, meaning = told.partition(": ")
+        words = [of.rstrip("?"), *(["or null"] if of.endswith("?") else []), *(["may be missing"] if key.endswith("?") else [])]
+        rows.append((f"`{key.rstrip('?')}`", ", ".join(words).replace(", or", " or"), meaning))
+    return "\n".join([f"## {name}\n", f"{says}\n", *like, _table(("key", "type", "meaning"), rows)])
+
+
 def exit_codes() -> str:
     """Every error, its exit code, and whether trying again can help."""
     rows = [(f"[{code}](../../RUNBOOK.md#{code})", f"`{kind}`", meaning) for code, kind, meaning in _exit_rows()]
@@ -253,6 +275,7 @@ def pages() -> dict[Path, str]:
         "commands.md": commands,
         "settings.md": setting_table,
         "exit-codes.md": exit_codes,
+        "json.md": json_lines,
         "checks.md": check_sections,
         "python.md": python,
         "sql-functions.md": sql_functions,

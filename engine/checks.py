@@ -29,6 +29,7 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, UnusableError
 from dbsvc.engine.log import event, step
+from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.project import Project
 from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements.catalog import Statements, find_folder
@@ -190,10 +191,20 @@ def choose(checks: list[Check], only: Collection[str], datasets: Collection[str]
     return [check for check in checks if (not only or check.name in only) and (not datasets or check.dataset in datasets)]
 
 
-def run(db: Database, checks: list[Check], days: int, since: date | None = None, *, record: bool = True) -> list[Result]:
+def run(
+    db: Database,
+    checks: list[Check],
+    days: int,
+    since: date | None = None,
+    *,
+    record: bool = True,
+    most: int = SAMPLE,
+    progress: Progress = unseen,
+) -> list[Result]:
     """Run checks, each in a snapshot of its own, and keep their results. ``since`` is the first day they look at.
 
     By default they look ``days`` back from the newest day of their data. Without ``record`` nothing is written. Raises
+    Of what a check finds, the first ``most`` rows are kept. Raises
     ConfigurationError for a threshold that cannot be, and if nothing was ever loaded: all would be fine with a database of a
     wrong name.
     """
@@ -210,7 +221,13 @@ def run(db: Database, checks: list[Check], days: int, since: date | None = None,
 
     def run_one(check: Check) -> Result:
         start = since or _look_back(newest.get(check.dataset or "", today), today, days)
-        return _run(db, check, start, today, thresholds[check.name])
+        result = _run(db, check, start, today, thresholds[check.name], most)
+        done.append(check.name)
+        progress("check", len(done), len(checks))
+        return result
+
+    done: list[str] = []
+    progress("check", 0, len(checks))
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="check") as pool:
         results = list(pool.map(run_one, checks))
@@ -240,12 +257,12 @@ def find(
     return Sample(rows[:most], count)
 
 
-def _run(db: Database, check: Check, since: date, today: date, thresholds: Mapping[str, float]) -> Result:
+def _run(db: Database, check: Check, since: date, today: date, thresholds: Mapping[str, float], most: int) -> Result:
     started = time.perf_counter()
     found = error = None
     try:
         with db.snapshot() as tx:
-            found = find(tx, check, since, today, thresholds)
+            found = find(tx, check, since, today, thresholds, most)
     except DbsvcError as failure:
         error = str(failure)
     seconds = round(time.perf_counter() - started, 3)

@@ -20,6 +20,7 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DatabaseError, StatementError
 from dbsvc.engine.loads.staging import drop_tables, find_staging
 from dbsvc.engine.log import event
+from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.project import Project
 from dbsvc.engine.statements.catalog import find_folder
 from dbsvc.engine.words import or_nearest
@@ -70,13 +71,13 @@ def _read_schema(db: Database, own: Mapping[str, Path], *, changed: bool = False
     return Schema(applied, [name for name in known if name not in applied], tuple(foreign))
 
 
-def ensure_schema(db: Database) -> None:
+def ensure_schema(db: Database, progress: Progress = unseen) -> None:
     """Give an empty database its schema. Raises ConfigurationError if there is one and it is not the program's."""
     schema = read_schema(db)
     if schema.pending:
         schema = db.run_transaction(lambda _: read_schema(db))  # waits for a migrator who may be at work
     if schema.pending and is_new(db):
-        migrate(db)
+        migrate(db, progress)
     else:
         _refuse_pending(db, schema)
 
@@ -106,11 +107,11 @@ def is_new(db: Database) -> bool:
         return _LEDGER not in tables or not tx.run("schema/count_rows", table=_LEDGER).rows[0]["row_count"]
 
 
-def migrate(db: Database) -> list[str]:
+def migrate(db: Database, progress: Progress = unseen) -> list[str]:
     """Apply what is pending, all of it or nothing. Returns the names of what was, by us or by a migrator just before us."""
     pending = read_schema(db).pending
     if pending:
-        db.retry(lambda: _migrate(db))
+        db.retry(lambda: _migrate(db, progress))
         event("migrated", applied=pending)
     return pending
 
@@ -120,16 +121,18 @@ def make_schema(db: Database) -> None:
     db.retry(lambda: _migrate(db))
 
 
-def _migrate(db: Database) -> None:
+def _migrate(db: Database, progress: Progress = unseen) -> None:
     with yoyo_migrations(db) as (backend, migrations):
-        _apply(db, backend, migrations)
+        _apply(db, backend, migrations, progress)
 
 
-def _apply(db: Database, backend: Any, migrations: Any) -> None:
+def _apply(db: Database, backend: Any, migrations: Any, progress: Progress = unseen) -> None:
     """Apply what is not applied yet, and keep what the project's migrations were."""
     own = _own(db)
     tx = Transaction(db.dialect, db.statements, backend.connection, db)
-    for migration in backend.to_apply(migrations):
+    pending = backend.to_apply(migrations)
+    for done, migration in enumerate(pending):
+        progress("migrate", done, len(pending))
         file = own.get(migration.id)
         try:
             backend.apply_one(migration)

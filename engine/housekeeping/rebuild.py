@@ -5,7 +5,7 @@ Batch by batch, a transaction each: loads take their turns in between, and a reb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +15,7 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.log import event
+from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.reports.loads import count_rows
 from dbsvc.engine.words import or_nearest
 
@@ -45,7 +46,7 @@ def rebuild(
     *,
     dry_run: bool = False,
     batch: int = BATCH,
-    progress: Callable[[], None] = lambda: None,
+    progress: Progress = unseen,
 ) -> list[Rebuilt]:
     """Derive again what has that name, and what follows from it; by default all. Returns what became of each table.
 
@@ -65,13 +66,13 @@ def _find_derived(db: Database, first: str | None) -> Iterator[tuple[Dataset, st
             yield from ((dataset, name) for name in names[names.index(first) if first else 0 :])
 
 
-def _rebuild(db: Database, dataset: Dataset, name: str, *, dry_run: bool, most: int, progress: Callable[[], None]) -> Rebuilt:
+def _rebuild(db: Database, dataset: Dataset, name: str, *, dry_run: bool, most: int, progress: Progress) -> Rebuilt:
     derived, corrected = dataset.rebuild[name], 0
     after: Row | None = None
     while True:
         done = db.run_transaction(partial(_rebuild_batch, dataset=dataset, name=name, after=after, most=most, dry_run=dry_run))
         corrected, after = corrected + done.corrected, done.end
-        progress()
+        progress(f"rebuild {name}")
         if after is None:
             break
     with db.snapshot() as tx:

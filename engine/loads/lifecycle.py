@@ -14,11 +14,12 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import ChangedError, InputError
 from dbsvc.engine.loads.audit import audit
 from dbsvc.engine.loads.ledger import find_checkpoints, find_replaced
-from dbsvc.engine.loads.model import Load, LoadStatus, Outcome, Progress
+from dbsvc.engine.loads.model import Load, LoadStatus, Outcome
 from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.loads.register import register
 from dbsvc.engine.loads.stage import partition, read_records, stage
 from dbsvc.engine.log import step
+from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import Header
@@ -36,7 +37,7 @@ def ingest(
     settings: Settings,
     *,
     jobs: int = 1,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = unseen,
     resume_from: Position | None = None,
     again: bool = False,
     rehearsal: bool = False,
@@ -54,22 +55,25 @@ def ingest(
             f"{file.source}: it is read on from where its last load ended; --again is for files that are delivered whole."
         )
     jobs = 0 if rehearsal else jobs
-    outcome = _register(db, file, header, settings, resume_from, again, rehearsal)
+    outcome = _register(db, file, header, settings, resume_from, again, rehearsal, progress)
     load, scanned, seconds = outcome.load, outcome.scan, outcome.seconds
     while load.is_unfinished:
         if load.status is LoadStatus.STAGING:
             with _timed(seconds, "stage"):
                 if jobs and header.dataset.partition_by and scanned.lines >= settings.month_records:
                     db.run_transaction(partial(partition, load=load, records=scanned.lines, settings=settings))
-                stage(db, load, file, header, jobs, lambda done: progress(done, scanned.lines))
+                progress("stage", 0, scanned.lines)
+                stage(db, load, file, header, jobs, lambda done: progress("stage", done, scanned.lines))
             with _timed(seconds, "audit"):
+                progress("audit")
                 load = db.run_transaction(partial(audit, load=load, settings=settings))
             step("audited", load_id=load.load_id, status=load.status, held_because=load.held_because)
         if load.status is LoadStatus.STAGED:
             with _timed(seconds, "publish"):
+                progress("publish")
                 find_records = partial(read_records, file=file, header=header)
                 share = settings.max_contradicting_share
-                load = publish(db, load, max_contradicting_share=share, find_records=find_records, jobs=jobs)
+                load = publish(db, load, max_contradicting_share=share, find_records=find_records, jobs=jobs, progress=progress)
     outcome.load = load
     return outcome
 
@@ -81,7 +85,7 @@ def ingest_all(
     settings: Settings,
     *,
     jobs: int = 1,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = unseen,
     resume_from: Position | None = None,
     again: bool = False,
     rehearsal: bool = False,
@@ -112,13 +116,14 @@ def _register(
     resume_from: Position | None,
     again: bool,
     rehearsal: bool,
+    progress: Progress,
 ) -> Outcome:
     """Scan the file, and register what it brings; once more if the ledger came to know more of it meanwhile."""
     seconds: dict[str, float] = {}
     load: Load | None = None
     while load is None:
         with _timed(seconds, "scan"):
-            known, scanned = _scan(db, file, header, settings, resume_from)
+            known, scanned = _scan(db, file, header, settings, resume_from, progress)
         how = partial(register, again=again, rehearsal=rehearsal)
         load = db.run_transaction(partial(how, file=file, header=header, scanned=scanned, known=known))
     step("registered", load_id=load.load_id, dataset=load.dataset, source=file.source, status=load.status)
@@ -131,14 +136,14 @@ def _register(
 
 
 def _scan(
-    db: Database, file: SourceFile, header: Header, settings: Settings, resume_from: Position | None
+    db: Database, file: SourceFile, header: Header, settings: Settings, resume_from: Position | None, progress: Progress
 ) -> tuple[list[Load], Scan]:
     """Return the loads that a file that grows may have been, and what one pass over the file finds."""
     if not header.stream:
-        return [], scan(file, header, settings.chunk_bytes)
+        return [], scan(file, header, settings.chunk_bytes, progress=progress)
     known = db.run_transaction(lambda tx: find_checkpoints(tx, file, header))
     file.refresh_size()  # all that others have read of it must be in sight
-    return known, scan(file, header, settings.chunk_bytes, known, resume_from)
+    return known, scan(file, header, settings.chunk_bytes, known, resume_from, progress)
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,9 +14,6 @@ from dbsvc.engine.sources.scan import Scan
 
 #: Where records end; with the rejected ones these add up to the records read.
 BUCKETS = ("inserted", "updated", "unchanged", "duplicate", "superseded", "rejected")
-
-#: Called with the records staged so far in a load, by whoever, and an estimate of all there are.
-Progress = Callable[[int, int], None]
 
 
 class LoadStatus(StrEnum):
@@ -77,11 +74,17 @@ class Load:
     def from_row(cls, row: Row) -> Load:
         """Return the load that a row of the ledger describes."""
         known = {column.name: row[column.name] for column in fields(cls)}
-        return cls(**{**known, "status": LoadStatus(row["status"])})
+        total = known["control_total"]
+        return cls(**{**known, "status": LoadStatus(row["status"]), "control_total": total if total is None else int(total)})
 
     def as_row(self) -> dict[str, Any]:
         """Return its columns by name."""
         return asdict(self)
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it took from its registration to its publication, while it was held included."""
+        return self.published_at - self.registered_at if self.published_at else None
 
     @property
     def is_unfinished(self) -> bool:

@@ -20,6 +20,7 @@ from dbsvc.engine.loads.ledger import lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import find_rows, run_phase
 from dbsvc.engine.log import step
+from dbsvc.engine.progress import Progress, unseen
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class MonthsMissingError(Exception):
         super().__init__(f"{load.dataset}: {len(months)} months have no partition yet")
 
 
-def place(db: Database, load: Load, jobs: int = 1) -> None:
+def place(db: Database, load: Load, jobs: int = 1, progress: Progress = unseen) -> None:
     """Place the staged months that the table holds no rows of; the load stays staged. May be run again at any time."""
     if not db.statements.phase("load/place/find"):  # a transaction is not opened for nothing
         return
@@ -42,8 +43,8 @@ def place(db: Database, load: Load, jobs: int = 1) -> None:
         return
     repeats = threading.Event()
     with ThreadPoolExecutor(jobs, thread_name_prefix="place") as pool:
-        for _ in pool.map(lambda month: _add_key(db, load, month["month"], repeats), months):
-            pass
+        for done, _ in enumerate(pool.map(lambda month: _add_key(db, load, month["month"], repeats), months), 1):
+            progress("place", done, len(months))
         late = db.run_transaction(partial(_attach_staged, load=load))
         db.run_transaction(partial(plan_months, load=load))
         for _ in pool.map(lambda month: db.run_transaction(partial(_account, load=load, month=month)), late):

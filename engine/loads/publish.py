@@ -17,6 +17,7 @@ from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, Lo
 from dbsvc.engine.loads.phases import find_rows, parameters, run_phase, run_statement
 from dbsvc.engine.loads.place import count_in_place, make_way, mark, place, require_months, with_months
 from dbsvc.engine.log import step
+from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.reports.loads import count_rows
 
 
@@ -32,6 +33,7 @@ def publish(
     max_contradicting_share: float = 1.0,
     find_records: FindRecords = _find_nothing,
     jobs: int = 1,
+    progress: Progress = unseen,
 ) -> Load:
     """Publish a staged load, at one instant. Returns it as it is now: unchanged if somebody else was faster.
 
@@ -41,7 +43,8 @@ def publish(
     of it turn out to be rejects, which are then audited; ``find_records`` reads them from the file.
     """
     if jobs:
-        place(db, load, jobs)
+        place(db, load, jobs, progress)
+    progress("publish")
     load, ours = with_months(db, lambda tx: publish_in(tx, load, max_contradicting_share, find_records))
     if ours:
         step("published", load_id=load.load_id, read=load.read, **load.buckets)

@@ -14,10 +14,11 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import DbsvcError, SourceError
 from dbsvc.engine.loads.lifecycle import ingest_all
-from dbsvc.engine.loads.model import LoadStatus, Outcome, Progress
+from dbsvc.engine.loads.model import LoadStatus, Outcome
 from dbsvc.engine.loads.plan import PlannedFile
 from dbsvc.engine.migrations import is_new, make_schema, read_schema, require_schema
 from dbsvc.engine.profiles import Profile
+from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.reports.rejects import Reason, list_rejects, sum_reasons
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
@@ -69,7 +70,7 @@ def rehearse(
     *,
     again: bool = False,
     most: int = 5,
-    show: Callable[[str], AbstractContextManager[Progress]] = lambda _: nullcontext(lambda done, total: None),
+    show: Callable[[str], AbstractContextManager[Progress]] = lambda _: nullcontext(unseen),
 ) -> list[RehearsedFile]:
     """Return what ingesting these files, one after the other, would do, with the first ``most`` rejects of each load.
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.ledger import count_chunks, count_states, find_load, find_past
 from dbsvc.engine.loads.model import Load
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,26 @@ class LoadDetails:
     version: str | None
 
 
-def list_loads(db: Database, most: int) -> LoadList:
+@dataclass(frozen=True)
+class Wanted:
+    """Which loads to list: those of a dataset, in a state, since a moment, of files whose name has a text in it; or any."""
+
+    dataset: str = ""
+    status: str = ""
+    since: datetime = _EVER
+    name_part: str = ""
+
+
+def list_loads(db: Database, most: int, wanted: Wanted | None = None) -> LoadList:
     """Return the newest loads first."""
     with db.snapshot() as tx:
-        return newest_loads(tx, most)
+        return newest_loads(tx, most, wanted)
 
 
-def newest_loads(tx: Transaction, most: int) -> LoadList:
+def newest_loads(tx: Transaction, most: int, wanted: Wanted | None = None) -> LoadList:
     """Return the newest loads first, as an open transaction sees them."""
-    loads = [Load.from_row(row) for row in tx.run("ledger/list_loads", most=most).rows]
-    return LoadList(loads, count_rows(tx, "loads"))
+    rows = tx.run("ledger/list_loads", most=most, **asdict(wanted or Wanted())).rows
+    return LoadList([Load.from_row(row) for row in rows], rows[0]["in_all"] if rows else 0)
 
 
 def show_load(db: Database, load_id: int, *, most_past: int) -> LoadDetails:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.sources.ending import Ending, find_ending
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import Format
@@ -101,7 +102,12 @@ class Scan:
 
 
 def scan(
-    file: SourceFile, header: Header, chunk_bytes: int, known: Sequence[Known] = (), resume_from: Position | None = None
+    file: SourceFile,
+    header: Header,
+    chunk_bytes: int,
+    known: Sequence[Known] = (),
+    resume_from: Position | None = None,
+    progress: Progress = unseen,
 ) -> Scan:
     """Read a file once: digest its content and find its chunks. Raises InputError for a line no record can have.
 
@@ -157,6 +163,7 @@ def scan(
             hashing.result()
             lines, carry = of.count_lines(content, carry)
             start = done = start + end
+            progress("scan", done, file.size)
             line += lines
     if header.stop is not None:
         chunks = [chunk for chunk in chunks if chunk.byte_start < header.stop]

@@ -53,8 +53,8 @@ SELECT
     recent.load_id AS newest_load_id,
     recent.source AS newest_source,
     recent.published_at,
-    round((recent.this_second - recent.second) / 3600.0, 1) AS hours_ago,
-    round(usual.seconds / 3600.0, 1) AS usual_hours
+    cast(round((recent.this_second - recent.second) / 3600.0, 1) AS double precision) AS hours_ago,
+    cast(round(usual.seconds / 3600.0, 1) AS double precision) AS usual_hours
 FROM recent
 INNER JOIN usual ON recent.dataset = usual.dataset
 WHERE

@@ -61,8 +61,8 @@ SELECT
     read,
     duplicate,
     superseded,
-    round(100.0 * (duplicate + superseded) / read, 1) AS percent,
-    round(100 * usual_share, 1) AS usual_percent
+    cast(round(100.0 * (duplicate + superseded) / read, 1) AS double precision) AS percent,
+    cast(round(100 * usual_share, 1) AS double precision) AS usual_percent
 FROM compared
 WHERE duplicate + superseded > read * usual_share * :factor
 ORDER BY load_id

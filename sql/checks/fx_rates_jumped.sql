@@ -32,7 +32,7 @@ SELECT
     rate,
     date_before,
     rate_before,
-    round((ratio - 1000000) / 10000.0, 1) AS change_percent
+    cast(round((ratio - 1000000) / 10000.0, 1) AS double precision) AS change_percent
 FROM compared
 WHERE abs(ratio - 1000000) > :percent * 10000
 ORDER BY rate_date, currency

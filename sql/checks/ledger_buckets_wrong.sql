@@ -47,7 +47,7 @@ SELECT
     source,
     'read, and the sum of its buckets' AS what,
     read AS expected,
-    buckets AS found
+    cast(buckets AS bigint) AS found
 FROM published
 WHERE read <> buckets
 UNION ALL
@@ -56,7 +56,7 @@ SELECT
     published.source,
     'read, and the sum of its chunks',
     published.read,
-    coalesce(chunks.read, 0)
+    cast(coalesce(chunks.read, 0) AS bigint)
 FROM published
 LEFT JOIN chunks ON published.load_id = chunks.load_id
 WHERE published.read <> coalesce(chunks.read, 0)
@@ -66,7 +66,7 @@ SELECT
     published.source,
     'rejected, and its records in quarantine',
     published.rejected,
-    coalesce(quarantine.records, 0)
+    cast(coalesce(quarantine.records, 0) AS bigint)
 FROM published
 LEFT JOIN quarantine ON published.load_id = quarantine.load_id
 WHERE published.rejected <> coalesce(quarantine.records, 0)

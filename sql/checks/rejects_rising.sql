@@ -69,8 +69,8 @@ SELECT
     suspects.registered_at,
     suspects.read,
     suspects.open_rejects AS rejected,
-    round(100.0 * suspects.open_rejects / suspects.read, 1) AS rejected_percent,
-    round(100.0 * middle.share, 1) AS usual_percent
+    cast(round(100.0 * suspects.open_rejects / suspects.read, 1) AS double precision) AS rejected_percent,
+    cast(round(100.0 * middle.share, 1) AS double precision) AS usual_percent
 FROM suspects
 INNER JOIN middle ON suspects.load_id = middle.load_id
 WHERE suspects.open_rejects > :factor * middle.share * suspects.read

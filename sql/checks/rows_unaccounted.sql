@@ -76,7 +76,7 @@ compared AS (
 
 SELECT
     compared.table_name,
-    compared.expected + coalesce(accepted.difference, 0) AS expected,
+    cast(compared.expected + coalesce(accepted.difference, 0) AS bigint) AS expected,
     compared.found
 FROM compared
 LEFT JOIN accepted ON compared.table_name = accepted.table_name

@@ -20,8 +20,9 @@ from dbsvc.engine.loads import register as registering
 from dbsvc.engine.loads import stage as staging
 from dbsvc.engine.loads.ledger import find_load
 from dbsvc.engine.loads.lifecycle import ingest
-from dbsvc.engine.loads.model import BUCKETS, Load, Outcome, Progress
+from dbsvc.engine.loads.model import BUCKETS, Load, Outcome
 from dbsvc.engine.profiles import Profile
+from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
@@ -87,7 +88,7 @@ def load(
     source: Path | str,
     *,
     jobs: int = 1,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = unseen,
     again: bool = False,
     profiles: Sequence[Profile] = (),
     **settings: Any,

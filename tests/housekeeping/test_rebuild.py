@@ -85,7 +85,7 @@ def test_what_is_derived_is_what_loading_made(
 
     calls = 0
 
-    def die() -> None:
+    def die(phase: str, done: int = 0, total: int = 0) -> None:
         nonlocal calls
         calls += 1
         if calls > dies:

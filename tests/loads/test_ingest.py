@@ -263,8 +263,9 @@ def test_work_that_is_staged_is_not_done_again(db: Database, tmp_path: Path, mon
     left_behind(db, path, "staging")
     calls = count_calls(monkeypatch, "stage_fast")
 
-    def die(done: int, total: int) -> None:
-        raise KeyboardInterrupt
+    def die(phase: str, done: int = 0, total: int = 0) -> None:
+        if phase == "stage" and done:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         load(db, path, progress=die)

@@ -63,8 +63,8 @@ SELECT
     days.bill_date,
     days.product1_usd,
     days.product2_usd,
-    round(days.share / 100.0, 1) AS product1_percent,
-    round(middle.share / 100.0, 1) AS median_percent
+    cast(round(days.share / 100.0, 1) AS double precision) AS product1_percent,
+    cast(round(middle.share / 100.0, 1) AS double precision) AS median_percent
 FROM days
 CROSS JOIN middle
 WHERE abs(days.share - middle.share) > :points * 100
