@@ -81,7 +81,14 @@ def list_loads(dataset: Of = "", status: In = None, since: Since = None, source:
         output.say("There is no such load; `dbsvc loads` lists all.")
         return
     show_loads("", newest.loads)
-    output.rest(len(newest.loads), newest.total, "loads", "dbsvc loads --limit 0")
+    asked = {
+        "dataset": dataset,
+        "status": wanted["status"],
+        "since": f"{since:%Y-%m-%dT%H:%M:%SZ}" if since else "",
+        "source": source,
+    }
+    filters = "".join(f" --{name} {value}" for name, value in asked.items() if value)
+    output.rest(len(newest.loads), newest.total, "loads", f"dbsvc loads{filters} --limit 0")
 
 
 @app.command("show", cls=commands.Command, epilog=commands.examples("dbsvc loads show 17", "dbsvc loads show 17 -o json"))
