@@ -144,7 +144,7 @@ def _show(by: By, found: Revenue, most: int) -> None:
         {
             by.value: row["label"],
             **{column: row[column] for column in counts},
-            **{column: "missing" if row[column] is None else f"{Decimal(row[column]):,.2f}" for column in amounts},
+            **{column: "missing" if row[column] is None else Decimal(f"{Decimal(row[column]):.2f}") for column in amounts},
             "": streams.shape("█" * round(_BAR * _cents(row["revenue_usd"]) / largest)),
         }
         for row in (groups[-most:] if by is By.day else groups[:most])
@@ -161,7 +161,9 @@ def _show(by: By, found: Revenue, most: int) -> None:
         output.rest(len(missing[:most]), len(missing), "missing rates", _ALL)
         output.say("`dbsvc fx --missing` fetches these rates, and `--dry-run` says in how many calls.")
     if used:
-        rates = [{**row, "revenue_usd": f"{Decimal(row['revenue_usd']):,.2f}", "state": _state(row)} for row in used[:most]]
+        rates = [
+            {**row, "revenue_usd": Decimal(f"{Decimal(row['revenue_usd']):.2f}"), "state": _state(row)} for row in used[:most]
+        ]
         columns = ["rate_date", "currency", "amount", "rate", "revenue_usd", "provider", "state"]
         output.table("rates used, in units for 1 USD", rates, columns, right=["amount", "rate", "revenue_usd"])
         output.rest(len(rates), len(used), "rates", _ALL)

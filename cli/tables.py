@@ -86,7 +86,7 @@ class _Column:
         self.is_number = bool(known) and (amount or not others)
         if self.is_number:
             most = max(map(_places, known))
-            places = max(most, 2) if amount and most else 0  # amounts stand point below point
+            places = max(most, 2) if amount else 0  # amounts stand point below point
             comma = "" if _NAMES.search(name) else ","
             self.cells = [
                 _shown(value) if number is None else f"{number:{comma}.{places or _places(number)}f}"

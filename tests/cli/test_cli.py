@@ -395,10 +395,51 @@ def test_no_secret_from_a_settings_file(cli: Cli, command: str) -> None:
 def test_tables(cli: Cli, snapshot: SnapshotAssertion) -> None:
     cli.write("usage.csv", SAMPLE.read_bytes())
     cli.write("bad.csv", usage_csv([("yesterday", "x", "USD", "\0\U0001f98a", -1, "")]))
+    cli.write("long.csv", GOOD.replace(b"name", b"Sonnenschein Photovoltaikanlagenbetriebsgesellschaft".ljust(90, b"z")))
     commands = ["status", "loads", "rejects", "db status", "ingest usage.csv", "ingest usage.csv", "ingest bad.csv", "status"]
     commands += ["loads", "loads show 1", "loads show 2", "loads discard 2", "loads release 2", "rejects", "rejects show 1"]
     for command in commands:
-        assert f"$ dbsvc {command}\n{normal(cli(*command.split(), '--output', 'table').out)}" == snapshot
+        ran = cli(*command.split(), "--output", "table", env={"COLUMNS": "80"})
+        assert f"$ dbsvc {command}\n{normal(ran.out)}" == snapshot
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("width", [80, 40])
+def test_tables_of_every_command(cli: Cli, snapshot: SnapshotAssertion, width: int) -> None:
+    """What a person sees of a full database, with names of customers that fit nowhere."""
+    rows = [("2021-10-01", n, "EUR" if n % 2 else "USD", "Sonnenschein " + "z" * 30 * n, n * 10**9, 0) for n in range(1, 4)]
+    shutil.copytree(ROOT / "samples", cli.folder / "samples")
+    cli("ingest", cli.write("a-quarterly-report-of-the-northern-region.csv", usage_csv(rows)), "samples")
+    for command in (
+        "status",
+        "loads",
+        "loads --dataset usage --status published --source northern",
+        "rejects reasons",
+        "revenue",
+        "revenue --by customer --explain --top 2",
+        "revenue --by product",
+        "check --only loads_held --only fx_rates_missing --no-record",
+        "check --explain loads_held",
+        "lineage bill 2021-10-01 3",
+        "lineage reading inv_kent_1 2025-03-30T08:00:00Z",
+        "datasets",
+        "datasets show usage",
+        "fx --missing --dry-run",
+        "loads revert 1 --dry-run",
+        "rejects retry",
+        "rejects dismiss 2 --reason test",
+        "db migrate",
+        "db rebuild --dry-run",
+        "db reconcile --dry-run",
+        "db prune --before 2000-01-01 --dry-run",
+        "db erase --customer nobody --dry-run",
+        "db backup copy.db",
+    ):
+        ran = cli(*command.split(), "--output", "table", env={"COLUMNS": str(width)})
+        shown = normal(ran.out)
+        shown = shown[shown.index("column") :] if "datasets show" in command else shown  # before it is where it is installed
+        shown = re.sub(r"(pseudonym:?\s+|erased-)[0-9a-f]{8,}", r"\g<1>0", shown)
+        assert f"$ dbsvc {command}\n{shown}" == snapshot
 
 
 @pytest.mark.parametrize(
@@ -439,11 +480,23 @@ def test_a_traceback_only_when_asked_for(cli: Cli) -> None:
 
 def test_a_terminal_shows_progress_and_tables(cli: Cli) -> None:
     cli.write("usage.csv", BIG)
-    seen = cli.on_a_terminal("ingest", "usage.csv", DBSVC_CHUNK_BYTES="100000")
-    assert "of 40,000 rows" in seen
-    assert "rows/s" in seen
+    cli.write("bad.csv", b"x\n")
+    narrow, logs = b"of 40,000 rows", ("--log-format", "text")
+    seen = cli.on_a_terminal("ingest", "usage.csv", "bad.csv", *logs, narrows=narrow, ok=(65,), DBSVC_CHUNK_BYTES="50000")
+    before, _, after = seen.partition("<narrow>")
+    assert re.search(r"\r\x1b\[K(scan|open|stage) 2/2 usage.csv", before)
+    assert "rows/s" in before
+    drawn = [line for line in after.split("\r\x1b[K") if line.startswith(("stage", "audit", "publish"))]
+    assert len(drawn) > 1
+    assert all(len(line) < 20 and "100 %" not in line and "\n" not in line for line in drawn[1:]), drawn
+    # what is said stands in lines of its own
+    assert all(
+        line.startswith(("time=", "dbsvc: "))
+        for line in re.findall(r"^.*(?:event=|dbsvc: ).*$", re.sub(r".*\r\x1b\[K", "", seen), re.M)
+    )
     assert COLOUR.search(seen)
-    assert re.search(r"1 +published +40,000 read = 40,000 inserted +usage.csv", seen)
+    plain = re.sub(r"\x1b\[[\d;]*m", "", seen)
+    assert re.search(r"1 +published +40,000 read = 40,000 inserted +usage.csv", plain)
     assert '"event"' not in seen
 
 

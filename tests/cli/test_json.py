@@ -16,6 +16,8 @@ from tests.helpers.cli import Cli
 
 DECLARED = tomllib.loads((ROOT / "docs" / "json.toml").read_text())
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+#: What needs rates, another project, or damage; the tests of their commands look at these.
+UNSEEN = {"rate", "used_rate", "made", "project", "backup", "reconciled"}
 TYPES: dict[str, Any] = {
     "text": lambda value: isinstance(value, str),
     "whole": lambda value: isinstance(value, int) and not isinstance(value, bool),
@@ -82,6 +84,14 @@ def test_every_line_is_as_declared(cli_on: Cli, db: Database) -> None:
         "datasets",
         "db status",
         "db migrate",
+        "rejects dismiss 2 --line 9",
+        "rejects retry",
+        "datasets show usage",
+        "db rebuild --dry-run",
+        "db erase --customer nobody --dry-run",
+        "db prune --before 2000-01-01 --dry-run",
+        "loads revert 4 --dry-run",
+        "loads discard 5",
     ):
         words = command.split()
         name = next(found for found in (" ".join(words[:2]), words[0]) if found in DECLARED["commands"])
@@ -93,4 +103,4 @@ def test_every_line_is_as_declared(cli_on: Cli, db: Database) -> None:
             problems = {kind: wrong(line, kind) for kind in DECLARED["commands"][name]}
             assert [] in problems.values(), (command, line, min(problems.values(), key=len))
             seen |= {kind for kind, found in problems.items() if not found}
-    assert {kind for kinds in DECLARED["commands"].values() for kind in kinds} - seen <= {"rate", "used_rate"}
+    assert {kind for kinds in DECLARED["commands"].values() for kind in kinds} - seen <= UNSEEN

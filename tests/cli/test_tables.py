@@ -78,6 +78,7 @@ def test_what_fits_is_a_table_and_what_does_not_stands_below_its_row() -> None:
 def test_numbers_are_alike_on_all_databases() -> None:
     """Some return decimals as texts, others without the zeros at their end, or whole numbers as decimals."""
     columns = ([Decimal("847434.00000000"), Decimal("25.51"), Decimal(3)], ["847434.00000000", "25.51000000", "3"])
+    assert lines_of([{"amount": 3}], 80, "amount")[2].strip() == "3.00"
     assert lines_of([{"amount": value} for value in columns[0]], 80, "amount") == lines_of(
         [{"amount": value} for value in columns[1]], 80, "amount"
     )
