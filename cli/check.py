@@ -155,13 +155,13 @@ def _show(problems: list[Result]) -> None:
         {
             "state": result.state,
             "check": result.check.name,
-            "found": "cannot run" if result.findings is None else result.findings,
+            "found": result.findings,
             "since": result.since,
             "what": result.check.title,
         }
         for result in problems
     ]
-    output.table("", rows, ["state", "check", "found", "since", "what"], right=["found"])
+    output.table("", rows, ["state", "check", "found", "since", "what"])
     for result in problems:
         output.headline(f"{result.check.name}: {result.check.title}", result.state)
         if result.error:
@@ -170,7 +170,9 @@ def _show(problems: list[Result]) -> None:
             continue
         output.table("", result.sample, list(result.sample[0]))
         name, found = result.check.name, result.findings or 0
-        output.rest(len(result.sample), found, "rows", f"dbsvc check --only {name} --limit {min(found, _MOST)}")
+        if found > (shown := len(result.sample)):
+            more = f"dbsvc check --only {name} --limit {min(found, _MOST)}"
+            output.headline(f"Showing {shown:,} of {found:,} rows; `{more}` shows {'all' if found <= _MOST else 'more'}.")
         output.paragraph(f"{result.check.meaning}\nDo: {result.check.todo}")
         output.paragraph(f"More: RUNBOOK.md, section {result.check.runbook}; `dbsvc check --explain {name}`\n")
 

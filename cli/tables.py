@@ -178,6 +178,8 @@ _CONSOLE = Console(width=80)
 
 
 def _fold(text: str, width: int) -> list[str]:
+    if cell_len(text) <= width:  # most do
+        return [text.rstrip()]
     return [line.plain.rstrip() for line in Text(text).wrap(_CONSOLE, max(width, 2), overflow="fold")] or [""]
 
 

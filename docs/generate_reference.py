@@ -248,7 +248,7 @@ def _member(level: str, name: str, value: Any) -> str:
 
 
 def _signature(function: Callable[..., Any]) -> str:
-    text = str(inspect.signature(inspect.unwrap(function)))
+    text = re.sub(r"<function (\w+) at 0x\w+>", r"\1", str(inspect.signature(inspect.unwrap(function))))
     return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text).replace("(self, ", "(").replace("(self)", "()")
 
 

@@ -221,7 +221,10 @@ def test_a_finding_of_many_rows_is_sampled(cli: Cli) -> None:
     cli("ingest", cli.write("usage.csv", bills(*({"day": f"2021-10-{day:02}"} for day in range(1, 30, 2)))))
     (found, _) = cli("check", "--only", "bill_days_missing", "--output", "json").objects
     assert (found["findings"], len(found["sample"])) == (14, 10)
-    assert "... and 4 more." in cli("check", "--only", "bill_days_missing").out.decode()
+    assert (
+        "Showing 10 of 14 rows; `dbsvc check --only bill_days_missing --limit 14` shows all."
+        in cli("check", "--only", "bill_days_missing").out.decode()
+    )
 
 
 # --- people
@@ -235,7 +238,7 @@ def test_what_people_read(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
         ran = cli("check", *arguments, env=env or {})
         shown = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d(?!:)", "2021-12-31 23:59", normal(ran.out))
         shown = re.sub(r'time="[\d.]+"', 'time="0.001"', re.sub(r'"seconds": [\d.]+', '"seconds": 0.001', shown))
-        shown = re.sub(r'"since": "[^"]+"', '"since": "2021-12-31 23:59:59+00:00"', shown)
+        shown = re.sub(r'"since": "[^"]+"', '"since": "2021-12-31T23:59:59Z"', shown)
         shown = shown.replace(str(tmp_path), "/folder")
         assert f"$ dbsvc check {' '.join(arguments)}\nexit code {ran.code}\n{shown}" == snapshot
 
@@ -376,7 +379,7 @@ def test_trace_as_people_read_it(tmp_path: Path, snapshot: SnapshotAssertion) ->
         cli("ingest", cli.write(name, (SAMPLES / name).read_bytes()))
     for command in ("bill 2021-11-02 2", "reading inv_negev_1 2025-03-30T08:00:00Z"):
         shown = normal(cli("trace", *command.split(), "--output", "table").out)
-        shown = re.sub(r"(rules|sha256) +[0-9a-f]+", r"\1 0123456789abcdef", re.sub(r"\d\d:\d\d\+00:00", "59:59+00:00", shown))
+        shown = re.sub(r"(rules|sha256):\s+[0-9a-f]+", r"\1: 0123456789abcdef", shown)
         assert f"$ dbsvc trace {command}\n{shown}" == snapshot
 
 

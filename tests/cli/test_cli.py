@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from syrupy.assertion import SnapshotAssertion
 from dbsvc import connect, migrate
 from dbsvc.engine import Database
 from dbsvc.engine.loads.model import BUCKETS
-from tests.helpers import HEADER, ROOT, bills, query, rejects, usage_csv, whole
+from dbsvc.engine.reports.loads import Wanted, list_loads
+from tests.helpers import HEADER, ROOT, bills, load, query, rejects, usage_csv, whole, write
 from tests.helpers.cli import COLOUR, DBSVC, GOOD, Cli, normal, obey_file_modes, summary
 
 SAMPLE = ROOT / "samples" / "usage.csv"
@@ -110,6 +112,7 @@ def test_settings_come_from_the_environment_then_from_a_file(cli: Cli) -> None:
     assert (cli.folder / "given.db").exists()
 
 
+@pytest.mark.one_database
 def test_a_run_off_a_terminal_says_what_matters(cli_on: Cli) -> None:
     ran = cli_on("ingest", str(ROOT / "samples"))
     loads = [line for line in ran.logs if line["event"] == "load"]
@@ -119,13 +122,47 @@ def test_a_run_off_a_terminal_says_what_matters(cli_on: Cli) -> None:
     assert all(line["read"] == sum(line[bucket] for bucket in BUCKETS) and line["seconds"] > 0 for line in loads)
     assert (len(ran.logs) <= 12, ran.logs[-1]["event"]) == (True, "run")
     assert "statement" not in {line["event"] for line in ran.logs}
-    for how in ({"DBSVC_LOG_LEVEL": "debug"},):
-        again = cli_on("ingest", cli_on.write("usage.csv", GOOD), env=how)
-        assert {"registered", "statement", "staged", "run"} <= {line["event"] for line in again.logs}
+    again = cli_on("ingest", cli_on.write("usage.csv", GOOD), "-v")
+    assert {"registered", "statement", "staged", "run"} <= {line["event"] for line in again.logs}
     ran = cli_on("ingest", str(ROOT / "samples"))
     assert [line["event"] for line in ran.logs] == ["run"]
     assert cli_on("ingest", "usage.csv", env={"DBSVC_LOG_LEVEL": "error"}).err == b""
     assert cli_on("ingest", "usage.csv", env={"DBSVC_LOG_LEVEL": "loud"}).code == 78
+
+
+def test_loads_can_be_chosen(db: Database, tmp_path: Path) -> None:
+    load(db, write(tmp_path / "north.csv", GOOD))
+    load(db, write(tmp_path / "south.csv", f"{HEADER}\nx\n".encode()))
+    load(db, ROOT / "samples" / "plants.csv")
+    for wanted, most, expected, in_all in (
+        (Wanted(), sys.maxsize, [3, 2, 1], 3),
+        (Wanted(status="held"), 9, [2], 1),
+        (Wanted(dataset="usage"), 1, [2], 2),
+        (Wanted(name_part="nort", since=datetime(2021, 1, 1, tzinfo=UTC)), 9, [1], 1),
+        (Wanted(since=datetime(2100, 1, 1, tzinfo=UTC)), 9, [], 0),
+    ):
+        found = list_loads(db, most, wanted)
+        assert ([one.load_id for one in found.loads], found.total) == (expected, in_all)
+
+
+def test_a_list_that_is_cut_says_how_to_see_all(cli: Cli) -> None:
+    cli("ingest", cli.write("north.csv", GOOD), cli.write("south.csv", GOOD.replace(b"2021", b"2022")))
+    shown = cli("loads", "--dataset", "usage", "--since", "2021-01-01", "--limit", "1", "--output", "table").out.decode()
+    command = "dbsvc loads --dataset usage --since 2021-01-01T00:00:00Z --limit 0"
+    assert f"Showing 1 of 2 loads; `{command}` shows all." in " ".join(shown.split())
+    assert "There is no such load" in cli("loads", "--status", "held", "--output", "table").out.decode()
+
+
+def test_a_folder_of_which_nothing_is_loaded_may_be_an_error(cli: Cli) -> None:
+    cli.write("empty/.hidden", b"")
+    cli.write("notes/notes.txt", b"Remember the milk.\n")
+    cli.write("good/usage.csv", GOOD)
+    assert cli("ingest", "empty", "notes").code == 0
+    ran = cli("ingest", "empty", "good/", "./notes", "--require-files")
+    assert (ran.code, summary(ran)) == (66, as_dict(files=4, published=1, skipped=1, failed=2, read=3, inserted=3))
+    failed = [report["because"] for report in ran.objects[:-1] if report["outcome"] == "failed"]
+    assert failed == [f"{folder}: there is no file to load in it." for folder in ("empty", "./notes")]
+    assert cli("ingest", "good", "--require-files").code == 0
 
 
 # What may be named -----------------------------------------------------------------------------------------------

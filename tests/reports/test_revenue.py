@@ -345,7 +345,7 @@ def test_explain_says_which_rates_were_used(cli: Cli, db: Database) -> None:
         "rate": "3.2",
         "revenue_usd": "383.958152000000",
         "provider": "told",
-        "quoted_at": "2021-10-01 12:00:00+00:00",
+        "quoted_at": "2021-10-01T12:00:00Z",
         "provisional": True,
         "disputed_rate": None,
     }
