@@ -32,4 +32,4 @@ def test_a_reader_that_leaves_ends_it(cli: Cli) -> None:
         assert watching.stdout
         watching.stdout.readline()
         watching.stdout.close()
-        assert watching.wait(30) == 1
+        assert watching.wait(30) == 128 + signal.SIGPIPE
