@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dbsvc.engine.errors import (
     ChangedError,
@@ -27,7 +27,10 @@ from dbsvc.engine.sources.aws import find_profile
 from dbsvc.engine.sources.stores import Part, Pin, Seen
 from dbsvc.engine.sources.urls import Url
 
+T = TypeVar("T")
+
 _GO_ON = "Run the same command again later; what is staged stays so"
+_MOST_RETRIES = 100  # before them the deadline is over
 #: Variables that may name a store's endpoint.
 _ENDPOINTS = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
@@ -63,21 +66,23 @@ class CloudStore:
 
     def look(self, most: int) -> Seen:
         """Return the object as it is now, and its beginning."""
-        import obstore
-
         if not self._url.key or "//" in f"/{self._url.key}":
             raise InputError(
                 f"{self._url.shown}: an object is named by its key, of which no part between two slashes is empty."
             )
-        with _explained(self._url):
-            try:
-                found = obstore.get(self._store, self._url.key, options={"range": (0, most)})
-            except obstore.exceptions.BaseError as error:
-                if _status(error) != 416:  # there is not even a first byte
-                    raise
-                return Seen(_pin(obstore.head(self._store, self._url.key)), b"")
-            pin = _pin(found.meta)
-            return Seen(pin, bytes(self._read(found, min(most, pin.size))))
+        return _ask(self._url, lambda store: self._look(store, most))
+
+    def _look(self, store: Any, most: int) -> Seen:
+        import obstore
+
+        try:
+            found = obstore.get(store, self._url.key, options={"range": (0, most)})
+        except obstore.exceptions.BaseError as error:
+            if _status(error) != 416:  # there is not even a first byte
+                raise
+            return Seen(_pin(obstore.head(store, self._url.key)), b"")
+        pin = _pin(found.meta)
+        return Seen(pin, bytes(self._read(found, min(most, pin.size))))
 
     def fetch(self, pin: Pin, start: int, end: int) -> Part:
         """Return bytes of the object that was pinned. Raises ChangedError if another one has its name by now."""
@@ -115,9 +120,8 @@ def list_folder(url: Url) -> Folder:
     import_store(url)
     import obstore
 
-    with _explained(url, listing=True):
-        prefix = url.key.strip("/")
-        found = obstore.list_with_delimiter(_open(url), prefix or None)
+    prefix = url.key.strip("/")
+    found = _ask(url, lambda store: obstore.list_with_delimiter(store, prefix or None), listing=True)
     keys = [str(one["path"]) for one in found["objects"]]
     return Folder([key for key in keys if key != prefix], [str(key) for key in found["common_prefixes"]])
 
@@ -127,8 +131,7 @@ def list_all(url: Url) -> list[str]:
     import_store(url)
     import obstore
 
-    with _explained(url, listing=True):
-        found = obstore.list(_open(url), url.key.strip("/") or None).collect()
+    found = _ask(url, lambda store: obstore.list(store, url.key.strip("/") or None).collect(), listing=True)
     return [str(one["path"]) for one in found]
 
 
@@ -142,14 +145,26 @@ def import_store(url: Url) -> None:
         ) from None
 
 
-def _open(url: Url) -> Any:
+def _ask(url: Url, ask: Callable[[Any], T], *, listing: bool = False) -> T:
+    """Ask a store once, so that what will not pass is said at once: certificates, credentials; then with patience."""
+    try:
+        with _explained(url, listing=listing):
+            return ask(_open(url, most_retries=0))
+    except StoreRefusedError:
+        raise
+    except StoreError:
+        with _explained(url, listing=listing):
+            return ask(_open(url))
+
+
+def _open(url: Url, most_retries: int = _MOST_RETRIES) -> Any:
     import_store(url)
     settings = read_settings()
-    return _open_bucket(url.scheme, url.bucket, settings.store_timeout, settings.store_deadline)
+    return _open_bucket(url.scheme, url.bucket, settings.store_timeout, settings.store_deadline, most_retries)
 
 
 @cache
-def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float) -> Any:
+def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float, most_retries: int) -> Any:
     from obstore.store import AzureStore, GCSStore, S3Store
 
     config: dict[str, Any] = find_profile() if scheme == "s3" else {}
@@ -171,7 +186,7 @@ def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float) -> An
         except (OSError, UnicodeError) as error:
             raise StoreRefusedError(f"{authority}: the authority's certificate cannot be read: {error}.") from error
     retry: dict[str, Any] = {
-        "max_retries": 100,  # the deadline ends them
+        "max_retries": most_retries,
         "retry_timeout": timedelta(seconds=deadline),
         "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=10), "base": 2},
     }
