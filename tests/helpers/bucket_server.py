@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,9 @@ class Buckets:
             monkeypatch.setenv(name, value)
 
 
+@lru_cache(64)
 def etag(content: bytes) -> str:
+    """What tells contents apart."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
