@@ -12,12 +12,13 @@ from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.profiles import Profile
 from dbsvc.engine.sources.canonical import canonical
-from dbsvc.engine.sources.formats import part
 from dbsvc.engine.sources.formats.record import LONGEST_READ, UNREADABLE, FastRecords, Record
 from dbsvc.engine.sources.objects import Objects
-from dbsvc.engine.sources.translation import LINES, Translation, write_lines
+from dbsvc.engine.sources.translation import Translation, write_read
 
 _TAIL = 64 * 1024  # bytes, in which the last record is looked for
+#: The faults of a line, and its fields.
+Line = tuple[str, list[str]]
 #: What makes one record of the fields of its lines: its faults, and its fields.
 Join = Callable[[list[list[str]]], tuple[str, list[str]]]
 
@@ -49,21 +50,30 @@ class Gathering:
 
     def keyed(self, data: bytes) -> Iterator[tuple[Record, list[str] | None]]:
         """Yield records of all their lines, each with its key; without one if its first line cannot be read."""
+        for record, key, _ in self._gather(data):
+            yield record, key
+
+    def _gather(self, data: bytes) -> Iterator[tuple[Record, list[str] | None, list[Line]]]:
+        """Yield records, each with its key, and with its lines as they were read."""
         record: Record | None = None
         record_key: list[str] | None = None
+        written: list[str] | None = None
+        lines: list[Line] = []
         for line in self.lines.records(data):
             faults, fields = (line.fault, []) if line.fault else self.lines.fields(data[line.start : line.end], ())
             readable = UNREADABLE.isdisjoint(faults.split())
-            key = as_key(self._key, fields) if readable else None
+            here = [fields[at] for at, _ in self._key] if readable else None
+            key = None if here is None else record_key if here == written else as_key(self._key, fields)
             if record and (key is None or key == record_key):
                 too_long = "record_too_long" if line.end - record.start > LONGEST_READ else ""
                 record = Record(record.start, line.end, record.line, too_long)
+                lines.append((faults, fields))
                 continue
             if record:
-                yield record, record_key
-            record, record_key = line, key
+                yield record, record_key, lines
+            record, record_key, written, lines = line, key, here, [(faults, fields)]
         if record:
-            yield record, record_key
+            yield record, record_key, lines
 
     def cut(self, data: bytes, final: bool) -> int:
         """Return where the last record ends that surely has no more lines."""
@@ -86,19 +96,26 @@ class Gathering:
 
     def fields(self, raw: bytes, _names: Sequence[str]) -> tuple[str, list[str]]:
         """Return the faults of a record, and its fields."""
-        lines: list[list[str]] = []
+        lines = [
+            (line.fault, []) if line.fault else self.lines.fields(raw[line.start : line.end], ())
+            for line in self.lines.records(raw)
+        ]
+        return self._as_one(lines)
+
+    def _as_one(self, lines: list[Line]) -> tuple[str, list[str]]:
         nothing = [""] * len(self.columns)
-        for line in self.lines.records(raw):
-            faults, fields = (line.fault, []) if line.fault else self.lines.fields(raw[line.start : line.end], ())
-            if faults:
-                return faults, nothing
-            lines.append(fields)
-        faults, fields = self._join(lines)
+        if faults := next((faults for faults, _ in lines if faults), ""):
+            return faults, nothing
+        faults, fields = self._join([fields for _, fields in lines])
         return faults, nothing if faults else fields
 
     def translate(self, data: bytes) -> bytes:
         """Return a chunk as the dataset's own format has it: every record on the line that it begins on."""
-        return b"".join(write_lines(self, block, self._write) for _, block in part(self, (1, data), LINES))
+        found = (
+            (record.line, *((record.fault, []) if record.fault else self._as_one(lines)))
+            for record, _, lines in self._gather(data)
+        )
+        return write_read(found, self.count_lines(data)[0], self._write)
 
     def texts(self, raw: bytes, names: Sequence[str], wanted: Sequence[str], /) -> Iterator[tuple[int, int, bytes]]:
         """Yield where the fields that are wanted may stand in the lines of a record, and what they say."""

@@ -7,7 +7,7 @@ place stays where it is. Records keep their lines and their very bytes; only fie
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, FastRecords, Re
 from dbsvc.engine.sources.spellings import Numbers, Spelling, spell_days, spell_distinct, spell_moments
 
 #: How many lines are translated at once.
-LINES = 1000
+_LINES = 1000
 #: What stands for a record that has to be looked at: it is read as CSV by nobody.
 _TO_LOOK_AT = '?"'
 _MARKS = ',"'
@@ -185,7 +185,7 @@ class Translation:
 
         What is no record is a blank line; what has to be looked at is something that is no record of anybody's.
         """
-        return b"".join(self._translate(block) for _, block in part(self, (1, data), LINES))
+        return b"".join(self._translate(block) for _, block in part(self, (1, data), _LINES))
 
     def _translate(self, block: bytes) -> bytes:
         columns = self._split(block)
@@ -264,12 +264,19 @@ def write_csv(fields: list[str]) -> str:
 
 def write_lines(of: Format, block: bytes, write: Callable[[list[str]], str]) -> bytes:
     """Return the records of some bytes, each on its line; in the place of what has to be looked at, what is nobody's record."""
+    found = (
+        (line, *((fault, []) if fault else of.fields(block[start:end], ()))) for start, end, line, fault in of.records(block)
+    )
+    return write_read(found, of.count_lines(block)[0], write)
+
+
+def write_read(found: Iterable[tuple[int, str, list[str]]], number: int, write: Callable[[list[str]], str]) -> bytes:
+    """Return records, of which each is on its line, with its faults and its fields, in that number of lines."""
     lines: list[str] = []
-    for start, end, line, fault in of.records(block):
-        faults, fields = (fault, []) if fault else of.fields(block[start:end], ())
+    for line, faults, fields in found:
         lines += [""] * (line - 1 - len(lines))
         lines += (_TO_LOOK_AT if faults else write(fields)).split("\n")
-    lines += [""] * (of.count_lines(block)[0] - len(lines))
+    lines += [""] * (number - len(lines))
     return "".join(f"{line}\n" for line in lines).encode()
 
 
