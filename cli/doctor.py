@@ -23,8 +23,10 @@ def doctor() -> None:
     if output.results_are_json():
         output.objects(rows)
     else:
-        shown = [{**row, "": f"{row['says']} {row['do']}".strip()} for row in rows]
-        output.table("", shown, ["state", "about", ""])
+        shown = [
+            {**row, "found": f"{row['says'].rstrip('.')}. {row['do']}".rstrip() if row["do"] else row["says"]} for row in rows
+        ]
+        output.table("", shown, ["state", "about", "found"])
     wrong, warnings = (sum(finding.state is state for finding in found) for state in (State.WRONG, State.WARNING))
     if not (wrong or warnings):
         output.say("All is well.")

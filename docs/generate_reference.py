@@ -106,7 +106,7 @@ def _kind(name: str, kind: dict[str, Any]) -> str:
     for key, told in kind.items():
         of, _, meaning = told.partition(": ")
         words = [of.rstrip("?"), *(["or null"] if of.endswith("?") else []), *(["may be missing"] if key.endswith("?") else [])]
-        rows.append((f"`{key.rstrip('?')}`", ", ".join(words).replace(", or", " or"), meaning))
+        rows.append((f"`{key.strip().rstrip('?')}`", ", ".join(words).replace(", or", " or"), meaning))
     return "\n".join([f"## {name}\n", f"{says}\n", *like, _table(("key", "type", "meaning"), rows)])
 
 
