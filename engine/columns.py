@@ -15,7 +15,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from dbsvc.engine.errors import StatementError
-from dbsvc.engine.toml import parse
+from dbsvc.engine.toml import parse, read_text
 
 FOLDER = "types"
 #: What a column may say besides the limits of its type.
@@ -173,7 +173,7 @@ def _read_type(file: Traversable, family: tuple[str, ...]) -> ColumnType:
             raise StatementError(f"{file}:1: says nothing for {family[0]}: {texts}")
         return " ".join(found.split())
 
-    text = file.read_text(encoding="utf-8")
+    text = read_text(file)
     try:
         told = parse(str(file), text)
         limits = {

@@ -37,6 +37,7 @@ _LIKE_A_KEY = re.compile(r"(^|_)(id|key|no|nr|number|code|uuid)$")
 #: Types that may tell records apart, others measure them.
 _KEYS = ("whole", "text", "uuid", "date", "timestamp", "time")
 _MOST_DIGITS = 18
+_LONGEST_CODE, _MOST_CODES = 10, 200
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Guess:
     limits: dict[str, Any] = field(default_factory=dict)
     #: what is to be looked at
     note: str = ""
+    #: the values, where they are few and short, as codes are
+    codes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,8 @@ def _guess(name: str, written: str, values: list[Any], is_json: bool) -> Guess:
             return Guess(name, written, kind, optional, limits, note)
     longest = max(map(len, texts))
     limits = {} if longest <= 1000 else {"max": 2 ** (longest - 1).bit_length()}
-    return Guess(name, written, "text", optional, limits)
+    few = frozenset(texts) if longest <= _LONGEST_CODE and len({*texts}) <= _MOST_CODES else frozenset()
+    return Guess(name, written, "text", optional, limits, codes=few)
 
 
 _Found = tuple[str, dict[str, Any], str] | None

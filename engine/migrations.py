@@ -23,6 +23,7 @@ from dbsvc.engine.log import event
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.project import Project
 from dbsvc.engine.statements.catalog import find_folder
+from dbsvc.engine.toml import read_text
 from dbsvc.engine.words import or_nearest
 
 _LEDGER = "loads"
@@ -209,22 +210,15 @@ def read_own(project: Project, folders: Iterable[str], known: Iterable[str]) -> 
                 raise StatementError(f"{file}:1: there is no {name}{_BACK}, the way back")
             found[name] = place / f"{name}.sql"
     for file in found.values():
-        for named in " ".join(_DEPENDS.findall(_text(file))).split():
+        for named in " ".join(_DEPENDS.findall(read_text(file))).split():
             if named not in (all_known := [*found, *known]):
                 raise StatementError(f"{file}:1: depends on a migration that there is not: {or_nearest(named, all_known)}")
     return found
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise StatementError(f"{file}:1: not UTF-8 text") from error
-
-
 def _digest(file: Path) -> str:
     """Return what tells a migration's text from another, whatever its line ends."""
-    return hashlib.sha256("\n".join(_text(file).splitlines()).encode()).hexdigest()
+    return hashlib.sha256("\n".join(read_text(file).splitlines()).encode()).hexdigest()
 
 
 @contextmanager

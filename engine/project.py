@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dbsvc.engine.errors import ConfigurationError, StatementError
-from dbsvc.engine.toml import line_of, parse
+from dbsvc.engine.toml import line_of, parse, read_text
 from dbsvc.engine.words import or_nearest
 
 #: Where it is, unless a setting says otherwise.
@@ -73,11 +73,9 @@ def find_project(named: str) -> Project | None:
             if entry.is_dir() and entry.name not in _FOLDERS and (near := get_close_matches(entry.name, _FOLDERS, n=1)):
                 raise StatementError(f"{entry}:1: a project has no folder {entry.name}; did you mean {near[0]}?")
         file = folder.joinpath(_FILE)
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        text = read_text(file) if file.exists() else ""
     except OSError as error:
         raise ConfigurationError(f"The project {folder} cannot be read: {error.strerror} ({error.filename}).") from error
-    except UnicodeDecodeError as error:
-        raise StatementError(f"{folder / _FILE}:1: not UTF-8 text") from error
     return Project(folder, folder.absolute(), text)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.connect import all_statements, scratch
+from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.declarations import NAME, read_declarations
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.inference import Guess, Sample, infer
+from dbsvc.engine.loads.fast_path import find_codes
 from dbsvc.engine.migrations import make_schema
 from dbsvc.engine.project import USUAL, find_project
 from dbsvc.engine.settings import Settings
@@ -44,22 +45,24 @@ def make_dataset(name: str, source: str, settings: Settings, key: Sequence[str] 
     if folder.exists() and project is None:
         raise InputError(f"{folder} is no project of datasets: set DBSVC_PROJECT to a folder for one.")
     statements = all_statements(project)
-    _refuse_name(name, next(iter(statements.values())))
-    sample = infer(source, key)
+    known = next(iter(statements.values()))
+    with scratch(None) as db:
+        make_schema(db)
+        with db.snapshot() as tx:
+            tables = {row["table_name"] for row in tx.run("schema/tables").rows}
+            _refuse_name(name, known, tables)
+            sample = infer(source, key)
+            sample = replace(sample, columns=[_relate(tx, each, sample, known, tables) for each in sample.columns])
     files = dict(_write(name, sample, statements))
     _put(folder, files, last=f"datasets/{name}")
     notes = [f"{column.name}: {column.note}" for column in sample.columns if column.note]
     return Made(name, [str(folder / file) for file in files], [*sample.notes, *notes])
 
 
-def _refuse_name(name: str, statements: Statements) -> None:
+def _refuse_name(name: str, statements: Statements, tables: Set[str]) -> None:
     """Raise InputError for a name that a dataset and its table cannot have."""
     datasets = statements.datasets
-    with scratch(None) as db:
-        make_schema(db)
-        with db.snapshot() as tx:
-            tables = {row["table_name"] for row in tx.run("schema/tables").rows}
-    tables |= {table for dataset in datasets.values() for table in (dataset.table, f"{dataset.table}_history")}
+    tables = tables | {table for dataset in datasets.values() for table in (dataset.table, f"{dataset.table}_history")}
     used = {*datasets, *datasets.unused}
     taken = {*used, *tables, *(table.removesuffix("_history") for table in tables)}
     why = None
@@ -75,6 +78,27 @@ def _refuse_name(name: str, statements: Statements) -> None:
         raise InputError(f"A dataset cannot be named {name}: {why}. {good_name(name, taken, _LONGEST)} would do.")
 
 
+def _relate(tx: Transaction, guess: Guess, sample: Sample, statements: Statements, tables: Container[str]) -> Guess:
+    """Return a column as a reference, if it is named as the key of another dataset; or a code, if all its values are known.
+
+    What is the whole key refers to nothing. Codes are known where the column of another dataset, which ends alike, has them.
+    """
+    if guess.type == "text" and not guess.note and sample.key != (guess.name,):
+        for dataset in statements.datasets.values():
+            key = dataset.columns[dataset.key[0]]
+            if len(dataset.key) == 1 and key.storage() == "text" and guess.name in (key.name, key.name.removesuffix("_id")):
+                note = f"named as the key of {dataset.name}: what is not there is rejected, so load {dataset.name} before"
+                return replace(guess, type="reference", limits={"to": dataset.name}, note=note)
+    for column in (column for dataset in statements.datasets.values() for column in dataset.columns.values()):
+        if column.type.lists_codes and guess.codes and guess.name.split("_")[-1] == column.name.split("_")[-1]:
+            limits = {name: value for name, value in column.told.items() if name in column.type.limits}
+            listed = find_codes(tx, column) if limits["table"] in tables else []
+            if {code.upper() if limits.get("upper") else code for code in guess.codes} <= {*listed}:
+                note = f"all are codes of the table {limits['table']}: what is not there is rejected"
+                return replace(guess, type="code", limits=limits, note=note)
+    return guess
+
+
 def _write(name: str, sample: Sample, statements: dict[str, Statements]) -> Iterator[tuple[str, str]]:
     """Yield the files of a dataset: where in the project, and what stands in them."""
     declaration = _declare(name, sample)
@@ -88,7 +112,8 @@ def _write(name: str, sample: Sample, statements: dict[str, Statements]) -> Iter
 
 
 def _read(name: str, declaration: str, statements: Statements) -> Dataset:
-    return read_declarations({name: (f"{name}/dataset.toml", declaration)}, statements.types, {})[name]
+    files = {dataset.name: (dataset.origin, dataset.text) for dataset in statements.datasets.values()}
+    return read_declarations({**files, name: (f"{name}/dataset.toml", declaration)}, statements.types, {})[name]
 
 
 def _declare(name: str, sample: Sample) -> str:
@@ -98,7 +123,7 @@ def _declare(name: str, sample: Sample) -> str:
         "One record is one row of a key.",
         f"title = {to_toml(name.replace('_', ' '))}",
         f"format = {to_toml(sample.format)}",
-        "depends_on = []",
+        f"depends_on = {to_toml(sorted({each.limits['to'] for each in sample.columns if 'to' in each.limits}))}",
         f"table = {to_toml(name)}",
         f"key = {to_toml(list(sample.key))}",
         "",
@@ -115,13 +140,9 @@ def _declare_column(column: Guess) -> Iterator[str]:
         yield f"name = {to_toml(column.written)}"
     yield f"type = {to_toml(column.type)}" + (f"  # {_one_line(column.note)}" if column.note else "")
     for limit, value in column.limits.items():
-        yield f"{limit} = {_literal(value)}"
+        yield f"{limit} = {to_toml(value)}"
     if column.optional:
         yield "optional = true"
-
-
-def _literal(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _one_line(text: str) -> str:

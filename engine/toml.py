@@ -1,10 +1,11 @@
-"""TOML that people write, and where a key stands in it."""
+"""Texts that people write, TOML above all, and where a key stands in it."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from dbsvc.engine.errors import StatementError
@@ -24,6 +25,17 @@ def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     return f"\\U{ord(character):08x}" if ord(character) > 0xFFFF else f"\\u{ord(character):04x}"
+
+
+def read_text(file: Traversable) -> str:
+    """Return what a file says. Raises StatementError, with the line where it is no text."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise StatementError(f"{file}:{line}: not UTF-8 text") from error
+    except OSError as error:
+        raise StatementError(f"{file}:1: cannot be read: {error.strerror}") from error
 
 
 def parse(origin: str, text: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from dbsvc.engine.project import OVERLAID, Project
 from dbsvc.engine.statements import contract, rules
 from dbsvc.engine.statements.portable import FOLDER, Functions
 from dbsvc.engine.statements.statement import Statement
-from dbsvc.engine.toml import parse
+from dbsvc.engine.toml import parse, read_text
 
 
 def find_folder(name: str) -> Traversable:
@@ -136,7 +136,7 @@ class Statements:
 
     def tables_left_out(self) -> set[str]:
         """Return the tables of the datasets that are not in use, if they are there."""
-        told = [parse(str(file), _read(file)) for file in self._left_out if file.is_file()]
+        told = [parse(str(file), read_text(file)) for file in self._left_out if file.is_file()]
         derived = [each for declared in told for each in declared.get("rebuild", {}).values()]
         tables = [str(each.get("table")) for each in (*told, *derived)]
         return {f"{table}{ending}" for table in tables for ending in ("", "_stored", "_history")}
@@ -163,7 +163,7 @@ class Statements:
             if not (name.startswith("datasets/") and name.split("/")[1] in unused)
         }
         self._left_out = [file for name, file in files.items() if name in unused]
-        used = {name: (str(file), _read(file)) for name, file in files.items() if name not in unused}
+        used = {name: (str(file), read_text(file)) for name, file in files.items() if name not in unused}
         datasets = Declared(read_declarations(used, self.types, unused))
         datasets.unused = unused
         return datasets
@@ -198,7 +198,7 @@ class Statements:
         for name, by_dialect in variants.items():
             for dialect in (*self._family, ""):
                 if file := by_dialect.get(dialect):
-                    text = _read(file).strip()
+                    text = read_text(file).strip()
                     if not text.startswith("--"):
                         raise StatementError(f"{file}:1: must begin with a comment that says what the rule is")
                     if not path.startswith(_TEMPLATES):
@@ -253,16 +253,6 @@ class Statements:
             for phase in phases:
                 if not self.phase(f"datasets/{dataset.name}/derive/{phase}"):
                     raise StatementError(f"{place(dataset, *keys)}: derive/{phase} has no statement for {self._family[0]}")
-
-
-def _read(file: Traversable) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise StatementError(f"{file}:{line}: not UTF-8 text") from error
-    except OSError as error:
-        raise StatementError(f"{file}:1: cannot be read: {error.strerror}") from error
 
 
 def _refuse_others(statement: Statement, allowed: Collection[str]) -> None:

@@ -8,13 +8,13 @@ place, so the database gets what was written by hand before, with the same plan,
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from itertools import pairwise
 
 from dbsvc.engine.errors import StatementError
+from dbsvc.engine.toml import parse, read_text
 
 FOLDER = "functions"
 _NAME = re.compile(r"(?P<word>\w+)(?:\((?P<parameters>[\w, ]*)\))?|/\*:(?P<clause>\w+)\*/")
@@ -101,11 +101,7 @@ class Functions:
         raise StatementError(f"{place}( is opened and never closed")
 
     def _load(self, file: Traversable) -> None:
-        try:
-            described = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise StatementError(f"{file}:1: {error}") from error
-        for heading, texts in described.items():
+        for heading, texts in parse(str(file), read_text(file)).items():
             name = _NAME.fullmatch(heading)
             text = next((texts[dialect] for dialect in self._family if dialect in texts), None)
             if name is None or not isinstance(text, str):

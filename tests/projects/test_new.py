@@ -162,6 +162,27 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(project=str(tmp_path / "ours"))
 
 
+def test_references_and_codes(tmp_path: Path, settings: Settings) -> None:
+    names = b"order_id,plant_id,inverter,order_currency,grid_unit,size_unit,plant_currency\n"
+    sample = names + b"1,P1,I1,USD,kW,kg,EUR\n2,P2,I1,eur,W,W,none\n"
+    made = make_dataset("orders", write(tmp_path, "orders.csv", sample), settings)
+    declared = tomllib.loads(Path(made.files[-1]).read_text())
+    assert declared["depends_on"] == ["inverters", "plants"]
+    assert declared["columns"] == {
+        "order_id": {"type": "whole"},
+        "plant_id": {"type": "reference", "to": "plants"},
+        "inverter": {"type": "reference", "to": "inverters"},
+        "order_currency": {"type": "code", "table": "currencies", "column": "code", "upper": True},
+        "grid_unit": {"type": "code", "table": "power_units", "column": "unit"},
+        "size_unit": {"type": "text"},
+        "plant_currency": {"type": "text"},
+    }
+    assert [note.partition(":")[0] for note in made.notes[1:]] == ["plant_id", "inverter", "order_currency", "grid_unit"]
+    project = find_project(settings.project)
+    assert project is not None
+    assert check_project(project).problems == []
+
+
 def test_what_is_written_fits(tmp_path: Path, settings: Settings) -> None:
     made = make_dataset("orders", write(tmp_path, "orders.csv", ORDERS), settings)
     project = find_project(settings.project)
