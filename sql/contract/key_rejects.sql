@@ -5,6 +5,6 @@ SET record_key = '' /*:key*/
 FROM :"validated" AS validated
 WHERE
     rejects.load_id = :load_id
-    AND rejects.line_no BETWEEN :first_line AND :last_line
-    AND rejects.line_no - :first_line + 1 = validated.line_in_chunk
+    AND not_sought(rejects.line_no) BETWEEN :first_line AND :last_line
+    AND rejects.line_no = :first_line + validated.line_in_chunk - 1
     AND '' /*:key*/ IS NOT NULL
