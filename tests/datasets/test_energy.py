@@ -6,7 +6,7 @@ import datetime
 import itertools
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dbsvc import Database, connect
 from dbsvc.engine.functions.counters import Energy, Reading, count_energy
 from tests.helpers import ROOT, buckets, query
-from tests.helpers.check_case import deliver, find
+from tests.helpers.check_case import deliver, execute, find
 from tests.helpers.counters import PLANTS, events, inverters
 
 CASES = ROOT.parent / "shared" / "cases"
@@ -233,6 +233,52 @@ def test_a_late_event_changes_its_own_day_alone(db: Database) -> None:
     assert summaries(db) == [(2000.0, 0.0, 1), (500.0, 0.0, 0)]
 
 
+def test_a_late_reading_is_added_to_a_day_whose_counter_goes_on(db: Database) -> None:
+    deliver(db, PLANTS)
+    deliver(db, inverters(6))
+    deliver(db, events([(minute, 90_000 + minute) for minute in range(0, 100, 10)], ac_power=6), "events.jsonl")
+    # whoever sums up the day sees this
+    execute(db, "UPDATE inverter_telemetry_clean SET ac_power_w = 1006 WHERE energy_wh_total = 90050")
+    deliver(db, events([(15, 90_015), (16, 90_016), (75, 90_080)], ac_power=19), "late.jsonl")
+    summary = "SELECT points, avg_ac_power_w, max_ac_power_w, energy_wh, milliwatts FROM inverter_daily_summary"
+    assert query(db, summary) == [(13, 9.0, 19.0, 90.0, 117_000)]
+    # before the first, after the last, a counter that falls: the day is summed up
+    deliver(db, events([(17, 90_001)], ac_power=19), "later.jsonl")
+    assert query(db, summary) == [(14, 81.143, 1006.0, 90.0, 1_136_000)]
+
+
+def test_readings_in_any_number_of_loads_end_in_the_same_sums(db: Database) -> None:
+    deliver(db, PLANTS)
+    deliver(db, inverters(*[6.0] * 60))
+    draw = random.Random(3)
+    loads: list[list[bytes]] = [[], [], []]
+    for n in range(1, 61):
+        odd, late = draw.choice([0, 0, 0.02, 0.1]), draw.choice([0.05, 0.2, 0.6])
+        for line in events(list(_course(draw, odd)), f"i{n}", ac_power=n / 7).splitlines(keepends=True):
+            loads[draw.randint(1, 2) if draw.random() < late else 0].append(line)
+    for lines in loads:
+        draw.shuffle(lines)
+        deliver(db, b"".join(lines), "events.jsonl")
+        assert find(db, "daily_summaries_wrong", datetime.date.min, datetime.date.max) == []
+    sums = "SELECT milliwatts FROM inverter_daily_summary ORDER BY inverter_id"
+    summed = "SELECT sum(CAST(round(ac_power_w * 1000) AS bigint)) FROM inverter_telemetry_clean GROUP BY inverter_id"
+    assert query(db, sums) == query(db, f"{summed} ORDER BY inverter_id")
+
+
+def _course(draw: random.Random, odd: float) -> Iterator[tuple[int, float | None]]:
+    """A counter of an inverter of 6 kW, every ten minutes; odd: how often it says what it should not."""
+    counter = draw.choice([0.0, 0.5, 5000.0, 90_000.0])
+    for minute in range(0, 300, 10):
+        counter += draw.choice([0, 0.001, 300, 1200, 2200])
+        if draw.random() < odd / 4:
+            counter = draw.choice([0.0, 5.0, counter + 50_000])
+        glitch = draw.choice([0.0, 7.0, None, counter - 90, counter * 2, counter - 0.5])
+        yield (
+            minute,
+            max(0.0, glitch) if glitch is not None and draw.random() < odd else counter if draw.random() > odd / 4 else None,
+        )
+
+
 def test_power_at_rest_and_none_at_night(db: Database) -> None:
     deliver(db, PLANTS)
     deliver(db, inverters(7))  # a hundredth of it is 70 W
@@ -300,15 +346,18 @@ def test_a_migration_counts_anew(db: Database) -> None:
     deliver(db, events([(0, 90_000), (10, 0), (20, 90_100), (30, 95_000)], ac_power=3), "events.jsonl")
     deliver(db, b"".join(events([(0, 90_000)], event_id=one, ac_power=4) for one in ("j-10", "j-9")), "again.jsonl")
     readings = "SELECT * FROM inverter_telemetry_clean ORDER BY event_time"
-    days = "SELECT * FROM inverter_daily_summary ORDER BY day"
+    days = (
+        "SELECT points, avg_ac_power_w, max_ac_power_w, energy_wh, first_event_time, last_event_time, points_with_power,"
+        " energy_wh_uncounted, counter_faults FROM inverter_daily_summary ORDER BY day"
+    )
     before = query(db, readings), query(db, days)
     with db.transaction() as tx:
         tx.execute("UPDATE inverter_telemetry_clean SET event_id = 'j-9' WHERE event_id = 'j-10'")
         tx.execute("UPDATE inverter_daily_summary SET energy_wh = 12345000, counter_faults = 0")
-        tx.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0010_telemetry_doubts'")
+        tx.execute("DELETE FROM _yoyo_migration WHERE migration_id IN ('0010_telemetry_doubts', '0024_daily_sums')")
     from dbsvc import migrate
 
-    assert migrate(db) == ["0010_telemetry_doubts"]
+    assert migrate(db) == ["0010_telemetry_doubts", "0024_daily_sums"]
     assert (query(db, readings), query(db, days)) == before
 
 

@@ -1,11 +1,6 @@
--- The days that have gained a reading, or may lose one.
+-- The days that may lose a reading.
 CREATE TEMP TABLE touched_days AS
-SELECT
-    inverter_id,
-    day
-FROM added_days
-UNION
-SELECT
+SELECT DISTINCT
     readings.inverter_id,
     readings.day
 FROM inverter_telemetry_clean AS readings

@@ -4,7 +4,7 @@
 -- Sums in whole milliwatts and milliwatt-hours, averages rounded to one (half up): exact, hence the same on every database.
 INSERT INTO inverter_daily_summary (
     plant_id, inverter_id, day, avg_ac_power_w, max_ac_power_w, points, energy_wh, first_event_time, last_event_time,
-    points_with_power, energy_wh_uncounted, counter_faults
+    points_with_power, energy_wh_uncounted, counter_faults, milliwatts
 )
 WITH days AS (
     SELECT DISTINCT
@@ -52,5 +52,6 @@ SELECT
     last_event_time,
     points_with_power,
     energy_uncounted(energy) / 1000.0,
-    energy_faults(energy)
+    energy_faults(energy),
+    coalesce(milliwatts, 0)
 FROM summed

@@ -1,0 +1,1 @@
+ALTER TABLE inverter_daily_summary DROP COLUMN milliwatts;
