@@ -1,7 +1,7 @@
--- Steady days, all of whose new readings lie between two others of the day, with a counter that the inverter can have gone through:
--- it rises from the one before to the one after, each by no more than a kilowatt-hour and what the inverter can make meanwhile, as
--- counted_energy has it (a second less, for times are in whole ones). So the day's energy stays what it is, and so do its first
--- and its last reading.
+-- Steady days, all of whose new readings lie between two others of the day, with a counter that the inverter can have gone
+-- through: it rises from the one before to the one after, each time by no more than a kilowatt-hour and what the inverter can
+-- make meanwhile, as counted_energy has it (a second less, for times are in whole ones here). So the day's energy stays what it
+-- is, and so do its first and its last reading.
 CREATE TEMP TABLE extended_days AS
 SELECT
     late.plant_id,

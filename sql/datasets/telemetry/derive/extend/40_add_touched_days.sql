@@ -4,4 +4,9 @@ SELECT
     inverter_id,
     day
 FROM added_days
-WHERE (inverter_id, day) NOT IN (SELECT extended_days.inverter_id, extended_days.day FROM extended_days) -- noqa: RF02
+WHERE
+    NOT EXISTS (
+        SELECT 1
+        FROM extended_days
+        WHERE extended_days.inverter_id = added_days.inverter_id AND extended_days.day = added_days.day
+    )
