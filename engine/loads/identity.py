@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load, LoadChunk
-from dbsvc.engine.loads.phases import own
+from dbsvc.engine.loads.phases import own, run_phase, seeking
 
 #: Given a chunk and lines of it: the records that begin there, each with its line, as far as their bytes are at hand.
 FindRecords = Callable[[LoadChunk, Collection[int]], Iterable[tuple[int, bytes]]]
@@ -62,5 +62,9 @@ def _conflicts(tx: Transaction, load: Load) -> Iterator[int]:
         yield 0
         return
     tx.run("load/identity/create_conflicts")
-    yield sum(result.count for _, result in tx.run_phase(phase, staged=load.staging_table))
+    run_phase(tx, load, "load/analyze")
+    run_phase(tx, load, "load/plan")
+    with seeking(tx, load):
+        found = sum(result.count for _, result in tx.run_phase(phase, staged=load.staging_table))
+    yield found
     tx.run("load/identity/drop_conflicts")

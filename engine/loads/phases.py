@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dbsvc.engine.db.dialect import Result, Row
@@ -43,6 +45,14 @@ def _count(load: Load, statement: Statement, result: Result, started: float) -> 
         if "bucket" in row:
             counts[row["bucket"]] += row["records"]
     return counts
+
+
+@contextmanager
+def seeking(tx: Transaction, load: Load) -> Iterator[None]:
+    """Let a few staged rows seek theirs among the stored ones, where a database has to be told."""
+    run_phase(tx, load, "load/seek")
+    yield
+    run_phase(tx, load, "load/plan")
 
 
 def own(load: Load, phase: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
@@ -14,7 +13,7 @@ from dbsvc.engine.loads.corrections import close_mended
 from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
-from dbsvc.engine.loads.phases import find_rows, parameters, run_phase, run_statement
+from dbsvc.engine.loads.phases import find_rows, parameters, run_phase, run_statement, seeking
 from dbsvc.engine.loads.place import count_in_place, make_way, mark, place, require_months, with_months
 from dbsvc.engine.log import step
 from dbsvc.engine.progress import Progress, unseen
@@ -94,7 +93,7 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
         run_phase(tx, load, "load/analyze")
         run_phase(tx, load, "load/plan")
         require_months(tx, load)
-        with _seeking(tx, load):
+        with seeking(tx, load):
             make_way(tx, load)
         _match_months(tx, load)
     if load.in_place and load.status is not LoadStatus.PUBLISHED:
@@ -110,14 +109,6 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
             counts += _merge_rows(tx, load)
     mark(tx, load, replaced=counts["replay"] > 0 or load.status is LoadStatus.PUBLISHED)
     return {bucket: counts[bucket] for bucket in BUCKETS if bucket != "rejected"}
-
-
-@contextmanager
-def _seeking(tx: Transaction, load: Load) -> Iterator[None]:
-    """Let a few staged rows seek theirs among the stored ones, where a database has to be told."""
-    run_phase(tx, load, "load/seek")
-    yield
-    run_phase(tx, load, "load/plan")
 
 
 def _match_months(tx: Transaction, load: Load) -> None:
@@ -151,7 +142,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
         run_statement(tx, load, "load/merge/view_changes")
         counts = Counter(new=count_rows(tx, load.staging_table))
     else:
-        with _seeking(tx, load):
+        with seeking(tx, load):
             run_statement(tx, load, "load/merge/find_changes")
         run_statement(tx, load, "load/merge/leave_unchanged")
         counts = run_statement(tx, load, "load/merge/count_changes")
@@ -168,7 +159,11 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
         counts += run_statement(tx, load, "load/merge/insert_rows")
     if counts["reconfirmed"]:
         run_statement(tx, load, "load/merge/write_reconfirmations")
-    for phase in (own if changed else []) + (after if counts["replay"] else []):
+    if changed and own:
+        with seeking(tx, load):
+            for phase in own:
+                run_phase(tx, load, phase)
+    for phase in after if counts["replay"] else []:
         run_phase(tx, load, phase)
     if replays:
         run_statement(tx, load, "load/merge/drop_deliveries")
@@ -181,7 +176,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
 
 def _count_known(tx: Transaction, load: Load) -> int:
     """Return how many staged records have a key that is stored."""
-    with _seeking(tx, load):
+    with seeking(tx, load):
         return int(tx.run_with("load/merge/find_known", parameters(tx, load)).rows[0]["known"])
 
 
