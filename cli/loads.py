@@ -33,7 +33,16 @@ LoadId = Annotated[
     ),
 ]
 Most = Annotated[int, typer.Option("--limit", metavar="N", min=0, help="How many rows to show; 0 for all.")]
-Of = Annotated[str, typer.Option("--dataset", metavar="DATASET", help="Only the loads of this dataset.", show_default=False)]
+Of = Annotated[
+    str,
+    typer.Option(
+        "--dataset",
+        metavar="DATASET",
+        autocompletion=completion.datasets,
+        help="Only the loads of this dataset.",
+        show_default=False,
+    ),
+]
 In = Annotated[
     LoadStatus | None, typer.Option("--status", metavar="STATE", help="Only the loads in this state.", show_default=False)
 ]

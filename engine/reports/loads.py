@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.ledger import count_chunks, count_states, find_load, find_past
 from dbsvc.engine.loads.model import Load
+from dbsvc.engine.words import or_nearest
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -53,9 +55,12 @@ class Wanted:
 
 
 def list_loads(db: Database, most: int, wanted: Wanted | None = None) -> LoadList:
-    """Return the newest loads first."""
+    """Return the newest loads first. Raises InputError for a dataset that there is not, and never was."""
     with db.snapshot() as tx:
-        return newest_loads(tx, most, wanted)
+        found = newest_loads(tx, most, wanted)
+    if wanted and wanted.dataset not in ("", *db.statements.datasets) and not found.loads:
+        raise InputError(f"There is no dataset {or_nearest(wanted.dataset, db.statements.datasets)}")
+    return found
 
 
 def newest_loads(tx: Transaction, most: int, wanted: Wanted | None = None) -> LoadList:
