@@ -14,7 +14,7 @@ setup:
 
 # Test on every dialect, without the long chaos tests.
 test *arguments:
-    pytest -n auto -m "not slow" {{arguments}}
+    pytest -n auto -m "not slow and not long" {{arguments}}
 
 # All tests.
 test-all *arguments:
@@ -26,7 +26,7 @@ test-long *arguments:
 
 # Measure which lines and branches the tests run.
 coverage *arguments:
-    pytest -n auto -m "not slow" --cov {{arguments}}
+    pytest -n auto -m "not slow and not long" --cov {{arguments}}
 
 # Test on the oldest and the newest PostgreSQL and SQLite.
 test-versions *arguments:
