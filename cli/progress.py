@@ -15,7 +15,7 @@ from dbsvc.cli import streams
 from dbsvc.engine import log
 
 _SOON = 0.1  # seconds: what takes less is over before anybody has read it
-_BEAT = 30.0  # seconds between two lines in the log
+BEAT = 30.0  # seconds between two lines in the log
 _BAR = 24  # characters at most
 #: What is counted in a phase, and how many of it are one.
 _UNITS = {
@@ -50,8 +50,8 @@ class Progress:
 
     def run(self) -> None:
         """Show it until it ends."""
-        draws = _is_terminal()
-        while not self._ended.wait(_SOON if draws else _BEAT):
+        draws = is_drawn()
+        while not self._ended.wait(_SOON if draws else BEAT):
             if draws:
                 with self._written:
                     _write(f"\r\x1b[K{self.line(_width() - 1)}")
@@ -71,7 +71,7 @@ class Progress:
     def aside(self) -> Iterator[None]:
         """Clear its line, for others to be written."""
         with self._written:
-            if _is_terminal():
+            if is_drawn():
                 _write("\r\x1b[K")
             yield
 
@@ -137,7 +137,8 @@ class Handler(logging.StreamHandler[Any]):
             super().emit(record)
 
 
-def _is_terminal() -> bool:
+def is_drawn() -> bool:
+    """Whether it is a line that changes, for a person who may be looking."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 

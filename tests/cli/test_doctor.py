@@ -13,7 +13,7 @@ from dbsvc.engine.doctor import Finding, State, diagnose
 from dbsvc.engine.settings import list_settings
 from tests.helpers import load, usage_csv, write
 from tests.helpers.cli import Cli
-from tests.loads.test_rehearse import everything
+from tests.helpers.crash import everything
 
 
 @pytest.fixture

@@ -136,8 +136,8 @@ def test_a_line_of_progress_fits(done: int, total: int, width: int, name: str) -
 
 
 def test_long_work_off_a_terminal_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("dbsvc.cli.progress._BEAT", 0.01)
-    monkeypatch.setattr("dbsvc.cli.progress._is_terminal", lambda: False)
+    monkeypatch.setattr("dbsvc.cli.progress.BEAT", 0.01)
+    monkeypatch.setattr("dbsvc.cli.progress.is_drawn", lambda: False)
     said: list[dict[str, Any]] = []
     monkeypatch.setattr("dbsvc.cli.progress.log.event", lambda name, **fields: said.append({"event": name, **fields}))
     progress = Progress("big.csv")

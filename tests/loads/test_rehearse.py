@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 
 from dbsvc.engine import ConfigurationError, Database, connect
-from dbsvc.engine.loads import rehearse as rehearsing
 from dbsvc.engine.loads.lifecycle import ingest_all
 from dbsvc.engine.loads.plan import plan
 from dbsvc.engine.loads.rehearse import RehearsedFile, rehearse, stage_of
+from dbsvc.engine.reports.rejects import list_rejects
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.folders import find_sources
 from dbsvc.engine.sources.header import read_header
-from tests.helpers import ROOT, buckets, load, query, usage_csv, write
+from tests.helpers import ROOT, buckets, load, usage_csv, write
 from tests.helpers.cli import Cli, summary
+from tests.helpers.crash import everything
 from tests.helpers.growing import know
 
 FIRST = [("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, 6)]
@@ -41,13 +42,6 @@ def really(db: Database, file: Path, **settings: Any) -> list[Any]:
     with SourceFile(str(file)) as opened:
         header = read_header(opened, db.statements.datasets.values())
         return [outcome.load for outcome in ingest_all(db, opened, header, Settings(**settings))]
-
-
-def everything(db: Database) -> dict[str, list[Any]]:
-    """All rows of all tables."""
-    with db.snapshot() as tx:
-        names = [row["table_name"] for row in tx.run("schema/tables").rows]
-    return {name: sorted(map(str, query(db, f"SELECT * FROM {name}"))) for name in names}
 
 
 def told(load: Any) -> tuple[Any, ...]:
@@ -113,7 +107,6 @@ def test_a_file_that_grows(solar: Database, tmp_path: Path) -> None:
 def test_who_reads_waits_for_nothing(db: Database, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(db, write(tmp_path / "first.csv", usage_csv(FIRST)))
     seen: list[int] = []
-    look_at = rehearsing._Rehearsal._look_at
 
     def look(*given: Any) -> Any:
         def count_bills(other: Database) -> int:
@@ -124,9 +117,9 @@ def test_who_reads_waits_for_nothing(db: Database, url: str, tmp_path: Path, mon
             reader = Thread(target=lambda: seen.append(count_bills(other)))
             reader.start()
             reader.join(20)
-        return look_at(*given)
+        return list_rejects(*given)
 
-    monkeypatch.setattr(rehearsing._Rehearsal, "_look_at", look)
+    monkeypatch.setattr("dbsvc.engine.loads.rehearse.list_rejects", look)
     rehearsed(db, write(tmp_path / "next.csv", usage_csv(NEXT)))
     assert seen == [len(FIRST)]
 
