@@ -17,7 +17,7 @@ from tests.helpers.cli import Cli
 DECLARED = tomllib.loads((ROOT / "docs" / "json.toml").read_text())
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 #: What needs rates, another project, or damage; the tests of their commands look at these.
-UNSEEN = {"rate", "used_rate", "made", "project", "backup", "reconciled", "open_reject", "rest"}
+UNSEEN = {"rate", "used_rate", "made", "project", "backup", "reconciled", "open_reject", "rest", "unpublished_load"}
 TYPES: dict[str, Any] = {
     "text": lambda value: isinstance(value, str),
     "whole": lambda value: isinstance(value, int) and not isinstance(value, bool),
