@@ -162,18 +162,23 @@ def plain_table(migration: Path, name: str, columns: Sequence[str]) -> str:
 
 def publish(title: str, lines: list[Line]) -> None:
     """Put the table and its chart where the documentation shows them."""
+    write_table("bench", title, lines)
+    most = max(line.rows for line in lines)
+    bars = [(line.database, re.sub(r"[`*]", "", line.work), line.ratio) for line in lines if line.rows == most]
+    (_ROOT / "bench" / "load.svg").write_text(draw(f"Seconds for {most:,} bills, the plain bulk load = 1", bars))
+
+
+def write_table(mark: str, title: str, lines: list[Line]) -> None:
+    """Put a table between its marks in the documentation."""
     page = _ROOT / "docs" / "benchmarks.md"
     table = "\n".join([title, "", *HEADER, *map(str, lines)])
     text = re.sub(
-        r"(<!-- bench -->\n).*?(<!-- /bench -->)",
+        rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)",
         lambda found: f"{found[1]}{table}\n{found[2]}",
         page.read_text(),
         flags=re.DOTALL,
     )
     page.write_text(text)
-    most = max(line.rows for line in lines)
-    bars = [(line.database, re.sub(r"[`*]", "", line.work), line.ratio) for line in lines if line.rows == most]
-    (_ROOT / "bench" / "load.svg").write_text(draw(f"Seconds for {most:,} bills, the plain bulk load = 1", bars))
 
 
 if __name__ == "__main__":

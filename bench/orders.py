@@ -2,7 +2,8 @@
 
 `python bench/orders.py` declares orders of 12 columns by `dbsvc datasets new`, and loads new files of them in the ways of
 `load.py`, beside \\copy or .import into a table with the same key and constraints. `.import` gets them as SQLite stores them,
-with moments by the clock of UTC; it could not make NULL of an empty field, so every field holds something. Prints a table.
+with moments by the clock of UTC; it could not make NULL of an empty field, so every field holds something. Prints a table;
+`--write` also puts it into the documentation.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from common import Target, bench, say
 from generate import ORDERS, write_orders
-from load import HEADER, Line, Subject, compare_ways
+from load import HEADER, Line, Subject, compare_ways, write_table
 from others import Rows
 
 _DECIMALS = {"unit_price": (19, 4), "discount": (17, 2), "total": (17, 2)}
@@ -59,4 +61,5 @@ if __name__ == "__main__":
         compare,
         rows=[1_000_000, 5_000_000],
         header=HEADER,
+        publish=partial(write_table, "orders"),
     )
