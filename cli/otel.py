@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import Thread
 from typing import Any, NamedTuple
 
-from dbsvc.engine.settings import redact
-
 _PATIENCE = 1.5  # seconds that the collector has, when the run ends
 _PROTOCOL = "http/protobuf"
 _SIGNALS = {"traces": "TRACES", "metrics": "METRICS"}
@@ -173,5 +171,7 @@ def _warn(sentence: str) -> None:
 
 def _clean(complaint: str) -> str:
     """Leave out passwords and headers, and what is too long to read."""
+    from dbsvc.engine.settings import redact
+
     given = ",".join(value for name, value in os.environ.items() if name.startswith("OTEL_") and name.endswith("_HEADERS"))
     return redact(re.sub(r"://[^/@\s]*@", "://", complaint), set(re.split("[,=]", given)) - {""})[:300]

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dbsvc.cli import progress as progresses
 from dbsvc.cli import streams
 from dbsvc.engine import log, settings
-from dbsvc.engine.db import connect as opening
-from dbsvc.engine.db.database import Database
 from dbsvc.engine.progress import unseen
 
 if TYPE_CHECKING:
+    from dbsvc.engine import Database
     from dbsvc.engine.loads.model import Load
     from dbsvc.engine.progress import Progress
 
@@ -107,6 +106,8 @@ _opened: list[Database] = []
 
 def connect(*, create: bool = False) -> Database:
     """Return the database that the settings name, for the command that is run; ``create`` a file that does not exist."""
+    from dbsvc.engine.db import connect as opening
+
     _opened.append(opening.connect(create=create, name=f"dbsvc {options.command}".strip()))
     return _opened[-1]
 

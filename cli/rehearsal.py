@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from dbsvc.cli import ingest, output
-from dbsvc.engine.loads.model import BUCKETS
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
@@ -20,6 +19,7 @@ _SHOWN = 120  # characters of a record
 def show_rehearsal(files: list[str], settings: Settings, profile: str | None, *, again: bool) -> int:
     """Show what an ingest of these files would do, and do nothing; returns the exit code that it would have."""
     from dbsvc.engine.loads import rehearse as rehearsing
+    from dbsvc.engine.loads.model import BUCKETS
 
     with output.connect() as db, rehearsing.stage_of(db) as stage:
         sources, found = output.interruptible(stage, lambda: _rehearse(stage, files, settings, profile, again=again))
@@ -75,6 +75,8 @@ def _report(source: str, one: Rehearsed) -> dict[str, Any]:
 
 
 def _show(reports: list[dict[str, Any]]) -> None:
+    from dbsvc.engine.loads.model import BUCKETS
+
     rows = [
         {
             "would be": report["outcome"],

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dbsvc.engine.db.dialect import Row
-from dbsvc.engine.sources.scan import Scan
+if TYPE_CHECKING:
+    from dbsvc.engine.db.dialect import Row
+    from dbsvc.engine.sources.scan import Scan
 
 #: Where records end; with the rejected ones these add up to the records read.
 BUCKETS = ("inserted", "updated", "unchanged", "duplicate", "superseded", "rejected")

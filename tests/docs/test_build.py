@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -32,7 +33,7 @@ def test_the_wheel_is_whole_and_brings_nothing_else(tmp_path: Path) -> None:
     wheels = pytest.importorskip("hatchling.builders.wheel", reason="pip install hatchling hatch-vcs enables this")
     (wheel,) = wheels.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+        names = {name for name in archive.namelist() if not re.match(r"dbsvc-[^/]*\.(dist-info|data)/", name)}
     listed = subprocess.run(
         ["git", "ls-files", "cli", "engine", "sql", "migrations"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
@@ -44,6 +45,25 @@ def test_the_wheel_is_whole_and_brings_nothing_else(tmp_path: Path) -> None:
         *("cli", "engine", "sql", "migrations"),
         *("__init__.py", "__main__.py", "py.typed"),
     }
+
+
+def test_help_needs_no_engine() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "dbsvc", "--help"], capture_output=True, text=True, check=True
+    )
+    imported = set(re.findall(r"\| +(\S+)$", ran.stderr, re.MULTILINE))
+    assert "dbsvc.cli.main" in imported
+    heavy = (
+        "dbsvc.engine.db",
+        "dbsvc.engine.statements",
+        "dbsvc.engine.sources",
+        "psycopg",
+        "sqlite3",
+        "rich",
+        "httpx",
+        "yoyo",
+    )
+    assert [name for name in imported if name.startswith(heavy)] == []
 
 
 @pytest.fixture(scope="module")
