@@ -77,7 +77,7 @@ def visits(folder: Path, name: str, records: Iterable[tuple[int, int]]) -> Path:
 FIRST = [(n, 1) for n in range(120)]
 SECOND = [(n, 2) for n in range(100, 110)] + [(n, 1) for n in range(120, 150)]
 #: staged where rows will stay, or by months: however few there are
-IN_PLACE = {"month_records": 1}
+IN_PLACE: dict[str, Any] = {"month_records": 1}
 
 
 def total(db: Database) -> list[tuple[Any, ...]]:
