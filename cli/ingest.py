@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -88,7 +86,7 @@ def ingest(
     from dbsvc.engine.errors import InputMissingError
     from dbsvc.engine.loads.ledger import find_replaced_among
     from dbsvc.engine.settings import read_settings
-    from dbsvc.engine.sources.urls import shown_name
+    from dbsvc.engine.sources.urls import is_folder, shown_name
 
     if follow and (len(files) > 1 or files == ["-"]):
         raise typer.BadParameter("--follow reads one file.")
@@ -98,8 +96,8 @@ def ingest(
         raise typer.BadParameter("--profile is for files that are delivered whole; --follow reads one that grows.")
     if again and follow:
         raise typer.BadParameter("--again delivers a whole file; --follow reads one that grows.")
-    if folders := [name for name in files if again and (Path(name).is_dir() or re.fullmatch(r"\w+://.*/|\w+://[^/]*", name))]:
-        raise typer.BadParameter(f"--again delivers the files that you name; {folders[0]} is a folder.")
+    if folders := [name for name in files if again and is_folder(name)]:
+        raise typer.BadParameter(f"--again delivers the files that you name; {shown_name(folders[0])} is a folder.")
     if dry_run and follow:
         raise typer.BadParameter("--dry-run says what one run would do; --follow does not end.")
     settings = read_settings()
@@ -161,10 +159,11 @@ def _ingest_all(
 
 def _find_empty(arguments: list[str], reports: list[dict[str, Any]]) -> list[str]:
     """Return the folders of which no file was loaded, or tried."""
-    from dbsvc.engine.sources.urls import shown_name
+    from dbsvc.engine.sources.urls import as_path, is_folder, shown_name
 
     tried = [report["source"] for report in reports if report["outcome"] != "skipped"]
-    folders = {argument: shown_name(os.path.join(argument, "")) for argument in arguments if os.path.isdir(argument)}
+    paths = [as_path(argument) for argument in arguments if is_folder(argument)]
+    folders = {path: shown_name(os.path.join(path, "")) for path in paths}
     return [folder for folder, within in folders.items() if not any(source.startswith(within) for source in tried)]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qs, quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from decouple import Config
 
@@ -379,8 +379,16 @@ def _forms(key: str) -> set[str]:
 
 
 def _passwords_in(url: str) -> set[str]:
-    found = re.findall(r"://[^:@]*:(.*)@", url) + re.findall(r"[?&]password=([^&#]*)", url)
-    return {secret for raw in found for secret in (raw, unquote(raw)) if secret}
+    found = re.findall(r"://[^:@]*:(.*)@", url)
+    for pair in re.split("[?&]", url)[1:]:
+        name, _, value = pair.partition("=")
+        if _SECRET_NAME.search(unquote(name)):
+            found.append(value.partition("#")[0])
+    return {secret for raw in found for secret in (raw, unquote(raw), unquote_plus(raw)) if secret}
+
+
+#: Parameters of a URL that are secret, among them those of libpq: sslpassword, oauth_client_secret, scram_client_key.
+_SECRET_NAME = re.compile(r"(password|passwd|secret|token|^scram_\w+_key)$", re.IGNORECASE)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

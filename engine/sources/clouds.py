@@ -227,7 +227,7 @@ def _explain(url: Url, error: Exception, listing: bool) -> DbsvcError:
     if code in ("NoSuchBucket", "ContainerNotFound") or (status == 404 and listing):
         return InputMissingError(f"{shown}: there is no bucket {url.bucket}.")
     if isinstance(error, FileNotFoundError) or status == 404:
-        return InputMissingError(f"{shown}: there is no such object (any more).")
+        return InputMissingError(f"{shown}: there is no such object (any more); the URL of a folder ends in a slash.")
     if status == 412:
         return ChangedError(url.shown)
     if _NO_CREDENTIALS.search(text):
@@ -249,7 +249,11 @@ def _explain(url: Url, error: Exception, listing: bool) -> DbsvcError:
             "If it is of your own authority, set SSL_CERT_FILE to the authority's certificate."
         )
     if "empty path segment" in text:
-        return InputError(f"{shown}: a key with an empty part between two slashes cannot be read.")
+        odd = re.search(r'Path "(.+)" contained', text)
+        return InputError(
+            f"{shown}: a key with an empty part between two slashes cannot be read{f': {odd[1]}' if odd else ''}. "
+            "Rename it, or name the others one by one."
+        )
     if isinstance(error, ValueError) or status == 400:
         why = answer or next(iter(text.splitlines()), "")
         return StoreRefusedError(

@@ -9,6 +9,7 @@ import sys
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol
+from urllib.parse import unquote
 
 from dbsvc.engine.errors import InputMissingError, ProfileError
 from dbsvc.engine.sources import packed
@@ -233,7 +234,7 @@ def open_origin(source: str) -> tuple[Origin, str | None]:
         archive, member = split_object(url.key)
         if member is not None:
             try:
-                return StoredFile(url.beside(archive)), member
+                return StoredFile(url.beside(archive)), unquote(member) if url.is_web else member
             except InputMissingError:
                 member = None  # a folder that is called so
         return StoredFile(url), member

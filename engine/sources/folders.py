@@ -17,7 +17,7 @@ from dbsvc.engine.sources.archive import Members, find_members, split_member
 from dbsvc.engine.sources.file import open_origin
 from dbsvc.engine.sources.names import is_unfinished
 from dbsvc.engine.sources.packed import find_packing
-from dbsvc.engine.sources.urls import Url, as_path, find_url, shown_name
+from dbsvc.engine.sources.urls import Url, as_path, find_url, name_member, shown_name
 
 _DIGITS = re.compile("([0-9]+)")
 
@@ -94,7 +94,7 @@ class Found:
         if members.hidden:
             self.left_out[shown_name(path), "hidden or unfinished"] += members.hidden
         names = sorted(members.names, key=natural_key)
-        paths = [f"{path}/{name}" for name in names] if len(names) > 1 else [path]
+        paths = [name_member(path, name) for name in names] if len(names) > 1 else [path]
         self.sources += [Source(member, named, archive=path) for member in paths]
 
 

@@ -101,7 +101,7 @@ class WebStore:
                 raise StoreRefusedError(
                     f"{shown}: it is redirected more than {_MOST_REDIRECTS} times, last to {_host(request)}."
                 )
-        except (httpx.TransportError, httpx.InvalidURL, httpx.RemoteProtocolError) as error:
+        except (httpx.TransportError, httpx.InvalidURL, httpx.RemoteProtocolError, UnicodeError) as error:
             raise self._explain(error) from error
         if response.status_code in (200, 206, 416):
             return response
@@ -160,7 +160,7 @@ class WebStore:
 
     def _explain(self, error: Exception) -> Exception:
         shown, why = self._url.shown, _reason(error)
-        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
             return StoreRefusedError(f"{shown}: the URL, or where it is redirected to, is malformed.")
         if "certificate" in why.lower() or isinstance(error.__cause__, ssl.SSLError):
             return StoreRefusedError(

@@ -251,3 +251,21 @@ def test_a_file_of_settings_does_not_say_to_whom_a_password_of_the_environment_g
     for url in ("postgresql://u:own@h/x", "postgresql://u@h/x?password=own", "postgresql:///x", URL):
         assert read(f"DATABASE_URL={url}\n".encode()).database_url == url
     assert "GeheimWort" in read_secrets()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "password=a%40b",
+        "x=1&sslpassword=a@b",
+        "PassWord=a%40b",
+        "ssl%70assword=a@b",
+        "oauth_client_secret=a@b",
+        "scram_client_key=a@b",
+    ],
+)
+def test_secrets_of_the_query_are_secret(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://u:p@h/x?{query}&application_name=shown")
+    found = read_secrets()
+    assert "a@b" in found
+    assert "shown" not in found

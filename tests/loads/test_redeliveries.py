@@ -343,7 +343,7 @@ def test_what_is_told_of_later_loads(url: str, tmp_path: Path) -> None:
     code, printed, _ = run(url, "ingest", "--again", a)
     assert code == 0
     assert "already published as load 3; nothing changed. No later load replaced any of its rows" in printed
-    for refused in (["--again", folder], ["--again", "--follow", a]):
+    for refused in (["--again", folder], ["--again", Path(folder).absolute().as_uri()], ["--again", "--follow", a]):
         assert run(url, "ingest", *refused)[0] == 2
     with connect(url) as db:
         assert len(query(db, "SELECT load_id FROM loads")) == 3

@@ -27,7 +27,7 @@ from dbsvc.engine.loads.plan import plan
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.folders import find_sources
-from dbsvc.engine.sources.urls import find_url, shown_name
+from dbsvc.engine.sources.urls import find_url, is_folder, shown_name
 from tests.helpers import bills, kept, load, processes, query, usage_csv
 from tests.helpers.bucket_server import Buckets, Handler, serving
 from tests.helpers.cli import Cli
@@ -88,6 +88,18 @@ def refused(source: str) -> DbsvcError:
         ("C:/b.csv", "C:/b.csv"),
         ("ftp://me:pass@host/x?secret", "ftp://host/x"),
         ("https://[::1/x?secret", "https://[::1/x"),
+        ("s3://AKIAKEY:abcdEFGH/ijklSECRET@bucket/x.csv", "s3://bucket/x.csv"),
+        ("s3://AKIAKEY:abcdEFGH/x.csv", "s3://AKIAKEY/x.csv"),
+        ("https://user:pa/ssSECRET@localhost/x", "https://localhost/x"),
+        ("https://user:12/ssSECRET@localhost/x", "https://localhost/x"),
+        ("https://user:12?ssSECRET@localhost/x", "https://localhost/x"),
+        ("https://user:p@ss/SECRET@localhost/x?sig=1", "https://localhost/x"),
+        ("https:/host/x?sig=SECRET", "https:/host/x"),
+        ("https:host/x?sig=SECRET", "https:host/x"),
+        ("file://me:SECRET@host/x", "file://host/x"),
+        ("https://host/me@home/x.csv?sig=1@2", "https://host/me@home/x.csv"),
+        ("s3://bucket/me@home/x.csv", "s3://bucket/me@home/x.csv"),
+        ("me@home?.csv", "me@home?.csv"),
     ],
 )
 def test_what_is_shown_of_a_name(source: str, shown: str) -> None:
@@ -105,6 +117,13 @@ def test_what_is_shown_of_a_name(source: str, shown: str) -> None:
         ("https:///x", "names no host"),
         ("https://host:port/x", "malformed"),
         ("file://server/x", "names no host"),
+        ("file:///%00", "no NUL byte"),
+        ("s3://AKIAKEY:abcdEFGH/ij/secret@bucket/x.csv", "does not belong into a URL"),
+        ("s3://AKIAKEY:secret/x.csv", "names a bucket"),
+        ("https://user:pa/secret@localhost/x", "malformed"),
+        ("https://user:12/secret@localhost/x", "malformed"),
+        ("https:/host/x?sig=secret", "begins with https://"),
+        ("S3:/bucket/x", "begins with s3://"),
     ],
 )
 def test_a_url_that_cannot_be_read_is_refused(source: str, why: str) -> None:
@@ -115,10 +134,25 @@ def test_a_url_that_cannot_be_read_is_refused(source: str, why: str) -> None:
     assert "secret" not in str(found.error)
 
 
+def test_what_cannot_be_a_name_is_in_no_other_ones_way(tmp_path: Path, db: Database) -> None:
+    (tmp_path / "usage.csv").write_bytes(GOOD)
+    bad, good = ["file:///%00", "https://xn--/x.csv"], str(tmp_path / "usage.csv")
+    planned = plan(db, find_sources([*bad, good]).sources, Settings())
+    assert [str(one.error) for one in planned if one.error] == [
+        "file:///%00: a path has no NUL byte (%00).",
+        "https://xn--/x.csv: the URL, or where it is redirected to, is malformed.",
+    ]
+    assert [one.path for one in planned if not one.error] == [good]
+
+
 def test_a_file_url_is_a_path(tmp_path: Path) -> None:
     path = tmp_path / "of 100% ü.csv"
     path.write_bytes(GOOD)
     url = path.as_uri()
+    assert is_folder(tmp_path.as_uri())
+    assert not is_folder(url)
+    assert [is_folder(f"s3://bucket{key}") for key in ("", "/", "/in/", "/in")] == [True, True, True, False]
+    assert not is_folder("https://host/x?sig=/")
     assert "%20" in url
     assert read(url) == GOOD
     assert [source.path for source in find_sources([url, tmp_path.as_uri() + "/*.csv"]).sources] == [str(path)]
@@ -170,6 +204,10 @@ def test_what_is_not_there(buckets: Buckets) -> None:
     for source in ("s3://bucket/none.csv", "s3://bucket/in", "s3://nobody/x.csv", buckets.web("none.csv")):
         assert refused(source).exit_code == 66
     assert "bucket nobody" in str(refused("s3://nobody/x.csv"))
+    assert "folder ends in a slash" in str(refused("s3://bucket/in"))
+    buckets.put("dd//odd.csv", GOOD)
+    (found,) = find_sources(["s3://bucket/**/*.csv"]).sources
+    assert "dd//odd.csv" in str(found.error)
 
 
 def test_ten_thousand_keys_in_natural_order(buckets: Buckets) -> None:
@@ -257,6 +295,12 @@ def test_an_archive_is_like_a_folder(buckets: Buckets) -> None:
         assert found == [f"{source}/usage-9.csv", f"{source}/usage-10.csv"]
         assert [read(path)[-12:] for path in found] == [b"\nusage-9.csv", b"usage-10.csv"]
         assert refused(f"{source}/none.csv").exit_code == 66
+    page = buckets.web("in/all.zip")
+    found = [one.path for one in find_sources([f"{page}?{SIGNATURE}"]).sources]
+    assert found == [f"{page}/usage-9.csv?{SIGNATURE}", f"{page}/usage-10.csv?{SIGNATURE}"]
+    buckets.requests.clear()
+    assert read(found[0]).endswith(b"usage-9.csv")
+    assert {SIGNATURE in path for _, path, _ in buckets.requests} == {True}
     buckets.put("odd.zip/x.csv", GOOD)  # a folder that is called so
     assert read("s3://bucket/odd.zip/x.csv") == GOOD
 
@@ -578,7 +622,8 @@ def test_nothing_secret_is_shown(buckets: Buckets, cli: Cli) -> None:
     """Neither what signs a URL, nor a password in it: in messages, logs, results, the ledger."""
     page = places(buckets, "usage.csv", GOOD + b"x,9,USD,A,1,0\n")[1].replace("http://", "http://me:hidden-password@")
     gone = buckets.web("none.csv").replace("http://", "http://me:hidden-password@")
-    secrets = (b"0123456789abcdef0123", b"hidden-password", b"secret-of-the-bucket", b"signature-of-another")
+    secrets = (b"0123456789abcdef0123", b"hidden-password", b"secret-of-the-bucket", b"signature-of-another", b"of-a-slip")
+    slips = ["s3://AKIA:part/of-a-slip@bucket/x.csv", "https://me:pa/of-a-slip@localhost/x", "https:/localhost/x?sig=of-a-slip"]
     env: dict[str, Any] = {"env": buckets.env}
     ran = [
         cli("ingest", f"{page}?{SIGNATURE}", f"{gone}?{SIGNATURE}", "s3://bucket/none.csv", "--log-format", "json", **env),
@@ -586,6 +631,8 @@ def test_nothing_secret_is_shown(buckets: Buckets, cli: Cli) -> None:
         cli("ingest", "--follow", "--idle", "0", f"{page}?{SIGNATURE}", "--debug", **env),
         cli("datasets", "new", "orders", "--from", f"{page}?{SIGNATURE}", **env),
         cli("rejects", **env),
+        cli("ingest", *slips, "--debug", **env),
+        cli("ingest", "--dry-run", *slips, **env),
     ]
     for one in ran:
         for secret in secrets:
