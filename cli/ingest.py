@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,7 +82,6 @@ def ingest(
     ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
-    from dbsvc.engine.errors import InputMissingError
     from dbsvc.engine.loads.ledger import find_replaced_among
     from dbsvc.engine.settings import read_settings
     from dbsvc.engine.sources.urls import is_folder, shown_name
@@ -104,7 +102,7 @@ def ingest(
     if dry_run:
         from dbsvc.cli.rehearsal import show_rehearsal
 
-        raise typer.Exit(show_rehearsal(files, settings, profile, again=again))
+        raise typer.Exit(show_rehearsal(files, settings, profile, again=again, require_files=require_files))
     started = time.perf_counter()
     with output.connect(create=True) as db:
         workers = jobs or db.dialect.jobs
@@ -112,12 +110,7 @@ def ingest(
         if follow:
             tally = output.interruptible(db, lambda: _follow(db, files[0], settings, workers, every, idle))
         else:
-            reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, profile, workers, again))
-            for folder in _find_empty(files, reports) if require_files else []:
-                reports.append(
-                    describe_failure(folder, InputMissingError(f"{shown_name(folder)}: there is no file to load in it."))
-                )
-                _show(reports[-1])
+            reports = output.interruptible(db, lambda: _ingest_all(db, files, settings, profile, workers, again, require_files))
             tally = sum(map(count, reports), Counter[str]())
         published = {report["load_id"] for report in reports if report["outcome"] == "published"}
         replaced = find_replaced_among(db, published)
@@ -128,7 +121,7 @@ def ingest(
 
 
 def _ingest_all(
-    db: Database, files: list[str], settings: Settings, profile: str | None, jobs: int, again: bool
+    db: Database, files: list[str], settings: Settings, profile: str | None, jobs: int, again: bool, require_files: bool
 ) -> list[dict[str, Any]]:
     from dbsvc.engine.loads.plan import plan
     from dbsvc.engine.migrations import ensure_schema
@@ -154,17 +147,22 @@ def _ingest_all(
         reports.append(report)
         _show(report)
     tell_what_was_not_read(found, reports)
+    for failure in describe_unloaded(found, reports) if require_files else []:
+        reports.append(failure)
+        _show(failure)
     return reports
 
 
-def _find_empty(arguments: list[str], reports: list[dict[str, Any]]) -> list[str]:
-    """Return the folders of which no file was loaded, or tried."""
-    from dbsvc.engine.sources.urls import as_path, is_folder, shown_name
+def describe_unloaded(found: Found, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a failure for each folder of which no file was loaded, or tried."""
+    from dbsvc.engine.errors import InputMissingError
 
-    tried = [report["source"] for report in reports if report["outcome"] != "skipped"]
-    paths = [as_path(argument) for argument in arguments if is_folder(argument)]
-    folders = {path: shown_name(os.path.join(path, "")) for path in paths}
-    return [folder for folder, within in folders.items() if not any(source.startswith(within) for source in tried)]
+    tried = {report["source"] for report in reports if report["outcome"] != "skipped"}
+    return [
+        describe_failure(folder, InputMissingError(f"{folder}: there is no file to load in it."))
+        for folder, within in found.folders.items()
+        if tried.isdisjoint(within)
+    ]
 
 
 def tell_what_was_not_read(found: Found, reports: list[dict[str, Any]]) -> None:

@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 _RUNS = ("ingest", "fx", "check")  # commands whose run is said, whatever became of it
 _AT_ONCE = 500  # rows of a table, whose widths are found together
+_OF_RECORD = 120  # characters are shown
+_LOOKED_AT = 4 * _OF_RECORD  # bytes, which are as many characters at least
 _STOP_WITHIN = 4.0  # seconds: what runs has that long to roll back
 
 
@@ -248,14 +250,21 @@ def show(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) 
         table(title, rows, columns)
 
 
-def rest(shown: int, total: int, what: str, command: str) -> None:
-    """Say that there are more than are shown, and how to see all of them: to programs by a closing object."""
+def rest(shown: int, total: int, what: str, command: str = "") -> None:
+    """Say that there are more than are shown, and how, if at all, to see all of them: to programs by a closing object."""
     if shown >= total:
         return
     if results_are_json():
         objects([{"event": what, "shown": shown, "in_all": total}])
     else:
-        say(f"Showing {shown:,} of {total:,} {what}; `{command}` shows {'all' if ' --limit 0' in command else 'more'}.")
+        shows = f"; `{command}` shows {'all' if ' --limit 0' in command else 'more'}" if command else ""
+        say(f"Showing {shown:,} of {total:,} {what}{shows}.")
+
+
+def shortened(record: bytes) -> str:
+    """Return the beginning of a record, with a mark where something is left out."""
+    shown = record[:_LOOKED_AT].decode(errors="backslashreplace")
+    return shown if len(record) <= _LOOKED_AT and len(shown) <= _OF_RECORD else shown[:_OF_RECORD] + "…"
 
 
 @contextlib.contextmanager

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from dbsvc.engine.settings import Settings
     from dbsvc.engine.sources.folders import Found
 
-_SHOWN = 120  # characters of a record
 
-
-def show_rehearsal(files: list[str], settings: Settings, profile: str | None, *, again: bool) -> int:
+def show_rehearsal(files: list[str], settings: Settings, profile: str | None, *, again: bool, require_files: bool) -> int:
     """Show what an ingest of these files would do, and do nothing; returns the exit code that it would have."""
     from dbsvc.engine.loads import rehearse as rehearsing
     from dbsvc.engine.loads.model import BUCKETS
@@ -25,6 +23,8 @@ def show_rehearsal(files: list[str], settings: Settings, profile: str | None, *,
         sources, found = output.interruptible(stage, lambda: _rehearse(stage, files, settings, profile, again=again))
     temporary = stage is not db
     reports = [report for one in found for report in _reports(one)]
+    if require_files:
+        reports += [{**failure, "dry_run": True} for failure in ingest.describe_unloaded(sources, reports)]
     codes = [report["exit_code"] for report in reports if report["exit_code"]]
     if output.results_are_json():
         tally = sum(map(ingest.count, reports), Counter[str]())
@@ -35,7 +35,8 @@ def show_rehearsal(files: list[str], settings: Settings, profile: str | None, *,
         _show(reports)
         if temporary:
             output.say("Nothing was loaded here yet, so this was tried in an empty database, which is gone again.")
-        ingest.tell_what_was_not_read(sources, reports)
+    ingest.tell_what_was_not_read(sources, reports)
+    if not output.results_are_json():
         output.say("Nothing was stored: this is what `dbsvc ingest` would do.")
     for report in reports:
         if report["outcome"] == "failed":
@@ -95,7 +96,6 @@ def _show(reports: list[dict[str, Any]]) -> None:
             output.say(f"Skipped {report['because']}")
         if reasons := report.get("reasons"):
             counted = ", ".join(f"{records:,} {reason}" for reason, records in reasons.items())
-            shown = [
-                {**row, "raw_record": row["raw_record"].decode(errors="backslashreplace")[:_SHOWN]} for row in report["rejects"]
-            ]
+            shown = [{**row, "raw_record": output.shortened(row["raw_record"])} for row in report["rejects"]]
             output.table(f"{source}: would be rejected: {counted}", shown, ["line_no", "reasons", "raw_record"])
+            output.rest(len(shown), report["rejected"], "rejects")

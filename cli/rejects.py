@@ -34,7 +34,6 @@ app = commands.group(
 )
 
 _HELD = 65
-_SHOWN = 480  # bytes of a record that are looked at: 120 characters at least
 
 
 Closed = Annotated[bool, typer.Option("--all", help="Also those that are mended or dismissed.")]
@@ -114,12 +113,7 @@ def _shown(row: Row) -> Row:
     elif row["reason"]:
         state = f"{state}: {row['reason']}"
     source = f"{row['source']} ({row['version']})" if row["version"] else row["source"]
-    return {**row, "source": source, "state": state, "raw_record": _shortened(row["raw_record"])}
-
-
-def _shortened(record: bytes) -> str:
-    shown = record[:_SHOWN].decode(errors="backslashreplace")
-    return shown if len(record) <= _SHOWN and len(shown) <= 120 else shown[:120] + "…"
+    return {**row, "source": source, "state": state, "raw_record": output.shortened(row["raw_record"])}
 
 
 @app.command(

@@ -12,7 +12,6 @@ import shutil
 import socket
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from dbsvc.engine.errors import ConfigurationError, ContentionError, DbsvcError
 from dbsvc.engine.migrations import read_schema
 from dbsvc.engine.project import find_project
 from dbsvc.engine.settings import Settings, list_settings, read_settings
+from dbsvc.engine.sources.spool import spool_folder
 
 _LOCK_SECONDS = 2  # nobody waits long for a doctor
 _CONNECT_SECONDS = 5.0
@@ -63,7 +63,7 @@ def diagnose() -> Iterator[Finding]:
         ("settings", _look_at_settings),
         ("project", _look_at_project),
         ("database", _open_database),
-        ("room", lambda: _look_at_room("for what is packed or piped (TMPDIR)", Path(tempfile.gettempdir()))),
+        ("room", _look_at_spool),
         ("fx", _look_at_fx),
     ):
         for finding in _probe(about, look):
@@ -76,7 +76,7 @@ def _probe(about: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Findin
     """Yield what is found; what keeps from looking is the last finding."""
     try:
         yield from look()
-    except (DbsvcError, OSError) as error:
+    except (DbsvcError, OSError, ValueError) as error:
         yield Finding(about, State.WRONG, str(error))
 
 
@@ -170,6 +170,14 @@ def _look_at_rights(db: Database, *, filled: bool) -> Iterator[Finding]:
         yield Finding("rights", State.OK, "to read, to insert and to make tables")
 
 
+def _look_at_spool() -> Iterator[Finding]:
+    folder = Path(spool_folder())
+    if folder.is_dir():
+        yield from _look_at_room("for what is packed or piped (TMPDIR)", folder)
+    else:
+        yield Finding("room", State.WRONG, f"TMPDIR names {folder}, which is no folder.", "Make it, or set TMPDIR to another.")
+
+
 def _look_at_room(what: str, folder: Path) -> Iterator[Finding]:
     while not folder.exists() and folder != folder.parent:  # it is made when it is needed
         folder = folder.parent
@@ -211,8 +219,8 @@ def _reach(settings: Settings) -> Iterator[Finding]:
         with closing(socket.create_connection((host, target.port or (443 if secure else 80)), _CONNECT_SECONDS)) as connection:
             if secure:
                 create_ssl_context().wrap_socket(connection, server_hostname=host).close()
-    except OSError as error:
-        says = f"{what} cannot be reached: {error.strerror or error}"
+    except (OSError, ValueError) as error:  # or it is no name of a host, or no port
+        says = f"{what} cannot be reached: {getattr(error, 'strerror', None) or error}"
         yield Finding("fx", State.WARNING, says, "Look at the network, at CURRENCYLAYER_PROXY and CURRENCYLAYER_BASE_URL.")
         return
     yield Finding("fx", State.OK, f"{what} answers{', by TLS that is verified' if secure else ''}; nothing was asked")

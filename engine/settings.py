@@ -315,9 +315,10 @@ def _api_url(value: str) -> str:
 
 
 def _proxy(value: str) -> str:
-    if value and not re.fullmatch(r"https?://(\S*@)?[^/?#@\s]+/?", value):
-        raise ValueError("the URL of a proxy, such as http://user:password@proxy:3128")
-    return value
+    with suppress(ValueError):  # a port beyond all ports
+        if not value or (re.fullmatch(r"https?://(\S*@)?[^/?#@\s]+/?", value) and urlsplit(value).port != 0):
+            return value
+    raise ValueError("the URL of a proxy, such as http://user:password@proxy:3128")
 
 
 _KEY = "CURRENCYLAYER_ACCESS_KEY"

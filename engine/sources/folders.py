@@ -44,6 +44,8 @@ class Found:
     left_out: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     #: folders in which there is nothing to load
     empty: list[str] = field(default_factory=list)
+    #: a folder → the files in it, as they are shown
+    folders: dict[str, list[str]] = field(default_factory=dict)
 
     def _add(self, argument: str, path: str, *, named: bool) -> None:
         """Add what was found for an argument, unless it is to be left out."""
@@ -74,12 +76,18 @@ class Found:
                 self.add_file(argument if key == url.key else url.beside(key).whole, named=not found.is_folder)
         if found.folders:
             self.left_out[shown, "folders within"] += [key.rpartition("/")[2] for key in found.folders]
+        if found.is_folder:
+            self._note_folder(shown, before)
         if len(self.sources) > before:
             return
         if found.is_folder:
             self.empty.append(shown)
         else:
             raise InputMissingError(f"{shown}: all that it matches is hidden or unfinished.")
+
+    def _note_folder(self, shown: str, before: int) -> None:
+        """Note which files were found in a folder: those since there were ``before`` of them."""
+        self.folders[shown] = [shown_name(source.path) for source in self.sources[before:]]
 
     def add_file(self, path: str, *, named: bool) -> None:
         """Add a file; of an archive all that is delivered in it, in natural order."""
@@ -140,7 +148,9 @@ def find_sources(arguments: Iterable[str]) -> Found:
             found._add(argument, os.path.join(argument, name), named=False)
         if not folder:
             found.add_file(argument, named=True)
-        elif len(found.sources) == before:
+            continue
+        found._note_folder(shown_name(argument), before)
+        if len(found.sources) == before:
             found.empty.append(argument)
     found.sources = _once(found.sources)
     return found

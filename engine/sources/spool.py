@@ -104,7 +104,7 @@ class Spool:
         needed = max(self._spooled + more, self._promised)
         return NoRoomError(
             f"{self._source}: there is too little room to read it: it needs more than {needed / 1e6:,.0f} MB in "
-            f"{_folder()}, and can have {(self._spooled + free) / 1e6:,.0f} MB. Nothing of it was loaded ({_ADVICE})."
+            f"{spool_folder()}, and can have {(self._spooled + free) / 1e6:,.0f} MB. Nothing of it was loaded ({_ADVICE})."
         )
 
 
@@ -132,7 +132,8 @@ def reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _folder() -> str:
+def spool_folder() -> str:
+    """Return the folder in which all is spooled."""
     return os.environ.get("TMPDIR") or tempfile.gettempdir()
 
 
@@ -149,7 +150,7 @@ def spooling(source: str) -> Iterator[None]:
 def make_file() -> BinaryIO:
     """Return a file without a name."""
     try:
-        return tempfile.TemporaryFile(dir=_folder(), buffering=0)
+        return tempfile.TemporaryFile(dir=spool_folder(), buffering=0)
     except OSError as error:
         kind = NoRoomError if error.errno in _FULL else SpoolError
         folder = os.environ.get("TMPDIR") or "the system's folder for temporary files"

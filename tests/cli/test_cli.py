@@ -163,6 +163,24 @@ def test_a_folder_of_which_nothing_is_loaded_may_be_an_error(cli: Cli) -> None:
     failed = [report["because"] for report in ran.objects[:-1] if report["outcome"] == "failed"]
     assert failed == [f"{folder}: there is no file to load in it." for folder in ("empty", "./notes")]
     assert cli("ingest", "good", "--require-files").code == 0
+    for more in ((), ("--dry-run",)):
+        ran = cli("ingest", "--require-files", *more, f"file://{cli.folder}/empty", "good", "notes")
+        assert ran.code == 66
+        failed = [report["source"] for report in ran.objects[:-1] if report["outcome"] == "failed"]
+        assert failed == [f"{cli.folder}/empty", "notes"]
+        told = {line["event"] for line in ran.logs}
+        assert {"left_out", "empty"} <= told
+
+
+def test_a_dry_run_says_what_it_leaves_out(cli: Cli) -> None:
+    bad = b"".join(b"x,%d,%s,a,1,1\n" % (n, b"y" * 200) for n in range(10))
+    cli.write("usage.csv", GOOD + bad)
+    shown = cli("ingest", "--dry-run", "usage.csv", "-o", "table").out.decode()
+    assert "Showing 5 of 10 rejects." in shown
+    assert "y…" in shown
+    cli.write("empty/.hidden", b"")
+    ran = cli("ingest", "--dry-run", "empty")
+    assert [line["event"] for line in ran.logs if line["event"] != "run"] == ["left_out", "empty", "nothing_to_load"]
 
 
 # What may be named -----------------------------------------------------------------------------------------------

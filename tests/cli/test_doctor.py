@@ -105,6 +105,33 @@ def test_settings_and_where_they_come_from(settings: pytest.MonkeyPatch) -> None
     assert "pa" not in "".join(one.says for findings in found.values() for one in findings if one.about != "python").split(":")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "about"),
+    [
+        ("CURRENCYLAYER_PROXY", "http://proxy:99999", "settings"),
+        ("CURRENCYLAYER_BASE_URL", f"https://{'a' * 70}.com", "fx"),
+        ("HTTP_PROXY", "http://proxy:99999", "fx"),
+        ("TMPDIR", "/no/such/folder", "room"),
+    ],
+)
+def test_it_outlives_what_it_is_to_diagnose(settings: pytest.MonkeyPatch, variable: str, value: str, about: str) -> None:
+    settings.delenv("NO_PROXY", raising=False)
+    settings.delenv("no_proxy", raising=False)
+    if variable == "HTTP_PROXY":
+        settings.setenv("CURRENCYLAYER_BASE_URL", "http://rates.invalid")
+    settings.setenv(variable, value)
+    assert {finding.state for finding in by_about()[about]} & {State.WARNING, State.WRONG}
+
+
+def test_what_was_found_is_said_whatever_ends_it(cli: Cli) -> None:
+    spoilt = "import dbsvc.engine.doctor as d; d._look_at_fx = lambda: iter([1 / 0])\n"
+    cli.write("sitecustomize.py", spoilt.encode())
+    for form in ("json", "table"):
+        ran = cli("doctor", "-o", form, env={"PYTHONPATH": str(cli.folder)})
+        assert ran.code == 1
+        assert b"schema" in ran.out or b"database" in ran.out
+
+
 def test_the_commands(cli: Cli) -> None:
     ran = cli("doctor", env={"CURRENCYLAYER_BASE_URL": "http://127.0.0.1:1"})
     assert ran.code == 0

@@ -196,6 +196,13 @@ def test_wildcards_match_as_on_this_machine(
     assert [type(source.error) for source in there.sources] == [type(source.error) for source in here.sources]
 
 
+def test_folders_know_their_files(buckets: Buckets) -> None:
+    for key in ("hid/.a.csv", "in/b.csv", "in/deep/c.csv"):
+        buckets.put(key, GOOD)
+    found = find_sources(["s3://bucket/hid/", "s3://bucket/in/", "s3://bucket/in/b.csv"])
+    assert found.folders == {"s3://bucket/hid/": [], "s3://bucket/in/": ["s3://bucket/in/b.csv"]}
+
+
 def test_what_is_not_there(buckets: Buckets) -> None:
     buckets.put("in/a.csv", GOOD)
     for source in ("s3://bucket/none*", "s3://bucket/none/", "s3://bucket/none/*/x.csv", "s3://nobody/*", "s3://nobody/"):
