@@ -48,6 +48,8 @@ _NO_CREDENTIALS = re.compile(
     r"169\.254\.169\.254|metadata\.google|metadata/identity|latest/api/token|missing credential|Account must be specified",
     re.IGNORECASE,
 )
+#: What the library says of a key that it cannot hold, and of the listing that this is in.
+_ODD_KEY = re.compile(r'[Pp]ath "(.*?)"(?: contained empty path segment|: Encountered illegal character)', re.DOTALL)
 _WHY = {
     r"connection refused": "connection refused",
     r"dns error|failed to lookup": "its name is not known",
@@ -248,10 +250,10 @@ def _explain(url: Url, error: Exception, listing: bool) -> DbsvcError:
             f"{shown}: the store's certificate cannot be verified, so nothing was read. "
             "If it is of your own authority, set SSL_CERT_FILE to the authority's certificate."
         )
-    if "empty path segment" in text:
-        odd = re.search(r'Path "(.+)" contained', text)
+    if odd := _ODD_KEY.search(text):
+        key = re.sub(r"[\0-\x1f\x7f]", lambda found: repr(found[0])[1:-1], odd[1])
         return InputError(
-            f"{shown}: a key with an empty part between two slashes cannot be read{f': {odd[1]}' if odd else ''}. "
+            f"{shown}: a key with a control character, or with nothing, . or .. between slashes, cannot be read: {key}. "
             "Rename it, or name the others one by one."
         )
     if isinstance(error, ValueError) or status == 400:

@@ -212,9 +212,12 @@ def test_what_is_not_there(buckets: Buckets) -> None:
         assert refused(source).exit_code == 66
     assert "bucket nobody" in str(refused("s3://nobody/x.csv"))
     assert "folder ends in a slash" in str(refused("s3://bucket/in"))
-    buckets.put("dd//odd.csv", GOOD)
-    (found,) = find_sources(["s3://bucket/**/*.csv"]).sources
-    assert "dd//odd.csv" in str(found.error)
+    for odd in ("dd//odd.csv", "dd/./odd.csv", "dd/../odd.csv", "dd/odd\n.csv"):
+        buckets.put(odd, GOOD)
+        (found,) = find_sources(["s3://bucket/**/*.csv"]).sources
+        assert isinstance(found.error, InputError)
+        assert odd.replace("\n", "\\n") in str(found.error)
+        del buckets.objects["bucket"][odd]
 
 
 def test_ten_thousand_keys_in_natural_order(buckets: Buckets) -> None:
