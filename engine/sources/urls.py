@@ -146,8 +146,8 @@ def split_object(key: str) -> tuple[str, str | None]:
 def is_text(source: str) -> bool:
     """Whether a source's name is UTF-8 text."""
     try:
-        source.encode()
-    except UnicodeEncodeError:
+        source.encode(errors="surrogateescape").decode()
+    except UnicodeError:
         return False
     return True
 
