@@ -299,6 +299,7 @@ MUTATIONS: dict[str, tuple[list[str], set[str]]] = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_no_damage_goes_unnoticed(sound: Database, mutation: str) -> None:
     damage, expected = MUTATIONS[mutation]

@@ -79,7 +79,8 @@ def test_a_frozen_instance_loses_its_claim(server: Server, large: Path, state: s
 COMMANDS = {"discard": ("loads", "discard", "1", "--yes"), "reset": ("db", "reset", "--yes")}
 
 
-@pytest.mark.parametrize("name", ["discard", pytest.param("reset", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["discard", "reset"])
 def test_operators_need_not_wait_for_a_frozen_instance(server: Server, large: Path, name: str) -> None:
     url = server.create()
     with Instance(url, "ingest", "--jobs", "1", large, **QUICK) as frozen:
@@ -112,6 +113,7 @@ def test_a_frozen_migrator(server: Server, large: Path) -> None:
     assert query(url, "SELECT status, inserted FROM loads") == [("published", 200_000)]
 
 
+@pytest.mark.long
 def test_a_lock_of_somebody_else_ends_with_a_sentence(server: Server, large: Path) -> None:
     """Somebody left a transaction open in a client of his own: no time-out of ours ends that."""
     url = server.create()
