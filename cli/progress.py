@@ -41,6 +41,7 @@ class Progress:
         self.phase, self._done, self._total, self._since = "open", 0, 0, self._begun
         self._ended = threading.Event()
         self._written = threading.Lock()
+        self._is_shown = False
 
     def __call__(self, phase: str, done: int = 0, total: int = 0) -> None:
         """Note how far it is."""
@@ -54,7 +55,9 @@ class Progress:
         while not self._ended.wait(_SOON if draws else BEAT):
             if draws:
                 with self._written:
-                    _write(f"\r\x1b[K{self.line(_width() - 1)}")
+                    if not self._ended.is_set():
+                        _write(f"\r\x1b[K{self.line(_width() - 1)}")
+                        self._is_shown = True
             elif sys.stderr.isatty():
                 _write(f"{self.line(_width())}\n")
             else:
@@ -71,8 +74,9 @@ class Progress:
     def aside(self) -> Iterator[None]:
         """Clear its line, for others to be written."""
         with self._written:
-            if is_drawn():
+            if self._is_shown:
                 _write("\r\x1b[K")
+                self._is_shown = False
             yield
 
     def line(self, width: int) -> str:

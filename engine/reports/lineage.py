@@ -97,7 +97,7 @@ def _trace(tx: Transaction, dataset: Dataset, written: Sequence[str]) -> Lineage
     tables = {"table": dataset.table, "history": f"{dataset.table}_history", "columns": list(dataset.columns)}
     found = tx.sample(f"datasets/{dataset.name}/contract/lineage/versions", MOST, **tables, **of_key)
     if not found.rows:
-        raise _absent(f"{dataset.name} {' '.join(texts)}", rejects)
+        raise _absent(f"row {' '.join(texts)} of {dataset.name}", rejects)
     for row in found.rows:  # columns may be called as ours
         row["values"] = {name: row.pop(f"{name}_value") for name in dataset.columns}
     values = [name for name in dataset.columns if name not in dataset.key]

@@ -163,7 +163,8 @@ def test_since_when(cli: Cli, db: Database) -> None:
     assert cli(*only).objects[0]["since"] is None
     gap(cli)
     first, second = (cli(*only).objects[0]["since"] for _ in range(2))
-    assert first == second == str(query(db, "SELECT checked_at FROM check_results ORDER BY checked_at")[1][0])
+    stored = query(db, "SELECT checked_at FROM check_results ORDER BY checked_at")[1][0]
+    assert first == second == stored.isoformat().replace("+00:00", "Z")
     cli("ingest", cli.write("corrected.csv", bills({"day": "2021-10-02"})))
     assert cli(*only).objects[0]["since"] is None
     cli("ingest", cli.write("more.csv", bills({"day": "2021-10-05"})))
@@ -259,7 +260,7 @@ def test_what_people_read(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
 def test_a_person_on_a_terminal_is_spared_the_perfdata(tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     no_gap(cli)
-    assert cli.on_a_terminal("check", *SOME).splitlines()[0] == "OK: 3 checks are fine"
+    assert cli.on_a_terminal("check", *SOME, NO_COLOR="1").splitlines()[0] == "OK: 3 checks are fine"
 
 
 # --- what a run says of itself
@@ -351,7 +352,7 @@ def test_trace_a_bill(cli: Cli, db: Database) -> None:
     ran = cli("trace", "bill", "2021-10-01", "2")
     assert (ran.code, ran.error) == (
         65,
-        "There is no bill 2 of 2021-10-01, and never was; `dbsvc rejects` shows what was not accepted.",
+        "There is no row 2021-10-01 2 of usage, and never was; `dbsvc rejects` shows what was not accepted.",
     )
 
 

@@ -169,8 +169,8 @@ FAULTS = {
     ),
     "a phase without a folder": (
         "telemetry",
-        'derive = ["add", "clean", "summarise"]',
-        'derive = ["add", "clean", "summarize"]',
+        'derive = ["add", "clean", "extend", "summarise"]',
+        'derive = ["add", "clean", "extend", "summarize"]',
         11,
         "derive/summarize has no statement for sqlite",
     ),

@@ -266,7 +266,7 @@ def test_policies_that_would_hide_rows(server: Server, reader: Callable[[str], s
     with connect(url) as db, db.transaction() as tx:
         tx.execute("ALTER TABLE loads ENABLE ROW LEVEL SECURITY")
     with pytest.raises(UnusableError, match="row-level security"), connect(reader(url)) as db, db.snapshot() as tx:
-        tx.run("ledger/list_loads", most=5)
+        tx.run("schema/count_rows", table="loads")
 
 
 # --- a pooler

@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_statement(functions: Functions, text: str, message
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[later", r"bad\.toml:1: Expected"),
+        ("[later", r"bad\.toml:1: not TOML: Expected"),
         ('[later]\npostgresql = "x"', r"bad\.toml:1: later .*has no text for sqlite"),
         ('["later(a) b"]\nsqlite = "x"', r"bad\.toml:1: later\(a\) b is not named as a function is"),
         ('["later(a)"]\nsqlite = "{b}"', r"bad\.toml:1: later\(a\) has no parameter b"),

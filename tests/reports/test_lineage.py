@@ -86,8 +86,8 @@ CANNOT_BE = [
     ("usage", ["2021-13-01", "1"], "2021-13-01 is no bill_date, which is a day: 2024-12-31."),
     ("usage", ["2021-10-01", "-1"], "-1 is no bill_id, which is a whole number."),
     ("usage", ["2021-10-01", ""], "Nothing is no bill_id, which is a whole number."),
-    ("plants", ["p\ud8009"], "There is no plants p?9, and never was; `dbsvc rejects` shows what was not accepted."),
-    ("plants", ["P1"], "There is no plants P1, and never was; `dbsvc rejects` shows what was not accepted."),
+    ("plants", ["p\ud8009"], "There is no row p?9 of plants, and never was; `dbsvc rejects` shows what was not accepted."),
+    ("plants", ["P1"], "There is no row P1 of plants, and never was; `dbsvc rejects` shows what was not accepted."),
 ]
 
 

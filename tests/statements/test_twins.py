@@ -102,9 +102,9 @@ def test_none_could_be_one(name: str) -> None:
     assert alike(one, other) < ALIKE, f"{name}: these say nearly the same; sql/functions helps to write one file"
 
 
-USING = [
-    path for path in sorted(SQL.rglob("*.sql")) if path.name.count(".") == 1 and not {"contract", "scaffold"} & {*path.parts}
-]
+#: what is filled with other statements, or is made of functions alone
+OTHERS = {"contract", "scaffold", "doctor"}
+USING = [path for path in sorted(SQL.rglob("*.sql")) if path.name.count(".") == 1 and not OTHERS & {*path.parts}]
 
 
 def test_what_is_one_now_would_be_refused_as_two() -> None:
