@@ -37,6 +37,10 @@ _ENDPOINTS = {
     "gs": ("GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST"),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
+#: What the library takes. Over some other texts its Rust panics.
+_ENDPOINT = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?(/[!-~]*)?", re.ASCII)
+_REGION = re.compile(r"[\w-]+", re.ASCII)
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _AUTHORITIES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 _KEYS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
@@ -50,6 +54,8 @@ _NO_CREDENTIALS = re.compile(
 )
 #: What the library says of a key that it cannot hold, and of the listing that this is in.
 _ODD_KEY = re.compile(r'[Pp]ath "(.*?)"(?: contained empty path segment|: Encountered illegal character)', re.DOTALL)
+#: What fails before a request is sent, for a setting is wrong: it will not pass.
+_UNSENT = re.compile(r"builder error|token file")
 _WHY = {
     r"connection refused": "connection refused",
     r"dns error|failed to lookup": "its name is not known",
@@ -167,13 +173,20 @@ def _open(url: Url, most_retries: int = _MOST_RETRIES) -> Any:
 
 @cache
 def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float, most_retries: int) -> Any:
+    from obstore import exceptions
     from obstore.store import AzureStore, GCSStore, S3Store
 
     config: dict[str, Any] = find_profile() if scheme == "s3" else {}
-    endpoint = next((os.environ[name] for name in _ENDPOINTS[scheme] if os.environ.get(name)), config.get("endpoint", ""))
+    variable = next((name for name in _ENDPOINTS[scheme] if os.environ.get(name)), None)
+    endpoint = os.environ[variable] if variable else config.get("endpoint", "")
     if scheme == "gs" and endpoint:
         config["base_url"] = endpoint if "://" in endpoint else f"http://{endpoint}"
         endpoint = config["base_url"]
+    if endpoint and not _ENDPOINT.fullmatch(endpoint):
+        raise ValueError(f"{variable or 'endpoint_url'} is no URL of a server: https://host, or http://host:port")
+    regions = [config.get("region"), *(os.environ.get(name) for name in _REGIONS)] if scheme == "s3" else []
+    if any(region and not _REGION.fullmatch(region) for region in regions):
+        raise ValueError("AWS_REGION, or region of the profile, is no name of a region")
     plain = endpoint.startswith("http://") or os.environ.get("AZURE_STORAGE_USE_EMULATOR", "").lower() in ("1", "true")
     client: dict[str, Any] = {
         "allow_http": plain,
@@ -193,7 +206,10 @@ def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float, most_
         "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=10), "base": 2},
     }
     kind: Any = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}[scheme]
-    return kind(bucket, client_options=client, retry_config=retry, **config)
+    try:
+        return kind(bucket, client_options=client, retry_config=retry, **config)
+    except exceptions.BaseError as error:  # no request was sent yet: a setting is wrong
+        raise ValueError(str(error)) from error
 
 
 def _pin(meta: Any) -> Pin:
@@ -201,7 +217,7 @@ def _pin(meta: Any) -> Pin:
     return Pin(meta["size"], etag, version, None if etag or version else str(meta["last_modified"]))
 
 
-def _status(error: Exception) -> int | None:
+def _status(error: BaseException) -> int | None:
     found = re.search(r"status code: (\d{3})", str(error))
     return int(found[1]) if found else None
 
@@ -215,13 +231,17 @@ def _explained(url: Url, *, listing: bool = False) -> Iterator[None]:
         raise
     except (OSError, ValueError) as error:
         raise _explain(url, error, listing) from error
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] != "obstore":
+    except BaseException as error:
+        library = type(error).__module__.partition(".")[0]
+        if library == "pyo3_runtime":  # its Rust panicked: no Exception, so that the run would end
+            why = ValueError("a region, an endpoint or a key has characters that it may not have")
+            raise _explain(url, why, listing) from error
+        if library != "obstore":
             raise
         raise _explain(url, error, listing) from error
 
 
-def _explain(url: Url, error: Exception, listing: bool) -> DbsvcError:
+def _explain(url: Url, error: BaseException, listing: bool) -> DbsvcError:
     text, status, shown, scheme = str(error), _status(error), url.shown, url.scheme
     said = re.search(r"<Code>(\w+)</Code>", text)
     code = said[1] if said else ""
@@ -256,7 +276,7 @@ def _explain(url: Url, error: Exception, listing: bool) -> DbsvcError:
             f"{shown}: a key with a control character, or with nothing, . or .. between slashes, cannot be read: {key}. "
             "Rename it, or name the others one by one."
         )
-    if isinstance(error, ValueError) or status == 400:
+    if isinstance(error, ValueError) or status == 400 or _UNSENT.search(text):
         why = answer or next(iter(text.splitlines()), "")
         return StoreRefusedError(
             f"{shown}: the store cannot be asked so ({why}): see docs/reference/settings.md on its settings."

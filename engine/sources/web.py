@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TypeVar
@@ -47,31 +48,34 @@ class WebStore:
 
     def look(self, most: int) -> Seen:
         """Return the page as it is now, and its beginning."""
-        return self._retried(lambda: self._look(most))
+        return self._retried(lambda until: self._look(most, until))
 
-    def _look(self, most: int) -> Seen:
+    def _look(self, most: int, until: float) -> Seen:
         response = self._ask(0, most)
         if response.status_code == 416:  # there is not even a first byte
             response.close()
             return Seen(_pin(response, 0), b"")
         if response.status_code == 206:
-            size = _find_size(response)
-            if size is not None and _pin(response, size).shown:
-                return Seen(_pin(response, size), self._read(response, min(most, size)))
-            response.close()  # nothing would tell whether it is the same at the next request
+            size, sent = _find_size(response), _find_range(response)
+            if size is not None and _pin(response, size).shown and sent == (0, min(most, size)):
+                return Seen(_pin(response, size), self._read(response, min(most, size), until))
+            response.close()  # not the bytes that were asked for, or nothing would tell whether they are the same next time
             response = self._ask()
+            if response.status_code != 200:  # a part, though all was asked for
+                response.close()
+                raise self._other_bytes()
         size = int(response.headers.get("content-length", -1)) if response.status_code == 200 else -1
         if 0 <= size <= most:
-            return Seen(_pin(response, size), self._read(response, size), iter(()))
+            return Seen(_pin(response, size), self._read(response, size, until), iter(()))
         rest = self._stream(response)
         head = next(rest, b"")
         return Seen(_pin(response, max(size, 0)), head, rest)
 
     def fetch(self, pin: Pin, start: int, end: int) -> bytes:
         """Return bytes of the page that was pinned. Raises ChangedError if another one has its name by now."""
-        return self._retried(lambda: self._fetch(pin, start, end))
+        return self._retried(lambda until: self._fetch(pin, start, end, until))
 
-    def _fetch(self, pin: Pin, start: int, end: int) -> bytes:
+    def _fetch(self, pin: Pin, start: int, end: int, until: float) -> bytes:
         response = self._ask(start, end)
         size = _find_size(response)
         if response.status_code == 416 or size not in (None, pin.size) or _pin(response, pin.size) != pin:
@@ -80,7 +84,10 @@ class WebStore:
         if response.status_code != 206:
             response.close()
             raise StoreError(f"{self._url.shown}: the server answers no range any more ({response.status_code}). {_GO_ON}.")
-        return self._read(response, end - start)
+        if _find_range(response) != (start, end):
+            response.close()
+            raise self._other_bytes()
+        return self._read(response, end - start, until)
 
     def _ask(self, start: int = 0, end: int = 0) -> httpx.Response:
         """Return the answer to a request for these bytes, or for all, without its body. Raises for what is no answer."""
@@ -128,17 +135,26 @@ class WebStore:
             float(wait) if wait.isdigit() else 0,
         )
 
-    def _read(self, response: httpx.Response, size: int) -> bytes:
-        """Return all of a body that must be so long."""
+    def _read(self, response: httpx.Response, size: int, until: float) -> bytes:
+        """Return all of a body that must be so long, and come in time."""
+        data = bytearray()
         try:
-            data = b"".join(response.iter_raw())
+            for part in response.iter_raw():
+                data += part
+                if len(data) > size:
+                    raise self._other_bytes()
+                if time.monotonic() > until and len(data) < size:
+                    raise StoreError(
+                        f"{self._url.shown}: the server is too slow: {len(data)} of {size} bytes came in {self._deadline:g} s "
+                        f"(DBSVC_STORE_DEADLINE). {_GO_ON}."
+                    )
         except httpx.TransportError as error:
             raise self._explain(error) from error
         finally:
             response.close()
         if len(data) != size:
             raise _PassingError(self._cut_off())
-        return data
+        return bytes(data)
 
     def _stream(self, response: httpx.Response) -> Iterator[bytes]:
         """Yield a body, of which nothing can be asked for again."""
@@ -154,6 +170,9 @@ class WebStore:
             response.close()
         if promised not in (None, str(got)):
             raise self._cut_off()
+
+    def _other_bytes(self) -> StoreError:
+        return StoreError(f"{self._url.shown}: the server sends other bytes than it was asked for, and none of them are used.")
 
     def _cut_off(self) -> StoreError:
         return StoreError(f"{self._url.shown}: the server ends too early, before all bytes that it promised. {_GO_ON}.")
@@ -173,7 +192,9 @@ class WebStore:
             )
         return _PassingError(StoreError(f"{shown}: the server cannot be reached, or was silent ({why}). {_GO_ON}."))
 
-    def _retried(self, ask: Callable[[], T]) -> T:
+    def _retried(self, ask: Callable[[float], T]) -> T:
+        """Ask until the deadline, which each try is told."""
+        until = time.monotonic() + self._deadline
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_PassingError),
             stop=tenacity.stop_before_delay(self._deadline),
@@ -181,7 +202,7 @@ class WebStore:
             reraise=True,
         )
         try:
-            return retrying(ask)
+            return retrying(ask, until)
         except _PassingError as passing:
             raise passing.error from passing
 
@@ -212,6 +233,12 @@ def _pin(response: httpx.Response, size: int) -> Pin:
 def _find_size(response: httpx.Response) -> int | None:
     found = re.fullmatch(r"bytes (?:\d+-\d+|\*)/(\d+)", response.headers.get("content-range", ""))
     return int(found[1]) if found else None
+
+
+def _find_range(response: httpx.Response) -> tuple[int, int] | None:
+    """Return where the bytes of an answer start and end, as it says itself."""
+    found = re.match(r"bytes (\d+)-(\d+)/", response.headers.get("content-range", ""))
+    return (int(found[1]), int(found[2]) + 1) if found else None
 
 
 @cache

@@ -147,6 +147,8 @@ class Buckets:
     validators: bool = True
     #: answers in its stead, and returns that it did
     fault: Callable[[Handler], bool] | None = None
+    #: how many blocks were sent of an answer without an end
+    blocks: int = 0
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 

@@ -487,6 +487,125 @@ def test_a_store_that_is_not_there(buckets: Buckets, monkeypatch: pytest.MonkeyP
         assert "refused" in str(error)
 
 
+def send_others(handler: Handler) -> bool:
+    """Send the first bytes, whatever was asked for, and say so."""
+    if wanted := handler.headers.get("range"):
+        first, last = map(int, wanted.removeprefix("bytes=").split("-"))
+        part = LARGE[: last - first + 1]
+        handler.answer(206, part, {"ETag": '"x"', "Content-Range": f"bytes 0-{len(part) - 1}/{len(LARGE)}"})
+    return wanted is not None
+
+
+def send_more(handler: Handler) -> bool:
+    """Say what was asked for, and send without an end."""
+    if wanted := handler.headers.get("range"):
+        first, last = map(int, wanted.removeprefix("bytes=").split("-"))
+        end = min(last + 1, len(LARGE))
+        handler.send_response(206)
+        for name, value in {"ETag": '"x"', "Content-Range": f"bytes {first}-{end - 1}/{len(LARGE)}"}.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(2**27))
+        handler.end_headers()
+        for sent in range(128):
+            try:
+                handler.wfile.write(bytes(2**20))
+            except OSError:
+                break
+            handler.server.buckets.blocks = sent
+        handler.close_connection = True
+    return wanted is not None
+
+
+@pytest.mark.parametrize("fault", [send_others, send_more])
+def test_other_bytes_than_those_asked_for_are_not_used(buckets: Buckets, fault: Callable[[Handler], bool]) -> None:
+    page = places(buckets, "usage.csv", LARGE)[1]
+    buckets.fault = fault
+    error = refused(page)
+    assert "other bytes than it was asked for" in str(error)
+    assert error.exit_code == 69
+    assert buckets.blocks < 64  # of 128: it hung up
+
+
+def test_a_range_of_another_place_at_the_beginning_is_not_used(buckets: Buckets) -> None:
+    def shift(handler: Handler) -> bool:
+        if wanted := handler.headers.get("range"):
+            headers = {"ETag": '"x"', "Content-Range": f"bytes 1-{len(GOOD) - 1}/{len(GOOD)}"}
+            handler.answer(206, GOOD[1:], headers)
+        return wanted is not None
+
+    page = places(buckets, "usage.csv", GOOD)[1]
+    buckets.fault = shift
+    assert read(page) == GOOD  # all of it is asked for instead
+
+    def send_part(handler: Handler) -> bool:
+        handler.answer(206, GOOD[1:], {"Content-Range": f"bytes 1-{len(GOOD) - 1}/{len(GOOD)}"})
+        return True
+
+    buckets.fault = send_part
+    assert "other bytes than it was asked for" in str(refused(page))
+
+
+def test_a_server_that_drips_is_given_up_at_the_deadline(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(buckets, monkeypatch, DBSVC_STORE_TIMEOUT="0.5", DBSVC_STORE_DEADLINE="0.6")
+
+    def drip(handler: Handler) -> bool:
+        handler.send_response(206)
+        headers = {"ETag": '"x"', "Content-Range": f"bytes 0-{len(GOOD) - 1}/{len(GOOD)}", "Content-Length": str(len(GOOD))}
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.close_connection = True
+        for byte in GOOD[:40]:
+            try:
+                handler.wfile.write(bytes([byte]))
+            except OSError:
+                break
+            time.sleep(0.1)
+        return True
+
+    page = places(buckets, "usage.csv", GOOD)[1]
+    buckets.fault = drip
+    started = time.monotonic()
+    error = refused(page)
+    assert error.exit_code == 69
+    assert "too slow" in str(error)
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("source", "variables", "why"),
+    [
+        ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "notaurl"}, "AWS_ENDPOINT_URL"),
+        ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "http://a b"}, "AWS_ENDPOINT_URL"),
+        ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "ftp://host"}, "AWS_ENDPOINT_URL"),
+        ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "http://host:99999"}, "endpoint"),
+        ("s3://b/*.csv", {"AWS_REGION": "eu west 1"}, "AWS_REGION"),
+        ("s3://b/x.csv", {"AWS_ACCESS_KEY_ID": "key\n"}, "a key"),
+        ("gs://b/x.csv", {"GOOGLE_BASE_URL": "http://"}, "GOOGLE_BASE_URL"),
+        ("gs://b/x.csv", {"GOOGLE_APPLICATION_CREDENTIALS": "/nope.json"}, "/nope.json"),
+        ("az://b/x.csv", {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_ACCOUNT_KEY": "notbase64=="}, "Invalid Access Key"),
+        ("az://b/*.csv", {"AZURE_STORAGE_ACCOUNT_NAME": "a b", "AZURE_STORAGE_ACCOUNT_KEY": "aGVsbG8="}, "domain name"),
+        ("s3://b/x.csv", {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nope", "AWS_ROLE_ARN": "arn:x", "AWS_ACCESS_KEY_ID": ""}, "/nope"),
+    ],
+)
+def test_a_wrong_setting_is_said_and_other_sources_are_read(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, variables: dict[str, str], why: str
+) -> None:
+    use(buckets, monkeypatch, DBSVC_STORE_DEADLINE="1", **variables)
+    if variables.get("AWS_ACCESS_KEY_ID") == "":
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+    (tmp_path / "usage.csv").write_bytes(GOOD)
+    found, other = find_sources([source, str(tmp_path / "usage.csv")]).sources
+    error = found.error or refused(source)
+    assert isinstance(error, StoreRefusedError), error
+    assert error.exit_code == 78
+    assert why in str(error)
+    assert "\n" not in str(error)
+    assert read(other.path) == GOOD
+    assert buckets.requests == []
+
+
 def test_google_is_asked_as_well(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
     use(buckets, monkeypatch, GOOGLE_BASE_URL=buckets.url, GOOGLE_SKIP_SIGNATURE="true")
     for key in ("in/a-10.csv", "in/a-9.csv"):
