@@ -370,8 +370,11 @@ def _long(
         )
     if table["name"].casefold() == table["value"].casefold():
         raise refuse("name and value are the same field", "long", "value")
-    found = {written: columns.find(ours, "long", "columns", written) for written, ours in table["columns"].items()}
-    for written, ours in found.items():
+    found: dict[str, str] = {}
+    for written, told_ours in table["columns"].items():
+        if (name := written.strip()) in found:
+            raise refuse(f"{name} stands here twice, but for blanks", "long", "columns", written)
+        ours = found[name] = columns.find(told_ours, "long", "columns", written)
         column = columns.dataset.columns[ours]
         if ours in columns.dataset.key:
             raise refuse(f"{column.written} is of the key, which each line has", "long", "columns", written)
@@ -379,13 +382,14 @@ def _long(
             raise refuse(f"{column.written} is kept as it is written, and cannot be named by lines", "long", "columns", written)
         if ours in names.values():
             raise refuse(f"{column.written} is named by lines, and cannot have a name of its own", "names")
-    if both := [name for name in _texts(table, "ignore") if name in found]:
+    ignored = frozenset(name.strip() for name in _texts(table, "ignore"))
+    if both := sorted(ignored & found.keys()):
         raise refuse(f"{both[0]} is both read and ignored", "long", "ignore")
     for key in ("name", "value"):
         same = columns.written.get(table[key].casefold())
         if same and same not in (*found.values(), *names.values()):
             raise refuse(f"{table[key]} is a column of {columns.dataset.name}: say in [names] what that is called", "long", key)
-    return Long(table["name"], table["value"], found, frozenset(_texts(table, "ignore")))
+    return Long(table["name"], table["value"], found, ignored)
 
 
 def _array(told: Any) -> tuple[str, ...] | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn, Protocol
@@ -97,7 +96,7 @@ class Document:
 
     def check(self, start: int) -> int:
         """Return where the array that begins there ends. Raises InputError if the document is not whole, or says it twice."""
-        end = self._walk(start)
+        end = self._walk(start, commas=1)
         self._tokens = self._read(end)
         if (closed := next(self._tokens, None)) is None or closed.raw != b"]":
             self._refuse(
@@ -115,23 +114,38 @@ class Document:
 
     def check_objects(self) -> int:
         """Return where the file ends, if it is objects that follow each other, as rejects that were exported do."""
-        end = self._walk(0)
+        end = self._walk(0, commas=None)
         if end < self._file.size:
             self._refuse(end, "a bracket is closed that was not opened")
         return end
 
-    def _walk(self, start: int) -> int:
-        """Return where elements end that follow each other. Raises InputError where nobody knows where one of them ends."""
+    def _walk(self, start: int, commas: int | None) -> int:
+        """Return where elements end that follow each other, with so many commas between two of them; None: any number.
+
+        Raises InputError where nobody knows where one of them ends, or where a comma is missing, or stands for nothing.
+        """
         rest, at = b"", start
+        wanted, passed = 0, 0  # before the next element
         while True:
             block = self._file.read(at + len(rest), max(_BLOCK, len(rest)))
             data, final = rest + block, not block
+            last = 0
             try:
-                last = deque(elements.find_elements(data, final), maxlen=1)
+                for begin, end in elements.find_elements(data, final):
+                    passed += data.count(b",", last, begin)
+                    if commas is not None and passed != wanted:
+                        says = (
+                            "a comma stands where a record has to" if passed > wanted else "no comma stands before this record"
+                        )
+                        self._refuse(at + begin, says)
+                    last, wanted, passed = end, commas or 0, 0
             except elements.BrokenError as error:
                 self._refuse(at + error.at, "a quote or a bracket is missing, so that nobody knows where a record ends")
-            begin = elements.skip_between(data, last[0][1] if last else 0)
+            begin = elements.skip_between(data, last)
+            passed += data.count(b",", last, begin)
             if final or data[begin : begin + 1] in (b"]", b"}"):
+                if commas is not None and passed and begin < len(data):
+                    self._refuse(at + begin, "a comma stands before the end of the array, and no record between")
                 return at + begin
             at, rest = at + begin, data[begin:]
             if len(rest) > LONGEST_RECORD:

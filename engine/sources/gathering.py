@@ -83,9 +83,11 @@ class Gathering:
         tail = data.rfind(b"\n", 0, max(0, end - _TAIL)) + 1
         starts = [tail, 0] if tail and self.lines.begins_after_line_ends(data[:end]) else [0]
         for start in starts:
-            found = [record.start for record in self.records(data[start:end])]
+            found = list(self.keyed(data[start:end]))
+            if start and found and found[0][1] is None:  # of a record that begins before
+                del found[0]
             if len(found) > 1:
-                return start + found[-1]
+                return start + found[-1][0].start
         return 0
 
     def whole_record(self, data: bytes, start: int) -> tuple[int, str]:

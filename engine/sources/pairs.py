@@ -50,14 +50,15 @@ class Joining:
             fields = dict(zip(self._columns, line, strict=True))
             if any(canonical(column, fields[column.name]) != canonical(column, first[column.name]) for column in self._own):
                 return "lines_differ", []
-            if (name := fields[NAME]) in self._long.ignore:
+            if (name := fields[NAME].strip()) in self._long.ignore:
                 continue
             ours = self._long.columns.get(name)
             if ours is None:
                 return "pair_unknown", []
             spell = self._spell[ours]
             value = spell(fields[VALUE]) if spell and fields[VALUE] else fields[VALUE]
-            if values.setdefault(ours, value) != value:
+            column = self._dataset.columns[ours]
+            if canonical(column, values.setdefault(ours, value)) != canonical(column, value):
                 return "pair_repeated", []
         return "", [values.get(ours, "") if ours in self._spell else first[ours] for ours in self._dataset.columns]
 

@@ -17,6 +17,7 @@ from dbsvc.engine.loads.operations import retry
 from dbsvc.engine.profiles import Profile, read_profile
 from dbsvc.engine.reports.rejects import export_rejects
 from dbsvc.engine.settings import Settings
+from dbsvc.engine.sources import document
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
 from dbsvc.engine.sources.proposal import propose_for
@@ -125,6 +126,11 @@ BROKEN = {
     '[\n{"a": [1}\n]': "line 2: a quote or a bracket is missing, so that nobody knows where a record ends",
     '[{"a": 1}}': "line 1: '}' stands where the array of its records has to end",
     '[{"a": 1}]\n\n[]': "line 3: more follows the end of its JSON document",
+    '[{"a": 1}\n{}]': "line 2: no comma stands before this record",
+    '[{"a": 1},\n"x" {}]': "line 2: no comma stands before this record",
+    '[{"a": 1}\n,,\n{}]': "line 3: a comma stands where a record has to",
+    '[,\n{"a": 1}]': "line 2: a comma stands where a record has to",
+    '[{"a": 1},\n]': "line 2: a comma stands before the end of the array, and no record between",
 }
 BROKEN_AT_A_PATH = {
     '{"d": {"i": [{"a": 1}]': "line 1: its JSON document does not end: the file seems to be cut off",
@@ -144,6 +150,26 @@ def test_what_is_no_array_is_refused_whole(tmp_path: Path, text: str) -> None:
     with SourceFile(str(path)) as file, pytest.raises(InputError) as raised:
         scan(file, read_header(file, DATASETS.values(), [profile(array)]), 1000)
     assert str(raised.value).startswith(f"{path}: {says}.")
+
+
+@given(records=st.integers(2, 6), block=st.integers(1, 300), gap=st.sampled_from(["", "\n", ",,", ",\n,"]), draw=st.data())
+def test_a_comma_stands_between_two_records(tmp_path: Path, records: int, block: int, gap: str, draw: st.DataObject) -> None:
+    """Wherever a block of the file ends."""
+    at = draw.draw(st.integers(1, records - 1))
+    path = tmp_path / "x.json"
+    for wrong in (False, True):
+        gaps = ["", *(gap if wrong and n == at else " ,\n" for n in range(1, records))]
+        write(path, ("[" + "".join(one + json.dumps(event(n)) for n, one in enumerate(gaps)) + " \n]").encode())
+        with SourceFile(str(path)) as file, pytest.MonkeyPatch.context() as patched:
+            patched.setattr(document, "_BLOCK", block)
+            array = document.Document(file, ())
+            start = array.find()
+            assert start == 1
+            if not wrong:
+                assert array.check(start) == file.size - 1
+                continue
+            with pytest.raises(InputError, match=f"line {at + gap.count(chr(10))}: (no|a) comma stands "):
+                array.check(start)
 
 
 def test_an_array_without_a_profile_is_refused_and_one_is_proposed(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.declarations import read_declarations
 from dbsvc.engine.errors import InputError, ProfileError
 from dbsvc.engine.profiles import Profile, read_profile
-from dbsvc.engine.sources import apart
+from dbsvc.engine.sources import apart, gathering
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import header_of, read_header
 from dbsvc.engine.sources.scan import scan
@@ -151,11 +151,51 @@ def test_lines_are_gathered_wherever_a_file_is_cut(
         assert fields[3:] == [str(record["U"]), str(record.get("I", "")), on]
 
 
+SUM = "dataset = 'readings'\nsum = 'voltage'\n[match]\nname = '*'\n[names]\n'where' = 'site'\n"
+SUMMED = "meter,time,where,voltage,current,on\n"
+BROKEN = b"broken" * 20 + b"\n"  # as long as others, so that it is often where the last record is looked for
+
+
+@pytest.mark.parametrize("form", ["csv", "lines", "summed"])
+@given(
+    lines=st.lists(st.integers(-1, 1), min_size=2, max_size=30),
+    chunk_bytes=st.integers(1, 900),
+    tail=st.integers(1, 300),
+)
+@example(lines=[1, 1, *[0] * 5, -1, *[0] * 7], chunk_bytes=800, tail=200)
+def test_records_do_not_depend_on_where_a_file_is_cut(
+    tmp_path: Path, form: str, lines: list[int], chunk_bytes: int, tail: int
+) -> None:
+    """Even if a line cannot be read where the last record is looked for. 1: a record begins; -1: a line that is broken."""
+    n, parts = 0, []
+    for step in (1, *lines):
+        n += max(step, 0)
+        line: Line = (meter(n), "2024-05-01T00:00:00Z", "x", "U", 1)
+        if form == "lines":
+            parts.append(BROKEN if step < 0 else as_json([line]))
+        else:
+            written = (*line[:3], "1,,") if form == "summed" else map(str, line)
+            parts.append(BROKEN if step < 0 else ",".join(written).encode() + b"\n")
+    head = {"lines": b"", "csv": as_csv([]), "summed": SUMMED.encode()}[form]
+    path = write(tmp_path / "x", head + b"".join(parts))
+    kind = "jsonl" if form == "lines" else "csv"
+    chosen = profile(kind, text=SUM if form == "summed" else LONG)
+    whole = read(path, chosen, DATASETS[kind], 10**6)
+    assert len(whole) == n
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(gathering, "_TAIL", tail)
+        assert read(path, chosen, DATASETS[kind], chunk_bytes) == whole
+
+
 M, T = meter(1), "2024-05-01T00:00:00Z"
 FAULTS: dict[str, tuple[list[Line], str]] = {
     "a name that nobody declared": ([(M, T, "x", "U", 1), (M, T, "x", "u", 1)], "pair_unknown"),
     "a name twice": ([(M, T, "x", "U", 1), (M, T, "x", "U", 2)], "pair_repeated"),
     "a name twice, alike": ([(M, T, "x", "U", 1), (M, T, "x", "U", 1)], ""),
+    "a name twice, the same value": ([(M, T, "x", "U", "1.0"), (M, T, "x", "U", " 1.00")], ""),
+    "a name twice, the same number": ([(M, T, "x", "U", 1), (M, T, "x", "I", "2"), (M, T, "x", "I", "2.0")], ""),
+    "a name with blanks": ([(M, T, "x", " U\t", 1), (M, T, "x", "noise ", 1)], ""),
+    "a name twice, with a blank": ([(M, T, "x", "U", 1), (M, T, "x", " U", 2)], "pair_repeated"),
     "another site": ([(M, T, "x", "U", 1), (M, T, "y", "I", 2)], "lines_differ"),
 }
 
@@ -169,7 +209,7 @@ def test_a_record_is_rejected_with_all_of_its_lines(tmp_path: Path, form: str, c
     found = read(write(tmp_path / "x", data), profile(kind, more), DATASETS[kind], 10**6)
     assert [faults for *_, faults, _ in found] == [fault, ""]
     assert found[0][1] in data
-    assert found[0][1].count(b"\n") == 1
+    assert found[0][1].count(b"\n") == len(lines) - 1
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -206,6 +246,8 @@ WRONG = {
     ("value = 'value'\n", ""): "7: long lacks value: it says which field has the name",
     ("value = 'value'", "value = 'Name'"): "9: name and value are the same field",
     ("ignore = 'noise'", "ignore = 'U'"): "10: U is both read and ignored",
+    ("ignore = 'noise'", "ignore = ' U'"): "10: U is both read and ignored",
+    ("'U' = 'voltage'", "'U' = 'voltage'\n' U' = 'current'"): "11: U stands here twice, but for blanks",
     ("'U' = 'voltage'", "'U' = 'volt'"): "12: there is no column volt",
     ("'U' = 'voltage'", "'U' = 'meter'"): "12: meter is of the key, which each line has",
     ("'where' = 'site'", "'where' = 'voltage'"): "5: voltage is named by lines, and cannot have a name of its own",
