@@ -15,7 +15,7 @@ from dbsvc.engine.errors import InputError
 from dbsvc.engine.sources.formats import elements, jsonlines
 from dbsvc.engine.sources.formats.record import BYTE_ORDER_MARK, LONGEST_RECORD
 
-_BLOCK = 2**20  # bytes
+BLOCK = 2**20  # bytes, that are read at once
 _TOKEN = re.compile(rb"[\s,:]*+(?:([\[\]{}])|(" + elements.TEXT + rb')|([^\s,:\[\]{}"]++)|(")|\Z)')
 
 
@@ -81,7 +81,7 @@ class Document:
 
     def first_object(self, start: int) -> dict[str, Any] | None:
         """Return the object that is the first element from there on; None if that is something else, or too long."""
-        data = self._file.read(start, _BLOCK)
+        data = self._file.read(start, BLOCK)
         with suppress(elements.BrokenError):
             for begin, end in elements.find_elements(data, final=False):
                 return jsonlines.read_object(data[begin:end])
@@ -96,7 +96,7 @@ class Document:
 
     def check(self, start: int) -> int:
         """Return where the array that begins there ends. Raises InputError if the document is not whole, or says it twice."""
-        end = self._walk(start, commas=1)
+        end = self._walk(start, of_array=True)
         self._tokens = self._read(end)
         if (closed := next(self._tokens, None)) is None or closed.raw != b"]":
             self._refuse(
@@ -114,37 +114,37 @@ class Document:
 
     def check_objects(self) -> int:
         """Return where the file ends, if it is objects that follow each other, as rejects that were exported do."""
-        end = self._walk(0, commas=None)
+        end = self._walk(0, of_array=False)
         if end < self._file.size:
             self._refuse(end, "a bracket is closed that was not opened")
         return end
 
-    def _walk(self, start: int, commas: int | None) -> int:
-        """Return where elements end that follow each other, with so many commas between two of them; None: any number.
+    def _walk(self, start: int, *, of_array: bool) -> int:
+        """Return where elements end that follow each other; those of an array with one comma between two of them.
 
-        Raises InputError where nobody knows where one of them ends, or where a comma is missing, or stands for nothing.
+        Raises InputError where nobody knows where one of them ends, or where a comma is missing, or too many.
         """
         rest, at = b"", start
-        wanted, passed = 0, 0  # before the next element
+        wanted, passed = 0, 0  # commas before the next element
         while True:
-            block = self._file.read(at + len(rest), max(_BLOCK, len(rest)))
+            block = self._file.read(at + len(rest), max(BLOCK, len(rest)))
             data, final = rest + block, not block
             last = 0
             try:
                 for begin, end in elements.find_elements(data, final):
                     passed += data.count(b",", last, begin)
-                    if commas is not None and passed != wanted:
+                    if of_array and passed != wanted:
                         says = (
                             "a comma stands where a record has to" if passed > wanted else "no comma stands before this record"
                         )
                         self._refuse(at + begin, says)
-                    last, wanted, passed = end, commas or 0, 0
+                    last, wanted, passed = end, 1, 0
             except elements.BrokenError as error:
                 self._refuse(at + error.at, "a quote or a bracket is missing, so that nobody knows where a record ends")
             begin = elements.skip_between(data, last)
             passed += data.count(b",", last, begin)
             if final or data[begin : begin + 1] in (b"]", b"}"):
-                if commas is not None and passed and begin < len(data):
+                if of_array and passed and begin < len(data):
                     self._refuse(at + begin, "a comma stands before the end of the array, and no record between")
                 return at + begin
             at, rest = at + begin, data[begin:]
@@ -177,7 +177,7 @@ class Document:
     def _read(self, at: int) -> Iterator[Token]:
         rest = b""
         while True:
-            block = self._file.read(at + len(rest), max(_BLOCK, len(rest)))
+            block = self._file.read(at + len(rest), max(BLOCK, len(rest)))
             data, position = rest + block, 0
             while (found := _TOKEN.match(data, position)) and (found.end() < len(data) or not block):
                 if found[4]:
@@ -198,7 +198,7 @@ class Document:
 
     def _refuse(self, at: int, problem: str) -> NoReturn:
         line, start = 1, 0
-        while start < at and (block := self._file.read(start, min(_BLOCK, at - start))):
+        while start < at and (block := self._file.read(start, min(BLOCK, at - start))):
             line, start = line + block.count(b"\n"), start + len(block)
         raise InputError(f"{self._file.source}: line {line}: {problem}. Nothing was loaded.")
 

@@ -16,7 +16,7 @@ from dbsvc.engine.sources.formats.record import LONGEST_READ, UNREADABLE, FastRe
 from dbsvc.engine.sources.objects import Objects
 from dbsvc.engine.sources.translation import Translation, write_read
 
-_TAIL = 64 * 1024  # bytes, in which the last record is looked for
+TAIL = 64 * 1024  # bytes, in which the last record is looked for
 #: The faults of a line, and its fields.
 Line = tuple[str, list[str]]
 #: What makes one record of the fields of its lines: its faults, and its fields.
@@ -80,7 +80,7 @@ class Gathering:
         end = self.lines.cut(data, final)
         if final and end == len(data):
             return end
-        tail = data.rfind(b"\n", 0, max(0, end - _TAIL)) + 1
+        tail = data.rfind(b"\n", 0, max(0, end - TAIL)) + 1
         starts = [tail, 0] if tail and self.lines.begins_after_line_ends(data[:end]) else [0]
         for start in starts:
             found = list(self.keyed(data[start:end]))

@@ -161,7 +161,7 @@ def test_a_comma_stands_between_two_records(tmp_path: Path, records: int, block:
         gaps = ["", *(gap if wrong and n == at else " ,\n" for n in range(1, records))]
         write(path, ("[" + "".join(one + json.dumps(event(n)) for n, one in enumerate(gaps)) + " \n]").encode())
         with SourceFile(str(path)) as file, pytest.MonkeyPatch.context() as patched:
-            patched.setattr(document, "_BLOCK", block)
+            patched.setattr(document, "BLOCK", block)
             array = document.Document(file, ())
             start = array.find()
             assert start == 1

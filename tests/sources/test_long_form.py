@@ -183,7 +183,7 @@ def test_records_do_not_depend_on_where_a_file_is_cut(
     whole = read(path, chosen, DATASETS[kind], 10**6)
     assert len(whole) == n
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(gathering, "_TAIL", tail)
+        patched.setattr(gathering, "TAIL", tail)
         assert read(path, chosen, DATASETS[kind], chunk_bytes) == whole
 
 
