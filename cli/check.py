@@ -76,7 +76,13 @@ def check(
         bool, typer.Option("--no-record", help="Write nothing to the database: for a role that may only read.")
     ] = False,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, max=_MOST, help="How many rows of what each check finds to show.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=_MOST,
+            help="How many rows of what each check finds to show; 0 for all, up to 10,000.",
+        ),
     ] = _SAMPLE,
     explain: Annotated[
         str | None,
@@ -93,7 +99,7 @@ def check(
         if explain:
             code = _explain(explain)
         else:
-            code = _check(only or [], dataset or [], since, fail_on, record=not no_record, most=limit)
+            code = _check(only or [], dataset or [], since, fail_on, record=not no_record, most=limit or _MOST)
     except Exception as error:
         output.headline(f"UNKNOWN: {output.explain(error)}")
         code = UNKNOWN
@@ -172,7 +178,11 @@ def _show(problems: list[Result]) -> None:
         name, found = result.check.name, result.findings or 0
         if found > (shown := len(result.sample)):
             more = f"dbsvc check --only {name} --limit {min(found, _MOST)}"
-            output.headline(f"Showing {shown:,} of {found:,} rows; `{more}` shows {'all' if found <= _MOST else 'more'}.")
+            output.headline(
+                f"Showing {shown:,} of {found:,} rows; `{more}` shows {'all' if found <= _MOST else 'more'}."
+                if shown < _MOST
+                else f"Showing {shown:,} of {found:,} rows; `dbsvc check --explain {name}` shows the query for the others."
+            )
         output.paragraph(f"{result.check.meaning}\nDo: {result.check.todo}")
         output.paragraph(f"More: RUNBOOK.md, section {result.check.runbook}; `dbsvc check --explain {name}`\n")
 

@@ -185,6 +185,11 @@ class Command(_Common, TyperCommand):
         return super().invoke(ctx)
 
 
+def _is_typed(ctx: Any, name: Any) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 class Group(_Common, TyperGroup):
     """A command of commands."""
 
@@ -194,6 +199,9 @@ class Group(_Common, TyperGroup):
         """Find a command. A number is no command, but may be a load's."""
         if args and args[0].isdecimal() and "show" in self.commands:
             ctx.fail(f"No such command '{args[0]}'. Did you mean `{ctx.command_path} show {args[0]}`?")
+        for param in self.params:  # its own options; what all commands share may stand anywhere
+            if not ctx.resilient_parsing and _is_typed(ctx, param.name):
+                ctx.fail(f"{param.opts[0]} before {args[0]} would be lost: it belongs behind the command that it is for.")
         return super().resolve_command(ctx, args)
 
 

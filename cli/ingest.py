@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -350,7 +351,7 @@ def _closing_hints(reports: list[dict[str, Any]]) -> list[str]:
         records = sum(report["rejected"] for report in rejected)
         load_id, source = rejected[0]["load_id"], rejected[0]["source"]
         corrected = f"corrected{plain_suffix(source) or '.csv'}"
-        by = f"--profile {rejected[0]['profile']} " if rejected[0].get("profile") else ""
+        by = f"--profile {shlex.quote(rejected[0]['profile'])} " if rejected[0].get("profile") else ""
         hints.append(
             f"{records:,} {'record is' if records == 1 else 'records are'} in quarantine: `dbsvc rejects` says why. "
             f"Correct them: `dbsvc rejects export {load_id} > {corrected}`, an editor, `dbsvc ingest {by}{corrected}`. "
@@ -377,7 +378,7 @@ def _hints_of_known(reports: list[dict[str, Any]], again: bool) -> list[str]:
         )
     return hints + [
         f"{report['source']}: since load {report['load_id']}, {_replaced(report)}. "
-        f"`dbsvc ingest --again {report['source']}` delivers it again."
+        f"`dbsvc ingest --again {shlex.quote(report['source'])}` delivers it again."
         for report in replaced
         if report["named"]
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -96,7 +97,7 @@ def list_loads(dataset: Of = "", status: In = None, since: Since = None, source:
         "since": f"{since:%Y-%m-%dT%H:%M:%SZ}" if since else "",
         "source": source,
     }
-    filters = "".join(f" --{name} {value}" for name, value in asked.items() if value)
+    filters = "".join(f" --{name} {shlex.quote(value)}" for name, value in asked.items() if value)
     output.rest(len(newest.loads), newest.total, "loads", f"dbsvc loads{filters} --limit 0")
 
 
@@ -123,7 +124,7 @@ def show_load(load_id: LoadId) -> None:
         output.say("Rejects: " + ", ".join(f"{records:,} {state}" for state, records in details.rejects.items()) + ".")
     if past := details.past:
         output.table("not current" + (f", the first {_MOST_PAST}" if len(past) == _MOST_PAST else ""), past, list(past[0]))
-    output.say(_NEXT[details.load.status].format(load_id=load_id, source=details.load.source))
+    output.say(_NEXT[details.load.status].format(load_id=load_id, source=shlex.quote(details.load.source)))
 
 
 _NEXT = {
@@ -148,7 +149,9 @@ def release(load_id: LoadId) -> None:
     for hint in hints:
         output.say(hint)
     if load.status == "staging":
-        output.say(f"The file is needed again: `dbsvc ingest {load.source}` loads it, unaudited, as load {load.load_id}.")
+        output.say(
+            f"The file is needed again: `dbsvc ingest {shlex.quote(load.source)}` loads it, unaudited, as load {load.load_id}."
+        )
 
 
 @app.command(cls=commands.Command, epilog=commands.examples("dbsvc loads publish 17"))
@@ -162,7 +165,7 @@ def publish(load_id: LoadId) -> None:
         load = output.interruptible(db, lambda: operations.publish_staged(db, load_id, settings), "publish")
     show_loads("", [load])
     if load.status != "published":
-        output.say(_NEXT[load.status].format(load_id=load.load_id, source=load.source))
+        output.say(_NEXT[load.status].format(load_id=load.load_id, source=shlex.quote(load.source)))
         raise typer.Exit(_HELD)
 
 
@@ -207,11 +210,11 @@ def revert(
     if dry_run:
         output.say("Nothing was changed: this is what would be.")
     else:
-        output.say(f"Taken back. `dbsvc ingest {reverted.load.source}` loads these bytes again.")
+        output.say(f"Taken back. `dbsvc ingest {shlex.quote(reverted.load.source)}` loads these bytes again.")
     for later in repeating:
         output.say(
             f"Load {later['load_id']} repeated {later['records']:,} rows that were there already, perhaps by load {load_id}: "
-            f"`dbsvc ingest --again {later['source']}` brings them back."
+            f"`dbsvc ingest --again {shlex.quote(later['source'])}` brings them back."
         )
 
 

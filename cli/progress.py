@@ -143,7 +143,7 @@ class Handler(logging.StreamHandler[Any]):
 
 def is_drawn() -> bool:
     """Whether it is a line that changes, for a person who may be looking."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return streams.redraws(sys.stderr)
 
 
 def _width() -> int:

@@ -30,7 +30,6 @@ EXAMPLES = commands.examples(
 
 _BAR = 20  # characters
 _MOST = 40  # rows of a table
-_ALL = "dbsvc revenue --limit 0"
 #: What begins a formula in some spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -85,7 +84,7 @@ def revenue(
         counts = {"missing_rates": len(found.missing), **_sums(found.uncounted)}
         output.objects([{"event": "revenue", "by": by.value, **found.total, **counts}])
     else:
-        _show(by, found, limit or sys.maxsize)
+        _show(by, found, limit or sys.maxsize, _command(first, last, by, explain=explain))
         for sentence in _sentences(found.uncounted):
             output.say(sentence)
 
@@ -132,7 +131,14 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
 
 
-def _show(by: By, found: Revenue, most: int) -> None:
+def _command(first: datetime | None, last: datetime | None, by: By, *, explain: bool) -> str:
+    """Return the command that shows all of the same."""
+    days = "".join(f" --{name} {day:%Y-%m-%d}" for name, day in (("from", first), ("to", last)) if day)
+    groups = "" if by is By.day else f" --by {by.value}"
+    return f"dbsvc revenue{days}{groups}{' --explain' if explain else ''} --limit 0"
+
+
+def _show(by: By, found: Revenue, most: int, command: str) -> None:
     groups, total, missing, used = found.groups, found.total, found.missing, found.used
     if not groups:
         output.say("There are no bills in these days.")
@@ -150,7 +156,7 @@ def _show(by: By, found: Revenue, most: int) -> None:
         for row in (groups[-most:] if by is By.day else groups[:most])
     ]
     output.table("", rows, [by.value, *counts, *amounts, ""], right=amounts)
-    output.rest(len(rows), len(groups), f"{by.value}s" if by is not By.currency else "currencies", _ALL)
+    output.rest(len(rows), len(groups), f"{by.value}s" if by is not By.currency else "currencies", command)
     if total["revenue_usd"] is not None:
         exact, lacking = Decimal(total["revenue_usd"]), total["bills_without_rate"]
         extent = f"without {lacking:,} of {total['bills']:,} bills" if lacking else "in all"
@@ -158,7 +164,7 @@ def _show(by: By, found: Revenue, most: int) -> None:
     if missing:
         columns = ["rate_date", "currency", "bills", "amount"]
         output.table("without a rate, in no sum above", missing[:most], columns, right=["amount"])
-        output.rest(len(missing[:most]), len(missing), "missing rates", _ALL)
+        output.rest(len(missing[:most]), len(missing), "missing rates", command)
         output.say("`dbsvc fx --missing` fetches these rates, and `--dry-run` says in how many calls.")
     if used:
         rates = [
@@ -166,7 +172,7 @@ def _show(by: By, found: Revenue, most: int) -> None:
         ]
         columns = ["rate_date", "currency", "amount", "rate", "revenue_usd", "provider", "state"]
         output.table("rates used, in units for 1 USD", rates, columns, right=["amount", "rate", "revenue_usd"])
-        output.rest(len(rates), len(used), "rates", _ALL)
+        output.rest(len(rates), len(used), "rates", command)
 
 
 def _state(rate: dict[str, Any]) -> str:

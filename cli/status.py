@@ -38,7 +38,7 @@ def status(
         try:
             while not streams.failure():
                 found = db.retry(lambda: read_status(db))
-                if output.stdout_is_terminal() and not output.results_are_json():
+                if streams.redraws(sys.stdout) and not output.results_are_json():
                     print(_CLEAR, end="")
                 _show(db.dialect.label, found)
                 sys.stdout.flush()

@@ -45,6 +45,11 @@ class _Outlet(io.FileIO):
 _results: _Outlet | None = None
 
 
+def redraws(stream: TextIO) -> bool:
+    """Whether what stands there can be cleared and drawn again, for a person who may be looking."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def secure() -> None:
     """Replace standard output and standard error. To be called before anything is opened.
 

@@ -26,7 +26,7 @@ _STATES = ("state", "status", "outcome")
 _COLOURS = {
     **dict.fromkeys(("ok", "published", "applied", "stored", "current", "replaced"), "green"),
     **dict.fromkeys(("held", "warning", "pending", "staging", "staged", "open", "provisional", "disputed", "not"), "yellow"),
-    **dict.fromkeys(("critical", "failed", "missing", "refused", "unavailable", "error"), "bold red"),
+    **dict.fromkeys(("critical", "wrong", "failed", "missing", "refused", "unavailable", "error"), "bold red"),
     **dict.fromkeys(("unknown",), "magenta"),
     **dict.fromkeys(("already", "discarded", "reverted", "dismissed", "skipped", "unchanged", "known"), "dim"),
 }

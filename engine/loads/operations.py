@@ -5,6 +5,7 @@ Each may be killed at any moment, and done again: it goes on with what is left.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 from itertools import count
 
@@ -135,7 +136,7 @@ def _stage_all(tx: Transaction, load_id: int, settings: Settings) -> Load:
             done = count_chunks(tx, load_id)
             raise InputError(
                 f"Load {load_id} is staging: {done['staged_chunks']} of its {done['chunks']} chunks are staged, and the others "
-                f"need its file: `dbsvc ingest {load.source}`."
+                f"need its file: `dbsvc ingest {shlex.quote(load.source)}`."
             )
         case LoadStatus.HELD if before.status is LoadStatus.STAGING:
             return load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -114,7 +115,7 @@ def _explain(found: InputError, file: SourceFile, head: bytes, datasets: list[Da
         if proposal.hint:
             problem += (
                 f" It looks like a file of {proposal.dataset.title} that a profile can read: {proposal.hint}. "
-                f"`dbsvc datasets profile {file.source}` proposes one."
+                f"`dbsvc datasets profile {shlex.quote(file.source)}` proposes one."
             )
     elif array := find_array(head):
         problem += (

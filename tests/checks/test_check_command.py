@@ -226,6 +226,8 @@ def test_a_finding_of_many_rows_is_sampled(cli: Cli) -> None:
         "Showing 10 of 14 rows; `dbsvc check --only bill_days_missing --limit 14` shows all."
         in cli("check", "--only", "bill_days_missing").out.decode()
     )
+    (found, _) = cli("check", "--only", "bill_days_missing", "--limit", "0", "--output", "json").objects
+    assert len(found["sample"]) == 14
 
 
 # --- people

@@ -150,6 +150,15 @@ def test_a_list_that_is_cut_says_how_to_see_all(cli: Cli) -> None:
     shown = cli("loads", "--dataset", "usage", "--since", "2021-01-01", "--limit", "1", "--output", "table").out.decode()
     command = "dbsvc loads --dataset usage --since 2021-01-01T00:00:00Z --limit 0"
     assert f"Showing 1 of 2 loads; `{command}` shows all." in " ".join(shown.split())
+    cli(
+        "ingest",
+        cli.write("my file.csv", GOOD.replace(b"2021", b"2020")),
+        cli.write("my file 2.csv", GOOD.replace(b"2021", b"2019")),
+    )
+    shown = cli("loads", "--source", "my file", "--limit", "1", "--output", "table").out.decode()
+    assert "`dbsvc loads --source 'my file' --limit 0`" in " ".join(shown.split())
+    shown = cli("revenue", "--by", "customer", "--from", "2019-01-01", "--top", "1", "--output", "table").out.decode()
+    assert "`dbsvc revenue --from 2019-01-01 --by customer --limit 0`" in " ".join(shown.split())
     assert "There is no such load" in cli("loads", "--status", "held", "--output", "table").out.decode()
 
 

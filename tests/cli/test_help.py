@@ -86,3 +86,16 @@ def test_slips_are_understood(typed: str, meant: str) -> None:
     with pytest.raises(Exception, match=f"Did you mean {meant}\\?") as raised:
         parse(typed.split())
     assert raised.value.exit_code == (3 if typed.startswith("check") else 2)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "typed", ["loads --dataset plants list", "loads --limit 3 show 2", "rejects --all show", "rejects --limit 5 reasons"]
+)
+def test_no_option_is_lost_before_a_command(cli: Cli, typed: str) -> None:
+    ran = cli(*typed.split())
+    assert ran.code == 2
+    assert (
+        f"{typed.split()[1]} before {typed.split()[-1 if typed.split()[-1].isalpha() else -2]} would be lost"
+        in ran.err.decode()
+    )
+    assert cli("loads", "-o", "json", "list").code == 0

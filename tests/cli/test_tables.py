@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
@@ -114,6 +115,15 @@ def test_states_have_colours() -> None:
         ("critical", "bold red"),
         ("held", "yellow"),
     }
+    assert "bold red" in {str(span.style) for span in tables.one_by_one({"state": "wrong"}, (), 80).spans}
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_a_dumb_terminal_is_never_drawn_again(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", term)
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert streams.redraws(stream) == (term != "dumb")
 
 
 @pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"LC_ALL": "", "LC_CTYPE": "", "LANG": "POSIX"}])
