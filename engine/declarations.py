@@ -6,21 +6,14 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any
 
 from dbsvc.engine.columns import COMMON, KINDS, Column, ColumnType, complete
 from dbsvc.engine.datasets import Dataset, Derived
 from dbsvc.engine.errors import StatementError
 from dbsvc.engine.sources.formats import FORMATS
-from dbsvc.engine.toml import line_of, parse
+from dbsvc.engine.toml import FLAG, Kind, check_keys, line_of, parse
 from dbsvc.engine.words import or_nearest
-
-
-class _Kind(NamedTuple):
-    """What a key may hold."""
-
-    says: str
-    fits: Callable[[Any], bool]
 
 
 def _is_text(value: Any) -> bool:
@@ -35,18 +28,17 @@ def _is_table(value: Any, fits: Callable[[Any], bool]) -> bool:
     return isinstance(value, dict) and all(fits(entry) for entry in value.values())
 
 
-_TEXT = _Kind("a text", _is_text)
-_FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
-_LIST = _Kind("a list of texts, none of them twice", _is_list)
-_KEY = _Kind("a list of columns, at least one and none of them twice", lambda value: bool(value) and _is_list(value))
-_COLUMNS = _Kind(
+_TEXT = Kind("a text", _is_text)
+_LIST = Kind("a list of texts, none of them twice", _is_list)
+_KEY = Kind("a list of columns, at least one and none of them twice", lambda value: bool(value) and _is_list(value))
+_COLUMNS = Kind(
     "a table of columns, at least one, as [columns.amount]",
     lambda value: bool(value) and _is_table(value, lambda entry: isinstance(entry, dict)),
 )
-_PHASES = _Kind("a table of lists of texts", lambda value: _is_table(value, _is_list))
+_PHASES = Kind("a table of lists of texts", lambda value: _is_table(value, _is_list))
 
 _DERIVED = {"table": _TEXT, "key": _KEY, "batch": _TEXT, "phase": _TEXT, "leaves": _LIST}
-_REBUILD = _Kind(
+_REBUILD = Kind(
     f"tables with {', '.join(_DERIVED)} each",
     lambda value: _is_table(
         value,
@@ -60,7 +52,7 @@ _REBUILD = _Kind(
 
 _REQUIRED = {"title": _TEXT, "format": _TEXT, "depends_on": _LIST, "table": _TEXT, "key": _KEY, "columns": _COLUMNS}
 _OPTIONAL = {
-    "grows": _FLAG,
+    "grows": FLAG,
     "awaited_by": _TEXT,
     "precedence": _TEXT,
     "partition_by": _TEXT,
@@ -106,11 +98,7 @@ def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) ->
     declared = parse(origin, text)
     if not NAME.fullmatch(name):
         raise refuse(f"the dataset {name} must be named by small letters, digits and _, 30 at most")
-    for key, value in declared.items():
-        if key not in _KINDS:
-            raise refuse(f"there is no key {or_nearest(key, _KINDS)}", key)
-        if not _KINDS[key].fits(value):
-            raise refuse(f"{key} must be {_KINDS[key].says}", key)
+    check_keys(declared, _KINDS, "there is", refuse)
     if missing := [key for key in _REQUIRED if key not in declared]:
         raise refuse(f"the key {missing[0]} is missing")
     if not NAME.fullmatch(declared["table"]):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from encodings.aliases import aliases
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import available_timezones
 
 from dbsvc.engine.datasets import Dataset
@@ -22,7 +22,7 @@ from dbsvc.engine.project import USUAL, Project
 from dbsvc.engine.sources.formats import delimited
 from dbsvc.engine.sources.packed import without_suffix
 from dbsvc.engine.sources.spellings import NAMED, FormError, read_form
-from dbsvc.engine.toml import line_of, parse
+from dbsvc.engine.toml import FLAG, Kind, check_keys, line_of, parse, read_text
 from dbsvc.engine.words import or_nearest
 
 
@@ -104,13 +104,6 @@ class Profile:
         return ProfileError(f"{source}: {problem}, by the profile {self.name} ({self.origin}).")
 
 
-class _Kind(NamedTuple):
-    """What a key may hold."""
-
-    says: str
-    fits: Callable[[Any], bool]
-
-
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and value.isprintable()
 
@@ -127,40 +120,39 @@ def _is_mark(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"[!-/:-@\[-`{-~\t ]", value))
 
 
-_TEXT = _Kind("a text", _is_text)
-_TEXTS = _Kind("a text or a list of texts", _is_texts)
-_FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
+_TEXT = Kind("a text", _is_text)
+_TEXTS = Kind("a text or a list of texts", _is_texts)
 # a line end in one would move all records after it
-_TABLE = _Kind(
+_TABLE = Kind(
     "a table of texts, each on one line",
     lambda value: isinstance(value, dict) and all(isinstance(text, str) and text.isprintable() for text in value.values()),
 )
 _KINDS = {
     "dataset": _TEXT,
-    "match": _Kind("a table with name, header, or both", lambda value: isinstance(value, dict)),
+    "match": Kind("a table with name, header, or both", lambda value: isinstance(value, dict)),
     "encoding": _TEXT,
-    "delimiter": _Kind("one character that is no letter and no digit, as ';'", _is_mark),
-    "quote": _Kind("one character that is no letter and no digit, or '' for none", lambda v: v == "" or _is_mark(v)),
-    "decimal": _Kind("',' or '.'", lambda value: value in (",", ".")),
-    "thousands": _Kind(
+    "delimiter": Kind("one character that is no letter and no digit, as ';'", _is_mark),
+    "quote": Kind("one character that is no letter and no digit, or '' for none", lambda v: v == "" or _is_mark(v)),
+    "decimal": Kind("',' or '.'", lambda value: value in (",", ".")),
+    "thousands": Kind(
         "the characters that may stand between groups of digits, as '.'",
         lambda value: isinstance(value, str) and bool(re.fullmatch(r"[^0-9A-Za-z+\-\n]+", value)),
     ),
-    "currency_marks": _Kind(
+    "currency_marks": Kind(
         "a text or a list of texts without digits and signs, as '$'",
         lambda value: _is_texts(value) and not any(re.search(r"[-+0-9.,()\u2212 ]", mark) for mark in _texts({"": value}, "")),
     ),
     "date": _TEXTS,
     "timestamp": _TEXTS,
     "zone": _TEXT,
-    "columns": _Kind("a list of names, one for each field and none twice", _is_names),
-    "skip_lines": _Kind("a number of lines", lambda value: type(value) is int and 0 <= value <= 10_000),
+    "columns": Kind("a list of names, one for each field and none twice", _is_names),
+    "skip_lines": Kind("a number of lines", lambda value: type(value) is int and 0 <= value <= 10_000),
     "comment": _TEXTS,
     "footer": _TEXTS,
-    "trailing_delimiter": _FLAG,
-    "text_formulas": _FLAG,
-    "repeated_header": _FLAG,
-    "array": _Kind(
+    "trailing_delimiter": FLAG,
+    "text_formulas": FLAG,
+    "repeated_header": FLAG,
+    "array": Kind(
         "true, or the names that lead to the array of records, as 'data.items'",
         lambda value: value is True or (_is_text(value) and all(value.split("."))),
     ),
@@ -168,14 +160,15 @@ _KINDS = {
     "ignore": _TEXTS,
     "constants": _TABLE,
     "null": _TEXTS,
-    "values": _Kind(
+    "values": Kind(
         "tables of texts, as [values.currency]",
         lambda value: isinstance(value, dict) and all(_TABLE.fits(texts) for texts in value.values()),
     ),
-    "negative": _FLAG,
+    "negative": FLAG,
     "sum": _TEXTS,
-    "long": _Kind("a table with name, value and columns, as [long] and [long.columns]", lambda value: isinstance(value, dict)),
+    "long": Kind("a table with name, value and columns, as [long] and [long.columns]", lambda value: isinstance(value, dict)),
 }
+_MATCH_KINDS = {"name": _TEXTS, "header": _TEXTS}
 _LONG_KINDS = {"name": _TEXT, "value": _TEXT, "columns": _TABLE, "ignore": _TEXTS}
 
 
@@ -191,12 +184,9 @@ def read_profiles(folder: Path, datasets: Mapping[str, Dataset]) -> list[Profile
     found = []
     for file in sorted(folder.glob("*.toml")) if folder.is_dir() else []:
         try:
-            text = file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ProfileError(f"{file}:1: cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            raise ProfileError(f"{file}:{line}: not UTF-8 text") from error
+            text = read_text(file)
+        except StatementError as error:
+            raise ProfileError(str(error)) from error
         found.append(read_profile(file.stem, str(file), text, datasets))
     return found
 
@@ -223,11 +213,7 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
         told = parse(origin, text)
     except StatementError as error:
         raise ProfileError(str(error)) from error
-    for key, value in told.items():
-        if key not in _KINDS:
-            raise refuse(f"a profile has no key {or_nearest(key, _KINDS)}", key)
-        if not _KINDS[key].fits(value):
-            raise refuse(f"{key} must be {_KINDS[key].says}", key)
+    check_keys(told, _KINDS, "a profile has", refuse)
     if "dataset" not in told:
         raise refuse("the key dataset is missing: of which dataset are the files?")
     if told["dataset"] not in datasets:
@@ -240,11 +226,7 @@ def read_profile(name: str, origin: str, text: str, datasets: Mapping[str, Datas
     if "array" in told and not of_objects:
         raise refuse(f"{dataset.name} is delivered as CSV, of which a profile says no array", "array")
     match = told.get("match", {})
-    for key, value in match.items():
-        if key not in ("name", "header"):
-            raise refuse(f"match has no key {or_nearest(key, ('name', 'header'))}", "match", key)
-        if not _is_texts(value):
-            raise refuse(f"{key} must be {_TEXTS.says}", "match", key)
+    check_keys(match, _MATCH_KINDS, "match has", refuse, "match")
     if not match:
         raise refuse("the table match is missing: [match] with name = 'pattern*.csv', header = ['a name', …], or both", "match")
     columns = _Columns(dataset, refuse)
@@ -359,11 +341,7 @@ def _long(
     if "long" not in told:
         return None
     table = told["long"]
-    for key, value in table.items():
-        if key not in _LONG_KINDS:
-            raise refuse(f"long has no key {or_nearest(key, _LONG_KINDS)}", "long", key)
-        if not _LONG_KINDS[key].fits(value):
-            raise refuse(f"{key} must be {_LONG_KINDS[key].says}", "long", key)
+    check_keys(table, _LONG_KINDS, "long has", refuse, "long")
     if missing := [key for key in ("name", "value", "columns") if not table.get(key)]:
         raise refuse(
             f"long lacks {missing[0]}: it says which field has the name, which has the value, and what names what", "long"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dbsvc.engine.errors import ConfigurationError, StatementError
-from dbsvc.engine.toml import line_of, parse, read_text
+from dbsvc.engine.toml import Kind, check_keys, line_of, parse, read_text
 from dbsvc.engine.words import or_nearest
 
 #: Where it is, unless a setting says otherwise.
@@ -22,7 +22,8 @@ USUAL = "dbsvc"
 OVERLAID = ("checks", "datasets")
 _FOLDERS = (*OVERLAID, "migrations", "profiles")
 _FILE = "project.toml"
-_KEYS = ("datasets", "without")
+_NAMES = Kind("a list of datasets", lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value))
+_KINDS = {"datasets": _NAMES, "without": _NAMES}
 #: What tells a program, or a checkout of it, from a project of the usual name.
 _PROGRAM = ("__init__.py", "pyproject.toml")
 
@@ -50,7 +51,7 @@ class Project:
         """Return the datasets that are not in use, and where that is said. ``known``: all there are."""
         file = str(self.path(_FILE))
         told = _read(file, self.text)
-        for key in _KEYS:
+        for key in _KINDS:
             for name in told.get(key, ()):
                 if name not in known:
                     raise StatementError(f"{file}:{line_of(self.text, key)}: there is no dataset {or_nearest(name, known)}")
@@ -82,12 +83,7 @@ def find_project(named: str) -> Project | None:
 def _read(file: str, text: str) -> Mapping[str, Any]:
     """Read a ``project.toml``."""
     told = parse(file, text)
-    for key, value in told.items():
-        line = f"{file}:{line_of(text, key)}"
-        if key not in _KEYS:
-            raise StatementError(f"{line}: there is no key {or_nearest(key, _KEYS)}")
-        if not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
-            raise StatementError(f"{line}: {key} must be a list of datasets")
+    check_keys(told, _KINDS, "there is", lambda problem, key: StatementError(f"{file}:{line_of(text, key)}: {problem}"))
     if len(told) > 1:
         raise StatementError(f"{file}:{line_of(text, 'without')}: datasets says which are in use, so nothing is without")
     return told

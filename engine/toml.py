@@ -5,13 +5,39 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Callable, Mapping
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, NamedTuple
 
-from dbsvc.engine.errors import StatementError
+from dbsvc.engine.errors import DbsvcError, StatementError
+from dbsvc.engine.words import or_nearest
 
 _HEADING = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?(?:\.["']?([\w-]+)["']?)?\s*\]""")
 _ASSIGNED = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
+
+
+class Kind(NamedTuple):
+    """What a key may hold."""
+
+    says: str
+    fits: Callable[[Any], bool]
+
+
+FLAG = Kind("true or false", lambda value: isinstance(value, bool))
+
+
+def check_keys(
+    told: Mapping[str, Any], kinds: Mapping[str, Kind], whose: str, refuse: Callable[..., DbsvcError], *table: str
+) -> None:
+    """Raise what ``refuse`` makes of a problem and its keys, if a table has a key that is none, or holds what it may not.
+
+    ``whose`` begins the sentence on a key that is none: ``there is``, or ``match has``.
+    """
+    for key, value in told.items():
+        if key not in kinds:
+            raise refuse(f"{whose} no key {or_nearest(key, kinds)}", *table, key)
+        if not kinds[key].fits(value):
+            raise refuse(f"{key} must be {kinds[key].says}", *table, key)
 
 
 def to_toml(value: Any) -> str:

@@ -63,11 +63,14 @@ class _Seen:
     def add(self, line: int, key: str) -> None:
         """Keep a key."""
         digest = hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=_DIGEST).digest()
-        before = self._lines.setdefault(digest, line)
-        if before != line:
-            self._twice = min(self._twice or (before, line), (before, line), key=lambda both: both[1])
+        self._note(self._lines, digest, line)
         if len(self._lines) > MOST_KEYS:
             self._spool()
+
+    def _note(self, lines: dict[bytes, int], digest: bytes, line: int) -> None:
+        before = lines.setdefault(digest, line)
+        if before != line:
+            self._twice = min(self._twice or (before, line), (before, line), key=lambda both: both[1])
 
     def _spool(self) -> None:
         parts = defaultdict[int, list[bytes]](list)
@@ -91,7 +94,5 @@ class _Seen:
             data = part.read()
             for at in range(0, len(data), _DIGEST + _LINE):
                 line = int.from_bytes(data[at + _DIGEST : at + _DIGEST + _LINE])
-                before = lines.setdefault(data[at : at + _DIGEST], line)
-                if before != line:
-                    self._twice = min(self._twice or (before, line), (before, line), key=lambda both: both[1])
+                self._note(lines, data[at : at + _DIGEST], line)
         return self._twice

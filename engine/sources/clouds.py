@@ -24,12 +24,11 @@ from dbsvc.engine.errors import (
 )
 from dbsvc.engine.settings import read_settings
 from dbsvc.engine.sources.aws import find_profile
-from dbsvc.engine.sources.stores import Part, Pin, Seen
+from dbsvc.engine.sources.stores import GO_ON, OWN_AUTHORITY, Part, Pin, Seen
 from dbsvc.engine.sources.urls import Url
 
 T = TypeVar("T")
 
-_GO_ON = "Run the same command again later; what is staged stays so"
 _MOST_RETRIES = 100  # before them the deadline is over
 #: Variables that may name a store's endpoint.
 _ENDPOINTS = {
@@ -111,7 +110,7 @@ class CloudStore:
         """Return all of a body that must be so long; what breaks off is asked for again by the library."""
         part = memoryview(found.bytes())
         if len(part) != size:
-            raise StoreError(f"{self._url.shown}: the store sends less than it promises. {_GO_ON}.")
+            raise StoreError(f"{self._url.shown}: the store sends less than it promises. {GO_ON}.")
         return part
 
 
@@ -266,10 +265,7 @@ def _explain(url: Url, error: BaseException, listing: bool) -> DbsvcError:
             f"{shown}: the bucket is elsewhere ({answer or 'redirected'}): set its region (AWS_REGION) or its endpoint."
         )
     if re.search(r"certificate|UnknownIssuer|InvalidCertificate", text):
-        return StoreRefusedError(
-            f"{shown}: the store's certificate cannot be verified, so nothing was read. "
-            "If it is of your own authority, set SSL_CERT_FILE to the authority's certificate."
-        )
+        return StoreRefusedError(f"{shown}: the store's certificate cannot be verified, so nothing was read. {OWN_AUTHORITY}.")
     if odd := _ODD_KEY.search(text):
         key = re.sub(r"[\0-\x1f\x7f]", lambda found: repr(found[0])[1:-1], odd[1])
         return InputError(
@@ -283,6 +279,4 @@ def _explain(url: Url, error: BaseException, listing: bool) -> DbsvcError:
         )
     kind = StoreBusyError if status in (429, 503) else StoreError
     why = answer or next((said for pattern, said in _WHY.items() if re.search(pattern, text, re.IGNORECASE)), "no answer")
-    return kind(
-        f"{shown}: the store does not answer as it should ({why}). Run the same command again later; what is staged stays so."
-    )
+    return kind(f"{shown}: the store does not answer as it should ({why}). {GO_ON}.")

@@ -60,7 +60,7 @@ class Gathering:
         written: list[str] | None = None
         lines: list[Line] = []
         for line in self.lines.records(data):
-            faults, fields = (line.fault, []) if line.fault else self.lines.fields(data[line.start : line.end], ())
+            faults, fields = self._read(data, line)
             readable = UNREADABLE.isdisjoint(faults.split())
             here = [fields[at] for at, _ in self._key] if readable else None
             key = None if here is None else record_key if here == written else as_key(self._key, fields)
@@ -98,11 +98,10 @@ class Gathering:
 
     def fields(self, raw: bytes, _names: Sequence[str]) -> tuple[str, list[str]]:
         """Return the faults of a record, and its fields."""
-        lines = [
-            (line.fault, []) if line.fault else self.lines.fields(raw[line.start : line.end], ())
-            for line in self.lines.records(raw)
-        ]
-        return self._as_one(lines)
+        return self._as_one([self._read(raw, line) for line in self.lines.records(raw)])
+
+    def _read(self, data: bytes, line: Record) -> Line:
+        return (line.fault, []) if line.fault else self.lines.fields(data[line.start : line.end], ())
 
     def _as_one(self, lines: list[Line]) -> tuple[str, list[str]]:
         nothing = [""] * len(self.columns)

@@ -7,11 +7,11 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from dbsvc.engine.errors import InputError, InputMissingError
 from dbsvc.engine.sources.packed import START
-from dbsvc.engine.sources.spool import read_at, reading
+from dbsvc.engine.sources.spool import Rejoined, read_at, reading
 
 
 class LocalFile:
@@ -67,28 +67,9 @@ class LocalFile:
 
     def stream(self) -> BinaryIO:
         """Return the file, to be read from its start."""
-        return self._file if self.has_positions else io.BufferedReader(_Rejoined(self.start, self._file))
+        return self._file if self.has_positions else io.BufferedReader(Rejoined(self.start, self._file.read))
 
     def close(self) -> None:
         """Close the file."""
         if self._found:
             self._file.close()
-
-
-class _Rejoined(io.RawIOBase):
-    """A stream of which the start was read already."""
-
-    def __init__(self, start: bytes, rest: BinaryIO) -> None:
-        self._start = start
-        self._rest = rest
-
-    def readable(self) -> bool:
-        """Return that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read what is there."""
-        start, self._start = self._start[: len(buffer)], self._start[len(buffer) :]
-        part = start or self._rest.read(len(buffer))
-        buffer[: len(part)] = part
-        return len(part)

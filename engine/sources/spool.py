@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from dbsvc.engine.errors import InputError, InputMissingError, NoRoomError, SpoolError
 
@@ -106,6 +107,25 @@ class Spool:
             f"{self._source}: there is too little room to read it: it needs more than {needed / 1e6:,.0f} MB in "
             f"{spool_folder()}, and can have {(self._spooled + free) / 1e6:,.0f} MB. Nothing of it was loaded ({_ADVICE})."
         )
+
+
+class Rejoined(io.RawIOBase):
+    """A stream of which the start was read already. ``more`` returns what follows, as much as is asked for or not."""
+
+    def __init__(self, start: bytes, more: Callable[[int], bytes]) -> None:
+        self._start = start
+        self._more = more
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read what is there."""
+        part = self._start or self._more(len(buffer))
+        part, self._start = part[: len(buffer)], part[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
 
 
 def read_at(file: BinaryIO, start: int, size: int) -> bytes:

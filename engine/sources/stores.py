@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, BinaryIO, Protocol
 
 from dbsvc.engine.sources.packed import START
+from dbsvc.engine.sources.spool import Rejoined
 from dbsvc.engine.sources.urls import Url
 
 #: What is asked for at once, and how many of these at the same time: one connection of a store gives a part of what it can.
@@ -23,6 +24,9 @@ _SMALL = 64 * 1024
 _HEAD, _GLANCE = 2**20, 1
 #: What a store returns.
 Part = bytes | memoryview
+#: What to do where a store does not answer, and where it shows a certificate that nobody knows.
+GO_ON = "Run the same command again later; what is staged stays so"
+OWN_AUTHORITY = "If it is of your own authority, set SSL_CERT_FILE to the authority's certificate"
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,8 @@ class StoredFile:
     def stream(self) -> BinaryIO:
         """Return it as a file, to be read from its start."""
         if self._rest is not None:
-            return io.BufferedReader(_Passing(self._head, self._rest))
+            rest = filter(None, self._rest)
+            return io.BufferedReader(Rejoined(self._head, lambda _: next(rest, b"")))
         return io.BufferedReader(_Ranged(self), _BLOCK)
 
     def close(self) -> None:
@@ -194,25 +199,6 @@ class _Ranged(io.RawIOBase):
         part = self._of.read(self._at, len(buffer))
         buffer[: len(part)] = part
         self._at += len(part)
-        return len(part)
-
-
-class _Passing(io.RawIOBase):
-    """An object of a server that knows no ranges."""
-
-    def __init__(self, head: bytes, rest: Iterator[bytes]) -> None:
-        self._part, self._rest = head, rest
-
-    def readable(self) -> bool:
-        """Return that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read what is there."""
-        while not self._part and (part := next(self._rest, None)) is not None:
-            self._part = part
-        part, self._part = self._part[: len(buffer)], self._part[len(buffer) :]
-        buffer[: len(part)] = part
         return len(part)
 
 

@@ -15,7 +15,7 @@ import tenacity
 
 from dbsvc.engine.errors import ChangedError, InputMissingError, StoreBusyError, StoreError, StoreRefusedError
 from dbsvc.engine.settings import read_settings
-from dbsvc.engine.sources.stores import Pin, Seen
+from dbsvc.engine.sources.stores import GO_ON, OWN_AUTHORITY, Pin, Seen
 from dbsvc.engine.sources.urls import Url, is_loopback
 
 T = TypeVar("T")
@@ -25,7 +25,6 @@ _MOST_REDIRECTS = 5
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _BUSY = (429, 503)
 _LONGEST_PAUSE = 10.0  # seconds
-_GO_ON = "Run the same command again later; what is staged stays so"
 
 
 class _PassingError(Exception):
@@ -83,7 +82,7 @@ class WebStore:
             raise ChangedError(self._url.shown)
         if response.status_code != 206:
             response.close()
-            raise StoreError(f"{self._url.shown}: the server answers no range any more ({response.status_code}). {_GO_ON}.")
+            raise StoreError(f"{self._url.shown}: the server answers no range any more ({response.status_code}). {GO_ON}.")
         if _find_range(response) != (start, end):
             response.close()
             raise self._other_bytes()
@@ -131,7 +130,7 @@ class WebStore:
         kind = StoreBusyError if code in _BUSY else StoreError
         wait = response.headers.get("retry-after", "")
         return _PassingError(
-            kind(f"{shown}: the server answers {said}, for {self._deadline:g} s now. {_GO_ON}."),
+            kind(f"{shown}: the server answers {said}, for {self._deadline:g} s now. {GO_ON}."),
             float(wait) if wait.isdigit() else 0,
         )
 
@@ -146,7 +145,7 @@ class WebStore:
                 if time.monotonic() > until and len(data) < size:
                     raise StoreError(
                         f"{self._url.shown}: the server is too slow: {len(data)} of {size} bytes came in {self._deadline:g} s "
-                        f"(DBSVC_STORE_DEADLINE). {_GO_ON}."
+                        f"(DBSVC_STORE_DEADLINE). {GO_ON}."
                     )
         except httpx.TransportError as error:
             raise self._explain(error) from error
@@ -175,7 +174,7 @@ class WebStore:
         return StoreError(f"{self._url.shown}: the server sends other bytes than it was asked for, and none of them are used.")
 
     def _cut_off(self) -> StoreError:
-        return StoreError(f"{self._url.shown}: the server ends too early, before all bytes that it promised. {_GO_ON}.")
+        return StoreError(f"{self._url.shown}: the server ends too early, before all bytes that it promised. {GO_ON}.")
 
     def _explain(self, error: Exception) -> Exception:
         shown, why = self._url.shown, _reason(error)
@@ -183,14 +182,13 @@ class WebStore:
             return StoreRefusedError(f"{shown}: the URL, or where it is redirected to, is malformed.")
         if "certificate" in why.lower() or isinstance(error.__cause__, ssl.SSLError):
             return StoreRefusedError(
-                f"{shown}: the server's certificate cannot be verified ({why}), so nothing was read. "
-                "If it is of your own authority, set SSL_CERT_FILE to the authority's certificate."
+                f"{shown}: the server's certificate cannot be verified ({why}), so nothing was read. {OWN_AUTHORITY}."
             )
         if isinstance(error, httpx.ProxyError):
             return _PassingError(
                 StoreError(f"{shown}: the proxy does not let us through ({why}): see HTTPS_PROXY and NO_PROXY.")
             )
-        return _PassingError(StoreError(f"{shown}: the server cannot be reached, or was silent ({why}). {_GO_ON}."))
+        return _PassingError(StoreError(f"{shown}: the server cannot be reached, or was silent ({why}). {GO_ON}."))
 
     def _retried(self, ask: Callable[[float], T]) -> T:
         """Ask until the deadline, which each try is told."""
