@@ -141,3 +141,11 @@ def solar(db: Database) -> Database:
     """A database that knows two inverters, and whose first load is number 1."""
     know(db, "i1", "i2")
     return db
+
+
+@pytest.fixture
+def ours(url: str, project: Path) -> Iterator[Database]:
+    """A database with the tables of the project that a module of tests has."""
+    with connect(url) as db:
+        migrate(db)
+        yield db

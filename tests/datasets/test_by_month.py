@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -55,14 +55,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         make_project(folder, {f"migrations/{kind}/visits_1.sql": made + view, f"migrations/{kind}/visits_1.rollback.sql": down})
     monkeypatch.setenv("DBSVC_PROJECT", str(folder))
     return folder
-
-
-@pytest.fixture
-def ours(url: str, project: Path) -> Iterator[Database]:
-    """A database with its tables."""
-    with connect(url) as db:
-        migrate(db)
-        yield db
 
 
 def visits(folder: Path, name: str, records: Iterable[tuple[int, int]]) -> Path:

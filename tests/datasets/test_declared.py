@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -225,14 +225,6 @@ def project(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         make_project(folder, {"profiles/theirs.toml": KINDS[name].profile})
     monkeypatch.setenv("DBSVC_PROJECT", str(folder))
     return folder
-
-
-@pytest.fixture
-def ours(url: str, project: Path) -> Iterator[Database]:
-    """A database with its tables."""
-    with connect(url) as db:
-        migrate(db)
-        yield db
 
 
 def first(kind: Kind) -> list[Record]:

@@ -5,6 +5,7 @@ This file, run as a program, imports it once and forks a process for each comman
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import select
@@ -89,7 +90,8 @@ def _read(number: int) -> bytes:
 def _server() -> socket.socket:
     ours, theirs = socket.socketpair()
     subprocess.Popen([sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()])
-    theirs.close()  # it ends when ours is closed, which it is when we end
+    theirs.close()
+    atexit.register(ours.close)  # which ends it
     return ours
 
 
