@@ -74,6 +74,7 @@ class Dataset:
         """Return what the statements of ``sql/load`` need to know: the names of tables and columns."""
         columns = list(self.columns)
         values = [column for column in columns if column not in self.key]
+        compared = values or self.key  # where the key is all there is, two deliveries of it are the same
         return {
             "dataset": self.name,
             # what readers read leaves out what is not published
@@ -93,8 +94,8 @@ class Dataset:
             "by_day": self.partition_by is not None,
             "digest_format": "|".join(["%s"] * len(columns)),
             "staged_columns": [("staged", column) for column in columns],
-            "staged_values": [("staged", column) for column in values],
-            "stored_values": [("stored", column) for column in values],
+            "staged_values": [("staged", column) for column in compared],
+            "stored_values": [("stored", column) for column in compared],
             "staged_key": [("staged", column) for column in self.key],
             "stored_key": [("stored", column) for column in self.key],
             "past_key": [("past", column) for column in self.key],

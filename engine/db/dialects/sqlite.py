@@ -454,7 +454,7 @@ def _number(batches: Iterable[Batch], width: int, constants: Sequence[int]) -> I
     for line, data in batches:
         for part in slices(data, _PART):
             fields = part.decode().replace("\n", ",").split(",")
-            records = len(fields) // fields_of_one
+            records = (len(fields) - 1) // fields_of_one  # after the last line end comes nothing
             numbered: list[Any] = [None] * (records * width)
             numbered[::width] = range(line, line + records)
             for place, constant in enumerate(constants, 1):
