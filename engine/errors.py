@@ -16,6 +16,7 @@
     │       ├── UnrecognisedError  ... because it is of no dataset we know
     │       ├── ProfileError       ... because no profile, two, or a wrong one is for it; a ConfigurationError, too exit 78
     │       └── NoRatesError       ... because the provider does not have such exchange rates
+    ├── HeldError              a load is held, and whoever called wants no less than an error            exit 65
     ├── ProviderError          the provider of exchange rates cannot be asked, or answered wrongly   exit 69
     │   └── ProviderBusyError  ... or asks us to slow down                              retryable    exit 75
     ├── StatementError         a SQL file is missing, unused or unreadable (file:line)               exit 1
@@ -142,6 +143,12 @@ class NoRatesError(InputError):
         super().__init__(message)
         self.reason = reason
         self.currencies = frozenset(currencies)
+
+
+class HeldError(DbsvcError):
+    """Nothing of a load is seen until somebody decides: it is held or discarded, or all of its records were rejected."""
+
+    exit_code = 65
 
 
 class ProviderError(DbsvcError):
