@@ -21,7 +21,9 @@ _CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 UNKNOWN = _CODES["unknown"]
 _SAMPLE, _MOST = 10, 10_000  # rows of a finding: they are kept in memory
 
-EXAMPLES = commands.examples(
+app = commands.group()
+
+_EXAMPLES = commands.examples(
     "dbsvc check                             everything",
     "dbsvc check --dataset usage             what is about one dataset",
     "dbsvc check --explain bills_orphaned    what a check means, and what to do",
@@ -51,6 +53,7 @@ class Plugin(commands.Command):
             raise
 
 
+@app.command(cls=Plugin, epilog=_EXAMPLES)
 def check(
     only: Annotated[
         list[str] | None,

@@ -133,6 +133,10 @@ class _Common:
         *own, helps = super().get_params(ctx)  # type: ignore[misc]
         return [*own, *_shared(), helps]
 
+    def summaries(self) -> list[tuple[str, str]]:
+        """Return the commands of it that a person is shown, each with what it is for."""
+        return []
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the parts of the usage line, names without braces."""
         pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
@@ -152,10 +156,9 @@ class _Common:
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows, col_max=26)
-        shown = [(name, command) for name, command in getattr(self, "commands", {}).items() if not command.hidden]
-        if shown:
+        if summaries := self.summaries():
             with formatter.section("Commands"):
-                formatter.write_dl([(name, command.get_short_help_str(_ALL)) for name, command in shown])
+                formatter.write_dl(summaries)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, each on its line."""
@@ -195,6 +198,10 @@ class Group(_Common, TyperGroup):
 
     formats = tuple(Results)
 
+    def summaries(self) -> list[tuple[str, str]]:
+        """Return the commands of it that a person is shown, each with what it is for."""
+        return [(name, summary(command)) for name, command in self.commands.items() if not command.hidden]
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find a command. A number is no command, but may be a load's."""
         if args and args[0].isdecimal() and "show" in self.commands:
@@ -205,9 +212,14 @@ class Group(_Common, TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def group(**settings: Any) -> typer.Typer:
-    """Return a new command of commands."""
-    return typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **settings)
+def summary(command: Any) -> str:
+    """Return what a command is for: the first sentence of its help."""
+    return str(command.get_short_help_str(_ALL))
+
+
+def group(cls: type[Group] = Group, **settings: Any) -> typer.Typer:
+    """Return what commands are added to. One alone is a command itself, unless there is a callback."""
+    return typer.Typer(cls=cls, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **settings)
 
 
 def readable(name: str, said: str) -> tuple[str, str]:

@@ -16,7 +16,9 @@ from dbsvc.cli import commands
 if TYPE_CHECKING:
     from dbsvc.engine import Database
 
-EXAMPLES = commands.examples(
+app = commands.group()
+
+_EXAMPLES = commands.examples(
     "dbsvc completion bash > ~/.local/share/bash-completion/completions/dbsvc",
     "dbsvc completion zsh >> ~/.zshrc",
     "dbsvc completion fish > ~/.config/fish/completions/dbsvc.fish",
@@ -45,6 +47,7 @@ class Shell(StrEnum):
     fish = "fish"
 
 
+@app.command(cls=commands.Command, epilog=_EXAMPLES)
 def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", show_default=False)]) -> None:
     """Write what a shell needs to complete commands, options, checks, datasets and loads.
 

@@ -8,6 +8,8 @@ app = commands.group(
     help="The settings, and where they come from.", no_args_is_help=True, epilog=commands.examples("dbsvc config show")
 )
 
+app.callback()(lambda: None)  # more than its one command may come
+
 
 @app.command(cls=commands.Command, epilog=commands.examples("dbsvc config show", "dbsvc config show -o json"))
 def show() -> None:

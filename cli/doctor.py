@@ -12,9 +12,12 @@ from dbsvc.cli import commands, output
 if TYPE_CHECKING:
     from dbsvc.engine.doctor import Finding
 
-EXAMPLES = commands.examples("dbsvc doctor            look at everything", "dbsvc doctor -o json    for a program")
+app = commands.group()
+
+_EXAMPLES = commands.examples("dbsvc doctor            look at everything", "dbsvc doctor -o json    for a program")
 
 
+@app.command(cls=commands.Command, epilog=_EXAMPLES)
 def doctor() -> None:
     """Look at settings, database, schema, clocks, rights, room, project and the API of rates. 1 if anything is wrong.
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _UNAVAILABLE, _REFUSED, _NOT_FINAL = 65, 69, 75  # exit codes
 _MOST_SHOWN = 50  # rates; of more, people are shown the unusual ones
 
-EXAMPLES = commands.examples(
+app = commands.group()
+
+_EXAMPLES = commands.examples(
     "dbsvc fx --missing                             what bills need and lack",
     "dbsvc fx --missing --dry-run                   how many calls that costs",
     "dbsvc fx --date 2021-10-02 --currency EUR      one rate",
@@ -31,6 +33,7 @@ EXAMPLES = commands.examples(
 )
 
 
+@app.command(cls=commands.Command, epilog=_EXAMPLES)
 def fx(
     date: Annotated[
         datetime | None, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d"], help="One day.", show_default=False)

@@ -26,7 +26,9 @@ COUNTED = ("files", "published", "already_published", "held", "discarded", "skip
 _UNSAID = ("header", "source", "released", "out_of_turn")
 _MOST_JOBS = 4  # each has a chunk in memory; for more start more instances
 
-EXAMPLES = commands.examples(
+app = commands.group()
+
+_EXAMPLES = commands.examples(
     "dbsvc ingest deliveries/                 a folder, what others need first",
     "dbsvc ingest usage.csv plants.csv.gz     files, packed or not",
     "zcat usage.csv.gz | dbsvc ingest -       what comes through a pipe",
@@ -35,6 +37,7 @@ EXAMPLES = commands.examples(
 )
 
 
+@app.command(cls=commands.Command, epilog=_EXAMPLES)
 def ingest(
     files: Annotated[
         list[str],

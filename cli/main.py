@@ -5,32 +5,74 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import NoReturn
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any, NoReturn
 
 import typer
 
-from dbsvc.cli import (
-    check,
-    commands,
-    completion,
-    config,
-    datasets,
-    db,
-    doctor,
-    fx,
-    ingest,
-    lineage,
-    loads,
-    metrics,
-    otel,
-    output,
-    rejects,
-    revenue,
-    status,
-    streams,
-)
+from dbsvc.cli import commands, completion, metrics, otel, output, streams
+
+#: Each command is a module of that name, imported when it is called; and what it is for, which the first page of the help says.
+COMMANDS = {
+    "ingest": "Load files, each whole or not at all.",
+    "fx": "Fetch historical exchange rates against USD, and store them once.",
+    "revenue": "Show revenue in USD, exactly.",
+    "check": "Find what is missing, duplicate, changed or damaged.",
+    "loads": "The ledger: every delivery, how far it got, where its records went.",
+    "rejects": "The quarantine: records that broke their contract.",
+    "status": "Show what is in the database: its tables, its newest loads, the newest days of inverters.",
+    "lineage": "Where a value came from: file, line, load, rules, earlier versions.",
+    "datasets": "What can be loaded: the datasets, built in and of your project.",
+    "db": "The database's schema, and housekeeping.",
+    "doctor": "Look at settings, database, schema, clocks, rights, room, project and the API of rates.",
+    "config": "The settings, and where they come from.",
+    "completion": "Write what a shell needs to complete commands, options, checks, datasets and loads.",
+}
+_FORMER = {"trace": "lineage"}  # its name until 0.1
+
+
+class _Built(Mapping[str, Any]):
+    """The commands by their names, each built when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name in COMMANDS or name in _FORMER:
+            return _build(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*COMMANDS, *_FORMER])
+
+    def __len__(self) -> int:
+        return len(COMMANDS) + len(_FORMER)
+
+
+@cache
+def _build(name: str) -> Any:
+    command = typer.main.get_command(import_module(f"dbsvc.cli.{_FORMER.get(name, name)}").app)
+    command.name, command.hidden = name, name in _FORMER
+    return command
+
+
+class _Program(commands.Group):
+    """The program: its help needs none of its commands."""
+
+    def __init__(self, *given: Any, **settings: Any) -> None:
+        super().__init__(*given, **settings)
+        self.commands: Any = _Built()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        return [*self.commands]
+
+    def summaries(self) -> list[tuple[str, str]]:
+        """Return the commands that a person is shown, each with what it is for."""
+        return [*COMMANDS.items()]
+
 
 app = commands.group(
+    _Program,
     no_args_is_help=True,
     epilog=commands.examples(
         "dbsvc ingest deliveries/        load what is new in a folder",
@@ -39,20 +81,6 @@ app = commands.group(
         "dbsvc revenue --by customer     see what was earned, in USD",
     ),
 )
-app.command(cls=commands.Command, epilog=ingest.EXAMPLES)(ingest.ingest)
-app.command(cls=commands.Command, epilog=fx.EXAMPLES)(fx.fx)
-app.command(cls=revenue.Spreadsheet, epilog=revenue.EXAMPLES)(revenue.revenue)
-app.command(cls=check.Plugin, epilog=check.EXAMPLES)(check.check)
-app.add_typer(loads.app, name="loads")
-app.add_typer(rejects.app, name="rejects")
-app.command(cls=commands.Command, epilog=status.EXAMPLES)(status.status)
-app.add_typer(lineage.app, name="lineage")
-app.add_typer(lineage.app, name="trace", hidden=True)  # its name until 0.1
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(db.app, name="db")
-app.command(cls=commands.Command, epilog=doctor.EXAMPLES)(doctor.doctor)
-app.add_typer(config.app, name="config")
-app.command(cls=commands.Command, epilog=completion.EXAMPLES)(completion.completion)
 
 
 @app.callback()
@@ -63,13 +91,14 @@ def _root(context: typer.Context) -> None:
     after it.
     """
     output.options.command = context.invoked_subcommand or ""
+    output.begin()
     otel.start(output.options.command)
 
 
 def main() -> NoReturn:
     """Run the command line and exit."""
     streams.secure()
-    output.begin()  # what is wrong with the command line is said, too
+    output.begin(settled=False)  # what is wrong with the command line is said, too
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) == signal.SIG_DFL:  # under nohup it goes on
             signal.signal(number, _stop)
@@ -105,12 +134,18 @@ def _finish(code: int) -> int:
     command = output.options.command
     failure = streams.deliver()
     if isinstance(failure, BrokenPipeError):  # who read it has enough, as `head` does
-        code = code or (check.UNKNOWN if command == "check" else 128 + signal.SIGPIPE)
+        code = code or (_unknown() if command == "check" else 128 + signal.SIGPIPE)
     elif failure:
-        code = code or (check.UNKNOWN if command == "check" else 1)
+        code = code or (_unknown() if command == "check" else 1)
         because = str(failure.strerror).lower()
         output.error(f"Not all results could be written to standard output ({because}). What was done stays done.", code)
     return metrics.finish(command, code, output.options.metrics) if command else code
+
+
+def _unknown() -> int:
+    from dbsvc.cli.check import UNKNOWN
+
+    return UNKNOWN
 
 
 def _stop(number: int, _frame: object) -> None:

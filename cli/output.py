@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbsvc.cli import progress as progresses
 from dbsvc.cli import streams
-from dbsvc.engine import log, settings
+from dbsvc.engine import log
 from dbsvc.engine.progress import unseen
 
 if TYPE_CHECKING:
@@ -66,18 +66,20 @@ class Stopped(BaseException):
         self.exit_code = 128 + number
 
 
-def begin() -> None:
-    """Log as the options say, as far as they are known."""
+def begin(*, settled: bool = True) -> None:
+    """Log as the options say, as far as they are known, and the settings, if it is ``settled`` that something is run."""
     handler = progresses.Handler(sys.stderr)
     clean = redact if logs_are_json() else lambda text: one_line(redact(text))
     handler.setFormatter(log.Formatter(clean, as_json=logs_are_json()))
     logger = logging.getLogger("dbsvc")
     logger.handlers[:] = [handler]
-    logger.setLevel(_level())
+    logger.setLevel(_level() if settled else logging.INFO)
     logger.propagate = False
 
 
 def _level() -> int:
+    from dbsvc.engine import settings
+
     usual = "info" if options.logs or not sys.stderr.isatty() else "warning"
     asked = "error" if options.quiet else "debug" if options.verbose else settings.read_log_level()
     return logging.getLevelNamesMapping()[(asked or usual).upper()]
@@ -119,11 +121,17 @@ def only_read() -> bool:
     return options.command not in _RUNS and not any(db.wrote for db in _opened)
 
 
-_secrets = functools.cache(settings.read_secrets)
+@functools.cache
+def _secrets() -> set[str]:
+    from dbsvc.engine import settings
+
+    return settings.read_secrets()
 
 
 def redact(text: str) -> str:
     """Return the text without passwords and access keys."""
+    from dbsvc.engine import settings
+
     return settings.redact(text, _secrets())
 
 

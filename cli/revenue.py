@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from dbsvc.engine.db.dialect import Row
     from dbsvc.engine.reports.revenue import Revenue, Uncounted
 
-EXAMPLES = commands.examples(
+app = commands.group()
+
+_EXAMPLES = commands.examples(
     "dbsvc revenue                                  by day",
     "dbsvc revenue --by customer --from 2021-10-01  by customer, from a day on",
     "dbsvc revenue --explain                        with the rates that were used",
@@ -41,6 +43,7 @@ class Spreadsheet(commands.Command):
     formats = (*commands.Command.formats, "csv")
 
 
+@app.command(cls=Spreadsheet, epilog=_EXAMPLES)
 def revenue(
     first: Annotated[
         datetime | None,

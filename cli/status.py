@@ -14,7 +14,9 @@ from dbsvc.cli.loads import show_loads
 if TYPE_CHECKING:
     from dbsvc.engine.reports.status import Status
 
-EXAMPLES = commands.examples(
+app = commands.group()
+
+_EXAMPLES = commands.examples(
     "dbsvc status                        tables, newest loads, newest days",
     "dbsvc status --watch --every 5      again and again, until Ctrl-C",
     "dbsvc status -o json                for a program",
@@ -22,6 +24,7 @@ EXAMPLES = commands.examples(
 _CLEAR = "\x1b[H\x1b[2J"
 
 
+@app.command(cls=commands.Command, epilog=_EXAMPLES)
 def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C; off a terminal a line each time.")

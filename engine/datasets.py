@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbsvc.engine.columns import Column
-from dbsvc.engine.sources.formats import Format
+
+if TYPE_CHECKING:
+    from dbsvc.engine.sources.formats import Format
 
 
 @dataclass(frozen=True)

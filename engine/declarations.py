@@ -11,7 +11,6 @@ from typing import Any
 from dbsvc.engine.columns import COMMON, KINDS, Column, ColumnType, complete
 from dbsvc.engine.datasets import Dataset, Derived
 from dbsvc.engine.errors import StatementError
-from dbsvc.engine.sources.formats import FORMATS
 from dbsvc.engine.toml import FLAG, Kind, check_keys, line_of, parse
 from dbsvc.engine.words import or_nearest
 
@@ -103,6 +102,8 @@ def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) ->
         raise refuse(f"the key {missing[0]} is missing")
     if not NAME.fullmatch(declared["table"]):
         raise refuse(f"the table {declared['table']} must be named by small letters, digits and _, 30 at most", "table")
+    from dbsvc.engine.sources.formats import FORMATS
+
     if declared["format"] not in FORMATS:
         raise refuse(f"there is no format {or_nearest(declared['format'], FORMATS)}", "format")
     for key in ("key", "precedence", "partition_by", "personal"):

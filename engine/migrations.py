@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DatabaseError, StatementError
-from dbsvc.engine.loads.staging import drop_tables, find_staging
 from dbsvc.engine.log import event
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.project import Project
@@ -161,6 +160,8 @@ def reset(db: Database) -> None:
 
 
 def _reset(db: Database) -> None:
+    from dbsvc.engine.loads.staging import drop_tables, find_staging  # all of loading: no other command needs it here
+
     with yoyo_migrations(db) as (backend, migrations):
         tx = Transaction(db.dialect, db.statements, backend.connection, db)
         for dataset in (*db.statements.datasets, *db.statements.datasets.unused):

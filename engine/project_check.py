@@ -41,7 +41,9 @@ def check_project(project: Project) -> Checked:
 
 
 def _check(project: Project) -> Checked:
-    kinds = [*all_statements(project)]
+    kinds = all_statements(project)
+    for statements in kinds.values():
+        statements.check()
     pairs = _pair(project, kinds)
     problems = [
         f"{project.path('migrations', kind, name)}:1: has no pair in {project.path('migrations', other)}"

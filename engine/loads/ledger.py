@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
@@ -11,9 +12,11 @@ from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import GoneError, InputError
 from dbsvc.engine.loads.model import Load, Replaced
 from dbsvc.engine.log import event
-from dbsvc.engine.profiles import Profile, read_profile
-from dbsvc.engine.sources.file import SourceFile
-from dbsvc.engine.sources.header import Header
+
+if TYPE_CHECKING:
+    from dbsvc.engine.profiles import Profile
+    from dbsvc.engine.sources.file import SourceFile
+    from dbsvc.engine.sources.header import Header
 
 _MOST_NAMED = 3  # loads, where there is none of a number
 
@@ -58,6 +61,8 @@ def _same(load: Load, rows: list[Row]) -> Load:
 
 def find_profile(tx: Transaction, load_id: int) -> Profile | None:
     """Return the profile that a load was read by, as it was then; None if it was none."""
+    from dbsvc.engine.profiles import read_profile
+
     for row in tx.run("ledger/find_profile", load_id=load_id).rows:
         return read_profile(row["name"], f"load {load_id}", row["content"], tx.statements.datasets)
     return None

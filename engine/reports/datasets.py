@@ -10,7 +10,6 @@ from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import InputError
-from dbsvc.engine.sources.formats import FORMATS
 from dbsvc.engine.statements.catalog import Statements
 from dbsvc.engine.words import or_nearest
 
@@ -98,12 +97,13 @@ def find_undeclared(db: Database) -> list[str]:
     """Say of which datasets there are loads, and no declaration."""
     with db.snapshot() as tx:
         loaded = [row["dataset"] for row in tx.run("reports/loaded_datasets").rows]
-    datasets = db.statements.datasets
-    return [datasets.absent(name) for name in loaded if name not in datasets]
+    return [db.statements.datasets.absent(name) for name in loaded if name not in db.statements.declared]
 
 
 def format_of(dataset: Dataset) -> str:
     """Return what a dataset's format is called."""
+    from dbsvc.engine.sources.formats import FORMATS
+
     return next(name for name, kind in FORMATS.items() if kind is dataset.format)
 
 

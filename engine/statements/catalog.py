@@ -1,4 +1,7 @@
-"""Named SQL statements: loaded from files, chosen by dialect, checked before the first one runs.
+"""Named SQL statements: loaded from files, chosen by dialect, checked.
+
+A project's are read and checked before the first one runs; those that come with the program when they are used, for tests and
+``dbsvc datasets check`` check all of them, and no command uses more than a part.
 
 A folder is a phase, a file is a statement. ``20_merge.citus.sql`` is taken on Citus, else the parent dialect's
 ``20_merge.postgresql.sql``, else the portable ``20_merge.sql``. A line ``-- key: value`` in the leading comment belongs
@@ -9,14 +12,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import chain
 from pathlib import Path
 
 from dbsvc.engine.columns import FOLDER as TYPES
-from dbsvc.engine.columns import read_types
+from dbsvc.engine.columns import ColumnType, read_types
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.declarations import place, read_declarations
 from dbsvc.engine.errors import ConfigurationError, StatementError
@@ -70,24 +73,58 @@ class Statements:
         self.root = root or find_folder("sql")
         self.project = project
         self._family = family
-        self._functions = Functions(family, self.root.joinpath(FOLDER))
-        self._by_name: dict[str, Statement] = {}
+        self._files: dict[str, Traversable] = {}
         for folder in self.root.iterdir():
             if folder.is_dir():
-                self._load(folder, folder.name)
+                self._files |= self._choose(folder, folder.name)
+        own: dict[str, Traversable] = {}
         for name in OVERLAID:
-            if project and (own := project.path(name)).is_dir():
-                self._load(own, name)
-        #: what columns may be
-        self.types = read_types(self.root.joinpath(TYPES), family)
-        self.datasets = self._declare()
-        self._templates = {name: self._by_name.pop(name) for name in [*self._by_name] if name.startswith(f"{contract.FOLDER}/")}
-        self._rules = {name: self._by_name.pop(f"datasets/{name}/rules", None) for name in self.datasets}
+            if project and (folder := project.path(name)).is_dir():
+                own |= self._choose(folder, name)
+        self._files |= own
+        self._declarations, self._unused = self._find_declarations()
+        self._files = {name: file for name, file in self._files.items() if _dataset_of(name) not in self._unused}
+        told = {f"datasets/{name}/rules" for name in self._declarations}
+        parts = [name for name in self._files if name in told or name.startswith(f"{contract.FOLDER}/")]
+        self._parts = {name: self._files.pop(name) for name in parts}
+        self._phases: dict[str, list[str]] = {}
+        for name in sorted(self._files):
+            self._phases.setdefault(name.rpartition("/")[0], []).append(name)
+        self._read = cache(self._read_file)
         self._contract = cache(self._derive)
-        self._phases: dict[str, list[Statement]] = {}
-        for name, statement in sorted(self._by_name.items()):
-            self._phases.setdefault(name.rpartition("/")[0], []).append(statement)
-        self._check()
+        if root:
+            self.check()
+        elif project:
+            self._check({*own, *(name for name, file in self._declarations.items() if project.holds(str(file)))})
+
+    @cached_property
+    def types(self) -> dict[str, ColumnType]:
+        """What columns may be."""
+        return read_types(self.root.joinpath(TYPES), self._family)
+
+    @cached_property
+    def datasets(self) -> Declared:
+        """The datasets that are declared and in use. Raises StatementError for a declaration that is wrong."""
+        used = {name: (str(file), read_text(file)) for name in self.declared if (file := self._declarations[name])}
+        datasets = Declared(read_declarations(used, self.types, self._unused))
+        datasets.unused = self._unused
+        return datasets
+
+    @cached_property
+    def _functions(self) -> Functions:
+        return Functions(self._family, self.root.joinpath(FOLDER))
+
+    @property
+    def declared(self) -> list[str]:
+        """The names of the datasets that are declared and in use, of which no declaration is read."""
+        return [name for name in self._declarations if name not in self._unused]
+
+    def check(self) -> None:
+        """Look for what is wrong with any statement or declaration, also those that come with the program.
+
+        Raises StatementError with file and line.
+        """
+        self._check({*self._files, *self._parts, *self._declarations})
 
     def __getitem__(self, name: str) -> Statement:
         """Return the statement of that name. Raises StatementError if there is none."""
@@ -102,11 +139,11 @@ class Statements:
     @property
     def names(self) -> list[str]:
         """The names of all statements, sorted."""
-        return sorted(chain(self._by_name, *map(self._contract, self.datasets)))
+        return sorted(chain(self._files, *map(self._contract, self.datasets)))
 
     def phase(self, folder: str) -> list[Statement]:
         """Return the statements of a phase, in the order of their names."""
-        return self._phases.get(folder, [])
+        return [self._read(name) for name in self._phases.get(folder, ())]
 
     def derivations(self, dataset: str) -> tuple[list[str], list[str]]:
         """Return the phases that bring up to date what is derived from the dataset's table: its own, and those of others.
@@ -129,14 +166,15 @@ class Statements:
         own = f"datasets/{dataset}/"
         other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day", "rebuild", contract.LINEAGE))
         folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))
-        for name, statement in sorted({**self._by_name, **self._contract(dataset)}.items()):
+        for name in sorted({*self._files, *self._contract(dataset)}):
             if name.startswith(folders) or (name.startswith(own) and not name.startswith(other)):
-                digest.update(f"\0{name}\0{statement.text}".encode())
+                digest.update(f"\0{name}\0{self[name].text}".encode())
         return digest.hexdigest()[:16]
 
     def tables_left_out(self) -> set[str]:
         """Return the tables of the datasets that are not in use, if they are there."""
-        told = [parse(str(file), read_text(file)) for file in self._left_out if file.is_file()]
+        left_out = [self._declarations[name] for name in self._unused]
+        told = [parse(str(file), read_text(file)) for file in left_out if file.is_file()]
         derived = [each for declared in told for each in declared.get("rebuild", {}).values()]
         tables = [str(each.get("table")) for each in (*told, *derived)]
         return {f"{table}{ending}" for table in tables for ending in ("", "_stored", "_history")}
@@ -146,8 +184,8 @@ class Statements:
         texts = [(contract.scaffold(dataset, each.text), each.origin) for each in self.phase(folder)]
         return [self._functions.expand(text, origin).rstrip() for text, origin in texts]
 
-    def _declare(self) -> Declared:
-        """Read the declarations of those datasets that are in use; forget the statements of the others."""
+    def _find_declarations(self) -> tuple[dict[str, Traversable], dict[str, str]]:
+        """Return the file of each declaration, and the datasets that are not in use."""
         files: dict[str, Traversable] = {}
         for root in (self.root, *([self.project.folder] if self.project else [])):
             parent = root.joinpath("datasets")
@@ -156,17 +194,7 @@ class Statements:
                 file = folder.joinpath("dataset.toml")
                 if folder.is_dir() and (file.is_file() or folder.name not in files):
                     files[folder.name] = file
-        unused = self.project.unused(files) if self.project else {}
-        self._by_name = {
-            name: statement
-            for name, statement in self._by_name.items()
-            if not (name.startswith("datasets/") and name.split("/")[1] in unused)
-        }
-        self._left_out = [file for name, file in files.items() if name in unused]
-        used = {name: (str(file), read_text(file)) for name, file in files.items() if name not in unused}
-        datasets = Declared(read_declarations(used, self.types, unused))
-        datasets.unused = unused
-        return datasets
+        return files, self.project.unused(files) if self.project else {}
 
     def _find(self, name: str) -> Statement | None:
         """Return the statement of that name, if there is one."""
@@ -174,40 +202,47 @@ class Statements:
         dataset, _, rest = rest.partition("/")
         if folder == "datasets" and rest.startswith(contract.FOLDER) and dataset in self.datasets:
             return self._contract(dataset).get(name)
-        return self._by_name.get(name)
+        return self._read(name) if name in self._files else None
 
     def _derive(self, name: str) -> dict[str, Statement]:
         """Return a dataset's statements, made of what its declaration says of its columns: when they are asked for."""
         found = {}
-        dataset, told = self.datasets[name], self._rules[name]
-        for path, text in contract.derive(dataset, self._templates, told).items():
-            origin = self._templates[path].origin if path in self._templates else told.origin if told else dataset.origin
+        dataset, own = self.datasets[name], f"datasets/{name}/rules"
+        told = self._read(own) if own in self._parts else None
+        templates = {path: self._read(path) for path in self._parts if path.startswith(f"{contract.FOLDER}/")}
+        for path, text in contract.derive(dataset, templates, told).items():
+            origin = templates[path].origin if path in templates else told.origin if told else dataset.origin
             statement = Statement(f"datasets/{name}/{path}", self._functions.expand(text, origin), origin)
             _refuse_others(statement, rules.CONTRACT)
             found[statement.name] = statement
         return found
 
-    def _load(self, folder: Traversable, path: str) -> None:
+    def _choose(self, folder: Traversable, path: str) -> dict[str, Traversable]:
+        """Return the files of the statements below a folder, by their names."""
+        chosen: dict[str, Traversable] = {}
         variants: dict[str, dict[str, Traversable]] = {}
         for entry in folder.iterdir():
             if entry.name.endswith(".sql"):
                 name, _, dialect = entry.name.removesuffix(".sql").partition(".")
                 variants.setdefault(name, {})[dialect] = entry
             elif entry.is_dir():
-                self._load(entry, f"{path}/{entry.name}")
+                chosen |= self._choose(entry, f"{path}/{entry.name}")
         for name, by_dialect in variants.items():
-            for dialect in (*self._family, ""):
-                if file := by_dialect.get(dialect):
-                    text = read_text(file).strip()
-                    if not text.startswith("--"):
-                        raise StatementError(f"{file}:1: must begin with a comment that says what the rule is")
-                    if not path.startswith(_TEMPLATES):
-                        text = self._functions.expand(text, str(file))
-                    self._by_name[f"{path}/{name}"] = Statement(f"{path}/{name}", text, str(file))
-                    break
+            if file := next((by_dialect[dialect] for dialect in (*self._family, "") if dialect in by_dialect), None):
+                chosen[f"{path}/{name}"] = file
+        return chosen
 
-    def _check(self) -> None:
-        """See that each phase has statements, and that each of these uses only what it is given."""
+    def _read_file(self, name: str) -> Statement:
+        file = self._files.get(name) or self._parts[name]
+        text = read_text(file).strip()
+        if not text.startswith("--"):
+            raise StatementError(f"{file}:1: must begin with a comment that says what the rule is")
+        if not name.startswith(_TEMPLATES):
+            text = self._functions.expand(text, str(file))
+        return Statement(name, text, str(file))
+
+    def _check(self, names: Collection[str]) -> None:
+        """See that each phase has statements, and that what has these names fits: statements, and datasets."""
         phases = {f"load/{folder}": rules.MERGED for folder in rules.LOAD_FOLDERS}
         placing = ("make_way", "leave_place", "replay", *rules.PLACE_FOLDERS)
         phases |= dict.fromkeys((f"load/{folder}" for folder in placing), rules.PLACED)
@@ -221,28 +256,30 @@ class Statements:
         for folder in phases:
             optional = folder.startswith("datasets/") and folder.rpartition("/")[2] in rules.OPTIONAL
             optional |= folder.removeprefix("load/") in rules.PLACE_FOLDERS
-            if not self.phase(folder) and not optional:
+            if not self._phases.get(folder) and not optional:
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
         phases |= dict.fromkeys(["load/audit", *(f"datasets/{dataset}/audit" for dataset in self.datasets)], rules.AUDIT)
-        checks = ["checks", *(f"datasets/{dataset}/checks" for dataset in self.datasets)]
+        folders = ["checks", *(f"datasets/{dataset}/checks" for dataset in self.datasets)]
+        checks = [*chain.from_iterable(self._phases.get(folder, ()) for folder in folders)]
+        if any(name in names for name in checks):  # one says something of others of its name
+            names = {*names, *checks}
         named: dict[str, Statement] = {}
-        for check in chain(*map(self.phase, checks)):
-            named.setdefault(check.name.rpartition("/")[2], check)
-        for name, statement in sorted(self._by_name.items()):
+        for check in checks if names else ():
+            named.setdefault(check.rpartition("/")[2], self._read(check))
+        for name, file in sorted(self._files.items()):
             folder = name.rpartition("/")[0]
             if folder.endswith("/rebuild"):
                 continue  # run by its name
-            allowed = rules.allowed_in_check(statement, named) if folder in checks else phases.get(folder)
-            if allowed is None:
-                if name.startswith("datasets/"):
-                    raise StatementError(f"{statement.origin}:1: nothing uses this statement")
-                continue  # run by its name
-            _refuse_others(statement, allowed)
-        if self.project:  # it may be wrong, which is to be told before anything is done
-            for dataset, rule in self._rules.items():
-                files = [self.datasets[dataset].origin, *([rule.origin] if rule else [])]
-                if any(map(self.project.holds, files)):
-                    self._contract(dataset)
+            if folder not in phases and folder not in folders and name.startswith("datasets/"):
+                raise StatementError(f"{file}:1: nothing uses this statement")
+            if name in names:
+                statement = self._read(name)
+                allowed = rules.allowed_in_check(statement, named) if folder in folders else phases.get(folder)
+                if allowed is not None:  # else it is run by its name
+                    _refuse_others(statement, allowed)
+        for dataset in self.datasets:
+            if dataset in names or f"datasets/{dataset}/rules" in names:
+                self._contract(dataset)
 
     def _check_derivations(self, dataset: Dataset) -> None:
         """See that each phase that a declaration names has statements."""
@@ -251,8 +288,14 @@ class Statements:
         named |= {("rebuild", name): (derived.phase,) for name, derived in dataset.rebuild.items()}
         for keys, phases in named.items():
             for phase in phases:
-                if not self.phase(f"datasets/{dataset.name}/derive/{phase}"):
+                if not self._phases.get(f"datasets/{dataset.name}/derive/{phase}"):
                     raise StatementError(f"{place(dataset, *keys)}: derive/{phase} has no statement for {self._family[0]}")
+
+
+def _dataset_of(name: str) -> str:
+    """Return the dataset that a statement belongs to; an empty text if it is none's own."""
+    folder, _, rest = name.partition("/")
+    return rest.partition("/")[0] if folder == "datasets" else ""
 
 
 def _refuse_others(statement: Statement, allowed: Collection[str]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import typer
 
-from dbsvc.cli import main, output
+from dbsvc.cli import commands, main, output
+from tests.helpers import ROOT as REPOSITORY
 from tests.helpers.cli import Cli
 
 ROOT: Any = typer.main.get_command(main.app)
@@ -55,6 +56,14 @@ def test_examples_are_what_the_command_takes(context: Any) -> None:
         if context.parent:
             assert words[: len(path := context.command_path.split()[1:])] == path
         parse(words)
+
+
+def test_the_first_page_says_of_each_command_what_its_own_says() -> None:
+    assert ROOT.summaries() == [
+        (name, commands.summary(command)) for name, command in ROOT.commands.items() if not command.hidden
+    ]
+    modules = {path.stem for path in (REPOSITORY / "cli").glob("*.py") if re.search("^app = ", path.read_text(), re.MULTILINE)}
+    assert modules - {"main"} == {*main.COMMANDS}
 
 
 def test_shared_options_stand_anywhere(cli: Cli) -> None:

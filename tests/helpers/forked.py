@@ -6,8 +6,11 @@ This file, run as a program, imports it once and forks a process for each comman
 from __future__ import annotations
 
 import atexit
+import gc
+import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import socket
@@ -95,11 +98,30 @@ def _server() -> socket.socket:
     return ours
 
 
-def _serve(orders: socket.socket) -> None:
-    import dbsvc.cli.main
-    import dbsvc.engine.db.dialects.postgresql
-    import dbsvc.engine.db.dialects.sqlite  # noqa: F401
+def _prepare() -> None:
+    """Do once what each command would do, and nothing can change: import modules, build commands, read statements."""
+    import typer
 
+    import dbsvc
+    from dbsvc.cli import main
+    from dbsvc.engine.db.dialects import families
+    from dbsvc.engine.statements.catalog import load_statements
+
+    for module in pkgutil.walk_packages(dbsvc.__path__, "dbsvc."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for library in ("rich.console", "rich.table", "structlog", "yoyo"):
+        importlib.import_module(library)
+    for name in main.COMMANDS:
+        typer.main.get_command(main.app).commands[name]  # type: ignore[attr-defined]
+    for family in families().values():
+        load_statements(family).check()
+    gc.collect()
+    gc.freeze()  # else each process looks through all of this, and copies it
+
+
+def _serve(orders: socket.socket) -> None:
+    _prepare()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         word, numbers, _, _ = socket.recv_fds(orders, 1, 5)

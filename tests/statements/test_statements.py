@@ -8,15 +8,18 @@ import shutil
 from collections.abc import Callable
 from importlib import import_module
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pytest
 
 from dbsvc import StatementError
 from dbsvc.engine.db.dialects import SCHEMES
+from dbsvc.engine.statements import catalog
 from dbsvc.engine.statements.catalog import Statements
 from dbsvc.engine.statements.rules import DATASET_PHASES, LOAD_FOLDERS, PLACE_FOLDERS
 from dbsvc.engine.statements.statement import Statement, quote
+from dbsvc.engine.toml import read_text
 
 SQL = Path(str(files("dbsvc"))) / "sql"
 FAMILIES = {name: import_module(f"dbsvc.engine.db.dialects.{name}").Driver.family for name in sorted(set(SCHEMES.values()))}
@@ -42,6 +45,25 @@ def write(root: Path) -> Callable[..., Path]:
 
 
 # --- the files we have
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_nothing_is_wrong_with_them(family: tuple[str, ...]) -> None:
+    Statements(family).check()
+
+
+def test_a_command_reads_what_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Traversable] = []
+
+    def note(file: Traversable) -> str:
+        read.append(file)
+        return read_text(file)
+
+    monkeypatch.setattr(catalog, "read_text", note)
+    statements = Statements(("sqlite",))
+    assert statements["reports/loaded_datasets"].text
+    assert statements.declared
+    assert len(read) == 1
 
 
 def test_the_trees_of_the_dialects_match() -> None:
