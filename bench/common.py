@@ -111,8 +111,9 @@ class Measured:
 
     target: Target | None = None
     seconds: list[float] = field(default_factory=list)
-    #: of a core: of the command, and of its server
+    #: of a core: of the command and its server, and of the server alone
     busy: list[float] = field(default_factory=list)
+    served: list[float] = field(default_factory=list)
     peak_mb: float = 0
 
     @property
@@ -124,7 +125,8 @@ class Measured:
         busy = self.target.busy() if self.target else 0
         done = subprocess.run(
             [sys.executable, "-S", "-c", _STOPWATCH, *command],
-            env={**os.environ, "DATABASE_URL": url},
+            # a command that is installed is compiled
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", "DATABASE_URL": url},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -134,7 +136,8 @@ class Measured:
             sys.exit(f"{command[0]} failed:\n{output}")
         seconds, own, peak_kb = measures.split()
         self.seconds.append(float(seconds))
-        self.busy.append(float(own) + (self.target.busy() if self.target else 0) - busy)
+        self.served.append((self.target.busy() if self.target else 0) - busy)
+        self.busy.append(float(own) + self.served[-1])
         self.peak_mb = max(self.peak_mb, int(peak_kb) / 1024)
 
 

@@ -5,7 +5,7 @@ beforehand, by `psql \\copy` or `sqlite3 .import` into the same keyed table, fro
 of readings and of daily summaries. In turn, each time into a fresh database that knows the inverters. Then it adds late events,
 1 % of those that are loaded: scattered over all inverters and days, or whole days of some inverters. Their plain way is what
 one does who does not know which days they touch: empty the tables of readings and daily summaries, and fill them from all
-events, by the very statements that a load runs, as if it brought them all. Prints a table of medians.
+events, by the very statements that a load runs, as if it brought them all. Prints a table of medians, of clock and cores.
 """
 
 from __future__ import annotations
@@ -19,14 +19,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from statistics import median
 
-from common import Measured, Target, bench, expect, ingest, line, say
+from common import Measured, Target, bench, expect, ingest, say
 from generate import write_telemetry
 
 from dbsvc import connect
 from dbsvc.engine.statements.catalog import find_folder
 from dbsvc.engine.statements.portable import FOLDER, Functions
 
+HEADER = (
+    "| work | rows | plain s | dbsvc s | ratio | plain core s | dbsvc core s | ratio | server alone | dbsvc MB |",
+    "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+)
 _BULK_LOAD = {
     "sqlite": (".mode csv", '.import "{file}" inverter_telemetry_raw'),
     "postgresql": (r"\copy inverter_telemetry_raw FROM '{file}' WITH (FORMAT csv)",),
@@ -81,8 +86,8 @@ def compare(target: Target, folder: Path, rows: int, repeat: int) -> Iterator[st
     """Load a file both ways in turn; then add late events, and compute everything again."""
     folder = folder / f"telemetry-{rows}"
     counts = _make(folder, rows)
-    plain, ours, again = Measured(), Measured(), Measured()
-    late = {"scattered": Measured(), "outage": Measured()}
+    plain, ours, again = Measured(target), Measured(target), Measured(target)
+    late = {"scattered": Measured(target), "outage": Measured(target)}
     for turn in range(1, repeat + 1):
         registries = ingest(folder / "plants.csv", folder / "inverters.csv")
         url = target.create()
@@ -100,10 +105,20 @@ def compare(target: Target, folder: Path, rows: int, repeat: int) -> Iterator[st
         for table in ("inverter_telemetry_raw", "inverter_telemetry_clean"):
             expect(url, table, rows - counts["resent"] + counts["scattered"] + counts["outage"])
         seconds = {"plain": plain, "dbsvc": ours, **late, "again": again}
-        say(f"{target.name} {turn}: " + ", ".join(f"{way} {measured.seconds[-1]:.2f} s" for way, measured in seconds.items()))
-    yield line(f"new file, {target.name}", rows, plain, ours)
+        said = (f"{way} {measured.seconds[-1]:.2f} s, {measured.busy[-1]:.2f} core s" for way, measured in seconds.items())
+        say(f"{target.name} {turn}: " + "; ".join(said))
+    yield _line(f"new file, {target.name}", rows, plain, ours)
     for kind, measured in late.items():
-        yield line(f"late events, {kind}, {target.name}", counts[kind], again, measured)
+        yield _line(f"late events, {kind}, {target.name}", counts[kind], again, measured)
+
+
+def _line(work: str, rows: int, plain: Measured, ours: Measured) -> str:
+    busy, served = ([median(way) for way in both] for both in ((plain.busy, ours.busy), (plain.served, ours.served)))
+    return (
+        f"| {work} | {rows:,} | {plain.median:.2f} | {ours.median:.2f} | {ours.median / plain.median:.2f} "
+        f"| {busy[0]:.2f} | {busy[1]:.2f} | {busy[1] / busy[0]:.2f} "
+        f"| {f'{served[1] / served[0]:.2f}' if served[0] else ''} | {ours.peak_mb:.0f} |"
+    )
 
 
 @cache
@@ -161,4 +176,4 @@ if __name__ == "__main__":
     elif sys.argv[1:] == ["--derive"]:
         derive()
     else:
-        bench("Compare the load of telemetry with plainer ways.", compare)
+        bench("Compare the load of telemetry with plainer ways.", compare, header=HEADER)

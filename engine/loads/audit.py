@@ -7,7 +7,7 @@ from datetime import date
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.ledger import count_chunks, find_load, lock_load, reset_lost_chunks
 from dbsvc.engine.loads.model import Load, LoadStatus
-from dbsvc.engine.loads.phases import own, parameters
+from dbsvc.engine.loads.phases import own, parameters, seeking
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.settings import Settings
 
@@ -67,12 +67,13 @@ def find_faults(tx: Transaction, load: Load, settings: Settings, staged: str) ->
         "total_factor": settings.total_factor,
         "total_min_loads": settings.total_min_loads,
     }
-    return [
-        (statement.name, row["finding"])
-        for folder in ("load/audit", *(() if load.released else (own(load, "audit"),)))
-        for statement, result in tx.run_phase(folder, load_id=load.load_id, staged=staged, **limits)
-        for row in result.rows
-    ]
+    with seeking(tx, load):
+        return [
+            (statement.name, row["finding"])
+            for folder in ("load/audit", *(() if load.released else (own(load, "audit"),)))
+            for statement, result in tx.run_phase(folder, load_id=load.load_id, staged=staged, **limits)
+            for row in result.rows
+        ]
 
 
 def add_control_total(tx: Transaction, load: Load, staged: str) -> int:

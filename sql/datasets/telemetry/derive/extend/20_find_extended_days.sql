@@ -2,7 +2,8 @@
 -- through: it rises from the one before to the one after, each time by no more than a kilowatt-hour and what the inverter can
 -- make meanwhile, as counted_energy has it (a second less, for times are in whole ones here). So the day's energy stays what it
 -- is, and so do its first and its last reading.
--- Materialized, for then the neighbours' times are known, and the neighbours looked up by them.
+-- Materialized, for then each neighbour is looked up once; and not joined, for a database that knows nothing of the tables yet
+-- reads all readings of an inverter to find one.
 CREATE TEMP TABLE extended_days AS
 WITH late AS MATERIALIZED (
     SELECT
@@ -35,34 +36,48 @@ WITH late AS MATERIALIZED (
         AND changes.event_time = readings.event_time
         -- else nothing is looked up
         AND EXISTS (SELECT 1 FROM steady_days)
+),
+
+counted AS MATERIALIZED (
+    SELECT
+        late.*,
+        (
+            SELECT one_before.energy_wh_total
+            FROM inverter_telemetry_clean AS one_before
+            WHERE
+                one_before.inverter_id = late.inverter_id
+                AND one_before.event_time = late.time_before
+                AND one_before.day = late.day
+                AND one_before.plant_id = late.plant_id
+        ) AS counter_before,
+        (
+            SELECT one_after.energy_wh_total
+            FROM inverter_telemetry_clean AS one_after
+            WHERE
+                one_after.inverter_id = late.inverter_id
+                AND one_after.event_time = late.time_after
+                AND one_after.day = late.day
+                AND one_after.plant_id = late.plant_id
+        ) AS counter_after
+    FROM late
 )
 
 SELECT
-    late.plant_id,
-    late.inverter_id,
-    late.day,
+    plant_id,
+    inverter_id,
+    day,
     count(*) AS points,
-    count(late.ac_power_w) AS points_with_power,
-    coalesce(sum(cast(round(late.ac_power_w * 1000) AS bigint)), 0) AS milliwatts,
-    max(cast(round(late.ac_power_w * 1000) AS bigint)) AS most_milliwatts
-FROM late
-CROSS JOIN inverter_telemetry_clean AS one_before
-CROSS JOIN inverter_telemetry_clean AS one_after
+    count(ac_power_w) AS points_with_power,
+    coalesce(sum(cast(round(ac_power_w * 1000) AS bigint)), 0) AS milliwatts,
+    max(cast(round(ac_power_w * 1000) AS bigint)) AS most_milliwatts
+FROM counted
 WHERE
-    late.inverter_id = one_before.inverter_id
-    AND late.time_before = one_before.event_time
-    AND late.day = one_before.day
-    AND late.plant_id = one_before.plant_id
-    AND late.inverter_id = one_after.inverter_id
-    AND late.time_after = one_after.event_time
-    AND late.day = one_after.day
-    AND late.plant_id = one_after.plant_id
-    AND one_before.energy_wh_total > 0
-    AND late.energy_wh_total >= one_before.energy_wh_total
-    AND one_after.energy_wh_total >= late.energy_wh_total
-    AND round(late.energy_wh_total * 1000) - round(one_before.energy_wh_total * 1000)
-    <= 1000000 + late.most_a_second * (epoch_seconds(late.event_time) - epoch_seconds(late.time_before) - 1)
-    AND round(one_after.energy_wh_total * 1000) - round(late.energy_wh_total * 1000)
-    <= 1000000 + late.most_a_second * (epoch_seconds(late.time_after) - epoch_seconds(late.event_time) - 1)
-GROUP BY late.plant_id, late.inverter_id, late.day, late.of_day
-HAVING count(*) = late.of_day
+    counter_before > 0
+    AND energy_wh_total >= counter_before
+    AND counter_after >= energy_wh_total
+    AND round(energy_wh_total * 1000) - round(counter_before * 1000)
+    <= 1000000 + most_a_second * (epoch_seconds(event_time) - epoch_seconds(time_before) - 1)
+    AND round(counter_after * 1000) - round(energy_wh_total * 1000)
+    <= 1000000 + most_a_second * (epoch_seconds(time_after) - epoch_seconds(event_time) - 1)
+GROUP BY plant_id, inverter_id, day, of_day
+HAVING count(*) = of_day

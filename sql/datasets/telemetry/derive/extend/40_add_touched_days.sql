@@ -5,8 +5,9 @@ SELECT
     day
 FROM added_days
 WHERE
-    NOT EXISTS (
-        SELECT 1
+    (inverter_id, day) NOT IN (
+        SELECT
+            extended_days.inverter_id,
+            extended_days.day
         FROM extended_days
-        WHERE extended_days.inverter_id = added_days.inverter_id AND extended_days.day = added_days.day
     )

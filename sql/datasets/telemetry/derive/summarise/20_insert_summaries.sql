@@ -6,11 +6,16 @@ INSERT INTO inverter_daily_summary (
     plant_id, inverter_id, day, avg_ac_power_w, max_ac_power_w, points, energy_wh, first_event_time, last_event_time,
     points_with_power, energy_wh_uncounted, counter_faults, milliwatts
 )
+-- grouped with the capacity, so that neither an inverter is looked up for each reading, nor, by a database that knows nothing of
+-- the tables yet, all readings of an inverter for each of its days
 WITH days AS (
-    SELECT DISTINCT
-        inverter_id,
-        day
+    SELECT
+        touched_days.inverter_id,
+        touched_days.day,
+        max(inverters.capacity_kw) AS capacity_kw
     FROM touched_days
+    INNER JOIN inverters ON touched_days.inverter_id = inverters.inverter_id
+    GROUP BY touched_days.inverter_id, touched_days.day
 ),
 
 summed AS (
@@ -24,14 +29,13 @@ summed AS (
         count(clean.ac_power_w) AS points_with_power,
         count(clean.energy_wh_total) AS counters,
         counted_energy(
-            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS bigint), inverters.capacity_kw
+            clean.event_time, cast(round(clean.energy_wh_total * 1000) AS bigint), days.capacity_kw
         ) AS energy,
         min(clean.event_time) AS first_event_time,
         max(clean.event_time) AS last_event_time
     FROM days
     -- whose readings are looked up
     CROSS JOIN inverter_telemetry_clean AS clean
-    INNER JOIN inverters ON days.inverter_id = inverters.inverter_id
     WHERE
         days.inverter_id = clean.inverter_id
         AND days.day = clean.day
