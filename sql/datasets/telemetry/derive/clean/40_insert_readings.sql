@@ -1,6 +1,5 @@
--- New events of moments that have no reading yet are most of a load: their readings are taken from them, and nothing is looked
--- up.
--- Power in watts, everything to three places (half up: nothing is negative), the day by the clock of the plant.
+-- One reading for each moment of an inverter: of the new event that has it to itself, or of the one that wins. Power in watts,
+-- everything to three places (half up: nothing is negative), the day by the clock of the plant.
 INSERT INTO inverter_telemetry_clean (
     inverter_id, event_time, plant_id, day, event_id, source,
     ac_power_w, dc_power_w, energy_wh_total, temperature_c, status
@@ -17,11 +16,26 @@ SELECT
     whole(events.energy_wh_total * 1000 + 0.5) / 1000.0,
     (whole((events.temperature_c + 300) * 1000 + 0.5) - 300000) / 1000.0,
     events.status
-FROM changes AS events
+FROM (
+    SELECT *
+    FROM uncontested
+    UNION ALL
+    SELECT
+        inverter_id,
+        event_time,
+        plant_id,
+        event_id,
+        source,
+        ac_power,
+        ac_power_unit,
+        dc_power,
+        dc_power_unit,
+        energy_wh_total,
+        temperature_c,
+        status
+    FROM winners
+) AS events
 INNER JOIN plants ON events.plant_id = plants.plant_id
 LEFT JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
 LEFT JOIN power_units AS dc_unit ON events.dc_power_unit = dc_unit.unit
-WHERE
-    events.bucket = 'inserted'
-    AND (events.inverter_id, events.event_time) NOT IN (SELECT * FROM competing) -- noqa: RF02
 ORDER BY insert_order(events.inverter_id, events.event_time)
