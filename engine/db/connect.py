@@ -40,5 +40,5 @@ def scratch(project: Project | None) -> Iterator[Database]:
 
 
 def all_statements(project: Project | None) -> dict[str, Statements]:
-    """Return the statements of each kind of database. Raises StatementError."""
+    """Return the statements of each kind of database that inherits from no other. Raises StatementError."""
     return {name: load_statements(family, project) for name, family in families().items()}

@@ -17,6 +17,7 @@ def create_staging(tx: Transaction, load: Load) -> None:
     """Make a load's staging table, in place of what stands there."""
     drop_tables(tx, find_staging(tx, load.dataset, load.load_id))
     run_statement(tx, load, "load/staging/create")
+    run_phase(tx, load, "load/spread")
     if any(own(load, f"contract/{statement}") in tx.statements for statement in DOUBTS):
         run_phase(tx, load, "load/number")
 

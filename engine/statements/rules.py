@@ -32,11 +32,11 @@ LOAD_FOLDERS = (
     *("staging", "make_way", "leave_place", "withdraw", "find_duplicates", "dedupe", "merge", "gather", "replay", "revert"),
     "empty",
 )
-#: Those that a database may do without: how a session reads dates; an index of staged lines; staging by months, which are
-#: placed as partitions, or compared month by month; how that is planned; or, without partitions, inserting what there is
-#: nothing to compare with, in the order that it came in if that will do.
+#: Those that a database may do without: how a session reads dates; how staged rows are spread; an index of staged lines;
+#: staging by months, which are placed as partitions, or compared month by month; how that is planned; or, without partitions,
+#: inserting what there is nothing to compare with, in the order that it came in if that will do.
 PLACE_FOLDERS = (
-    *("session", "number", "split", "split_month", "vacant", "order"),
+    *("session", "spread", "number", "split", "split_month", "vacant", "order"),
     *(f"place/{step}" for step in ("find", "lock", "key", "analyze", "detach", "set_aside", "attach", "take_over")),
     *(f"place/{step}" for step in ("missing", "known", "create", "planned", "plan", "mark")),
     *("analyze", "plan", "seek", "by_month"),

@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -65,8 +64,7 @@ class Process:
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal, if it runs."""
         if self.poll() is None:
-            with suppress(ProcessLookupError):  # it has just ended, and we are not told yet
-                os.kill(self.pid, number)
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""

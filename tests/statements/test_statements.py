@@ -179,7 +179,7 @@ def test_the_fingerprint_follows_the_rules(write: Callable[..., Path], root: Pat
 
     seen = {Statements(family).fingerprint("usage")}
     assert fingerprint() in seen
-    write("datasets/usage/audit/90_nothing_of_ours.citus.sql", "-- another dialect's rule\nSELECT 1")
+    write("datasets/usage/audit/90_nothing_of_ours.oracle.sql", "-- another dialect's rule\nSELECT 1")
     assert fingerprint() in seen
     rule, description = root / "datasets/usage/audit/90_more.sql", root / "datasets/usage/dataset.toml"
     changes: list[Callable[[], object]] = [

@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from dbsvc.engine.settings import Settings
 
 #: URL scheme → module with a class ``Driver(url, settings, name=…, create=…)``
-SCHEMES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
+SCHEMES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql", "citus": "citus"}
 #: A database that is made in no time, where a file is said.
 SCRATCH = "sqlite:///{path}"
 
 
 def families() -> dict[str, tuple[str, ...]]:
-    """Return the kinds of database, and of each its family: its name, then those it inherits statements from."""
-    return {name: import_module(f".{name}", __name__).Driver.family for name in dict.fromkeys(SCHEMES.values())}
+    """Return the kinds of database that inherit from no other, and of each its family. What is made for these holds for all."""
+    found = {name: import_module(f".{name}", __name__).Driver.family for name in dict.fromkeys(SCHEMES.values())}
+    return {name: family for name, family in found.items() if len(family) == 1}
 
 
 def dialect_for(url: str, settings: Settings, *, name: str, create: bool) -> Dialect[Any]:

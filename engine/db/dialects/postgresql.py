@@ -60,7 +60,7 @@ _CONNECTING = {
 
 #: What a transaction sets for itself, so that no default of the server, the role, the database or the environment changes what
 #: we store, what we read, or how we fail; and so that a pooler may lend each transaction another session.
-_SETTINGS = {
+SETTINGS = {
     # first, before it strikes: a statement takes as long as it takes; who reads waits for locks, and says for whom
     "statement_timeout": "0",
     "lock_timeout": "0",
@@ -170,6 +170,8 @@ class Driver:
     """A PostgreSQL database."""
 
     family: tuple[str, ...] = ("postgresql",)
+    #: what a transaction sets for itself
+    settings: Mapping[str, str] = SETTINGS
     jobs = 2
     gap = 0.0  # a lock has a queue
 
@@ -249,7 +251,7 @@ class Driver:
         """Open a transaction with its settings, all in one message. They are set by commands that take no snapshot yet."""
         version = connection.info.server_version
         door = statements[_DOORS[begin]] if begin in _DOORS else None
-        settings = {**_SETTINGS, **{name: value for name, (value, since) in _YOUNGER_SETTINGS.items() if version >= since}}
+        settings = {**self.settings, **{name: value for name, (value, since) in _YOUNGER_SETTINGS.items() if version >= since}}
         if door:
             settings |= self._when_writing
         try:

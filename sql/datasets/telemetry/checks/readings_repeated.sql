@@ -10,7 +10,7 @@ WITH repeated AS (
         raw.event_time,
         count(*) AS events
     FROM inverters -- whose events since then are looked up, in the order of the index
-    CROSS JOIN inverter_telemetry_raw AS raw
+    CROSS JOIN gathered(inverter_telemetry_raw, event_time, :since) AS raw -- noqa: RF02, RF03
     WHERE inverters.inverter_id = raw.inverter_id AND raw.event_time >= add_days(:since, -1)
     GROUP BY inverters.inverter_id, raw.event_time
     HAVING count(*) > 1
@@ -24,14 +24,14 @@ SELECT
     repeated.events,
     (
         SELECT raw.event_id
-        FROM inverter_telemetry_raw AS raw
+        FROM gathered(inverter_telemetry_raw, event_time, :since) AS raw -- noqa: RF02, RF03
         WHERE raw.inverter_id = repeated.inverter_id AND raw.event_time = repeated.event_time
         ORDER BY natural_key(raw.event_id), raw.event_id
         LIMIT 1
     ) AS first_event_id,
     clean.event_id AS last_event_id
 FROM repeated
-INNER JOIN inverter_telemetry_clean AS clean
+INNER JOIN gathered(inverter_telemetry_clean, event_time, :since) AS clean -- noqa: RF02, RF03
     ON repeated.inverter_id = clean.inverter_id AND repeated.event_time = clean.event_time
 WHERE clean.day >= :since
 ORDER BY repeated.inverter_id, repeated.event_time

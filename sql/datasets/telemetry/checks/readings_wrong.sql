@@ -15,8 +15,8 @@ WITH wrong AS (
         readings.ac_power_w,
         NULL AS expected_w
     FROM inverters
-    CROSS JOIN inverter_telemetry_raw AS events
-    LEFT JOIN inverter_telemetry_clean AS readings
+    CROSS JOIN gathered(inverter_telemetry_raw, event_time, :since) AS events -- noqa: RF02, RF03
+    LEFT JOIN gathered(inverter_telemetry_clean, event_time, :since) AS readings -- noqa: RF02, RF03
         ON
             events.inverter_id = readings.inverter_id
             AND events.event_time = readings.event_time
@@ -29,7 +29,7 @@ WITH wrong AS (
         > (natural_key(coalesce(readings.event_id, '')), coalesce(readings.event_id, ''))
         AND NOT EXISTS (
             SELECT 1
-            FROM inverter_telemetry_raw AS greater
+            FROM gathered(inverter_telemetry_raw, event_time, :since) AS greater -- noqa: RF02, RF03
             WHERE
                 greater.inverter_id = events.inverter_id
                 AND greater.event_time = events.event_time
@@ -48,8 +48,9 @@ WITH wrong AS (
         readings.ac_power_w,
         whole(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000.0
     FROM inverters
-    CROSS JOIN inverter_telemetry_clean AS readings
-    INNER JOIN inverter_telemetry_raw AS events ON readings.event_id = events.event_id
+    CROSS JOIN gathered(inverter_telemetry_clean, event_time, :since) AS readings -- noqa: RF02, RF03
+    INNER JOIN gathered(inverter_telemetry_raw, event_time, :since) AS events -- noqa: RF02, RF03
+        ON readings.event_id = events.event_id
     LEFT JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
     LEFT JOIN power_units AS dc_unit ON events.dc_power_unit = dc_unit.unit
     WHERE

@@ -7,30 +7,14 @@
 -- summary is made of readings. Here one of these is missing. Looks at times since the first day, by UTC.
 
 -- Inverters are found by jumping from one to the next in the index, however many events there are.
-WITH RECURSIVE senders AS (
-    SELECT min(events.inverter_id) AS inverter_id
-    FROM inverter_telemetry_raw AS events
-    UNION ALL
-    SELECT (
-        SELECT min(events.inverter_id)
-        FROM inverter_telemetry_raw AS events
-        WHERE events.inverter_id > senders.inverter_id
-    )
-    FROM senders
-    WHERE senders.inverter_id IS NOT NULL
+WITH senders AS (
+    SELECT known.inverter_id
+    FROM values_from(inverter_id, inverter_telemetry_raw, '') AS known -- noqa: RF02, RF03
 ),
 
 readers AS (
-    SELECT min(readings.inverter_id) AS inverter_id
-    FROM inverter_telemetry_clean AS readings
-    UNION ALL
-    SELECT (
-        SELECT min(readings.inverter_id)
-        FROM inverter_telemetry_clean AS readings
-        WHERE readings.inverter_id > readers.inverter_id
-    )
-    FROM readers
-    WHERE readers.inverter_id IS NOT NULL
+    SELECT known.inverter_id
+    FROM values_from(inverter_id, inverter_telemetry_clean, '') AS known -- noqa: RF02, RF03
 )
 
 SELECT
@@ -40,7 +24,7 @@ SELECT
     max(events.event_time) AS last_time,
     count(*) AS row_count
 FROM senders
-CROSS JOIN inverter_telemetry_raw AS events
+CROSS JOIN gathered(inverter_telemetry_raw, event_time, :since) AS events -- noqa: RF02, RF03
 WHERE
     senders.inverter_id = events.inverter_id
     AND events.event_time >= :since
@@ -54,8 +38,9 @@ SELECT
     max(readings.event_time),
     count(*)
 FROM readers
-CROSS JOIN inverter_telemetry_clean AS readings
-LEFT JOIN inverter_telemetry_raw AS events ON readings.event_id = events.event_id
+CROSS JOIN gathered(inverter_telemetry_clean, event_time, :since) AS readings -- noqa: RF02, RF03
+LEFT JOIN gathered(inverter_telemetry_raw, event_time, :since) AS events -- noqa: RF02, RF03
+    ON readings.event_id = events.event_id
 WHERE
     readers.inverter_id = readings.inverter_id
     AND readings.event_time >= :since
@@ -76,7 +61,7 @@ WHERE
     days.day >= :since
     AND NOT EXISTS (
         SELECT 1
-        FROM inverter_telemetry_clean AS readings
+        FROM gathered(inverter_telemetry_clean, event_time, :since) AS readings -- noqa: RF02, RF03
         WHERE
             readings.inverter_id = days.inverter_id
             AND readings.event_time BETWEEN days.first_event_time AND days.last_event_time

@@ -9,23 +9,18 @@
 -- with amounts of 0 a bill of a wrong date is taken back.
 
 -- Only days whose ids overlap with those of another day are read: where ids count up, there are none.
-WITH RECURSIVE days AS (
-    SELECT min(bill_date) AS bill_date
-    FROM bills
-    WHERE bill_date BETWEEN :since AND :today
-    UNION ALL
-    SELECT (SELECT min(bills.bill_date) FROM bills WHERE bills.bill_date > days.bill_date AND bills.bill_date <= :today)
-    FROM days
-    WHERE days.bill_date IS NOT NULL
+WITH days AS ( -- noqa: ST03
+    SELECT known.bill_date
+    FROM values_from(bill_date, bills, :since) AS known -- noqa: RF02, RF03
+    WHERE known.bill_date <= :today
 ),
 
 spans AS (
     SELECT
-        days.bill_date,
-        (SELECT min(bills.bill_id) FROM bills WHERE bills.bill_date = days.bill_date) AS first_id,
-        (SELECT max(bills.bill_id) FROM bills WHERE bills.bill_date = days.bill_date) AS last_id
-    FROM days
-    WHERE days.bill_date IS NOT NULL
+        spans.bill_date,
+        spans.least AS first_id,
+        spans.greatest AS last_id
+    FROM spans_of(bill_id, bill_date, days, bills) AS spans -- noqa: RF02, RF03
 ),
 
 overlapping AS (

@@ -8,20 +8,10 @@
 -- Day by day: a hash of one day fits into memory, one of all days does not.
 -- Twin: a hash of one day fits into memory, one of all days does not, so PostgreSQL takes them one by one with LATERAL. SQLite
 -- has none, and sorts.
-WITH RECURSIVE days AS (
-    SELECT min(bill_date) AS bill_date
-    FROM bills
-    WHERE bill_date >= :since
-    UNION ALL
-    SELECT (SELECT min(bills.bill_date) FROM bills WHERE bills.bill_date > days.bill_date)
-    FROM days
-    WHERE days.bill_date IS NOT NULL
-)
-
 SELECT
     days.bill_date,
     identical.*
-FROM days,
+FROM values_from(bill_date, bills, :since) AS days, -- noqa: RF02, RF03
     LATERAL (
         SELECT
             bills.customer_name,

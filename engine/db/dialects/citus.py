@@ -1,0 +1,53 @@
+"""Citus 13 or newer, on PostgreSQL 15 or newer: the database beyond one machine. DATABASE_URL names the coordinator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import psycopg
+
+from dbsvc.engine.db.dialects import postgresql
+from dbsvc.engine.errors import DatabaseError
+from dbsvc.engine.settings import Settings
+from dbsvc.engine.statements.catalog import Statements
+
+#: How Citus says that a node is away, by whatever code.
+_NODE_AWAY = re.compile(r"failed to COPY to shard|connection to the remote node|any connections? to the node")
+
+#: What every node is told: how values are read and written, and how plans are made.
+_SHARED = ("timezone", "datestyle", "intervalstyle", "jit", "work_mem", "maintenance_work_mem", "default_statistics_target")
+
+
+class Driver(postgresql.Driver):
+    """A Citus cluster."""
+
+    family = ("citus", "postgresql")
+    settings: Mapping[str, str] = {
+        **postgresql.SETTINGS,
+        # tables are joined by other columns than they are spread by, too
+        "citus.enable_repartition_joins": "on",
+        # no table that is spread refers to another by a key
+        "citus.enforce_foreign_key_restrictions": "off",
+    }
+
+    def __init__(self, url: str, settings: Settings, *, name: str, create: bool) -> None:
+        super().__init__(f"postgresql://{url.partition('://')[2]}", settings, name=name, create=create)
+        self.label = self.label.replace("postgresql", "citus", 1)
+
+    def begin(self, connection: postgresql.Connection, statements: Statements, begin: str) -> None:
+        """Open a transaction on the coordinator; each node that comes into it later is told the settings that it shares."""
+        super().begin(connection, statements, begin)
+        shared = {"citus.propagate_set_commands": "local", **{name: self.settings[name] for name in _SHARED}}
+        with connection.pipeline():  # each by itself, for Citus hands on what a setting is sent with
+            for setting, value in shared.items():
+                self.execute(connection, statements["session/configure"], {"setting": setting, "value": value})
+
+    def migrations(self) -> list[str]:
+        """Folders with migrations: PostgreSQL's, and how its tables are spread."""
+        return [*super().migrations(), "citus"]
+
+    def _translate(self, error: psycopg.Error) -> DatabaseError:
+        if _NODE_AWAY.search(str(error)):
+            return self._unreachable((error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " "))
+        return super()._translate(error)

@@ -1,0 +1,51 @@
+"""A Citus cluster for the tests: DBSVC_TEST_CITUS_URLS names its coordinator, then its workers, as an admin of each."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import psycopg
+
+from tests.helpers.server import Server
+
+
+class Cluster(Server):
+    """A Citus cluster. A database is made on every node, of the same template: with what the nodes know of each other."""
+
+    def __init__(self, urls: list[str]) -> None:
+        super().__init__(urls[0])
+        self.nodes = [Server(url) for url in urls]
+
+    def url(self, dbname: str) -> str:
+        return super().url(dbname).replace("postgresql://", "citus://", 1)
+
+    def urls(self, dbname: str) -> list[str]:
+        """The URLs of a database on each node, the coordinator first."""
+        return [node.url(dbname) for node in self.nodes]
+
+    def execute(self, sql: str) -> None:
+        """Run a statement on each node, as the admin, outside any transaction."""
+        for node in self.nodes:
+            with psycopg.connect(node.admin_url, autocommit=True) as connection:
+                connection.execute("SET citus.enable_create_database_propagation = off")
+                connection.execute(sql.encode())
+
+    def _create(self, template: str) -> str:
+        if template != "template1":  # Citus keeps a process in every database that uses it
+            self.execute(f"ALTER DATABASE {template} ALLOW_CONNECTIONS false")
+            self.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{template}'")
+        name = super()._create(template)
+        if template == "template1":
+            self._join(name)
+        return name
+
+    def _join(self, dbname: str) -> None:
+        """Let the nodes know each other in a new database."""
+        for url in reversed(self.urls(dbname)):
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("CREATE EXTENSION citus")
+        coordinator, *workers = [urlsplit(node.admin_url) for node in self.nodes]
+        with psycopg.connect(self.urls(dbname)[0], autocommit=True) as connection:
+            connection.execute("SELECT citus_set_coordinator_host(%s, %s)", (coordinator.hostname, coordinator.port or 5432))
+            for worker in workers:
+                connection.execute("SELECT citus_add_node(%s, %s)", (worker.hostname, worker.port or 5432))
