@@ -153,7 +153,7 @@ def _create(target: Target, table: str) -> str:
 def plain_table(migration: Path, name: str, columns: Sequence[str]) -> str:
     """Return the DDL of a table of these columns, keyed and constrained as the one that a migration makes."""
     text = re.sub(r" *--.*\n", "", migration.read_text())
-    table = re.search(rf"CREATE TABLE IF NOT EXISTS {name} \(\s*(.*?)\n\)(.*?);", text, re.DOTALL)
+    table = re.search(rf"CREATE TABLE IF NOT EXISTS {name}(?:_stored)? \(\s*(.*?)\n\)(.*?);", text, re.DOTALL)
     assert table
     definitions = {text.split()[0]: text for text in re.split(r",\s*\n\s*", table[1])}
     wanted = ",\n".join(definitions[name] for name in (*columns, "PRIMARY"))

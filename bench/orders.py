@@ -21,9 +21,6 @@ from load import HEADER, Line, Subject, compare_ways, write_table
 from others import Rows
 
 _DECIMALS = {"unit_price": (19, 4), "discount": (17, 2), "total": (17, 2)}
-#: what no sample tells
-_TEXT = '[columns.currency]\ntype = "text"\n'
-_CODE = '[columns.currency]\ntype = "code"\ntable = "currencies"\ncolumn = "code"\n'
 
 
 def compare(target: Target, folder: Path, rows: int, repeat: int) -> Iterator[Line]:
@@ -49,10 +46,6 @@ def compare(target: Target, folder: Path, rows: int, repeat: int) -> Iterator[Li
 def _declare(project: Path, sample: Path) -> None:
     new = (sys.executable, "-m", "dbsvc", "datasets", "new", "orders", "--from", sample, "--key", "order_id")
     subprocess.run(new, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    declaration = project / "datasets" / "orders" / "dataset.toml"
-    text = declaration.read_text()
-    assert _TEXT in text
-    declaration.write_text(text.replace(_TEXT, _CODE))
 
 
 if __name__ == "__main__":

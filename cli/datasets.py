@@ -64,6 +64,8 @@ def show_dataset(
             output.paragraph(f"-- {statement}\n{text}\n")
         return
     output.say(f"{found.origin}: {found.format}, into {found.table}, one row a {', '.join(found.key)}.")
+    if found.stored != found.table:
+        output.say(f"{found.table} is a view of {found.stored}: rows may lie there before their load is published.")
     rows = [
         {
             "column": column.column if column.column == column.written else f"{column.column} ({column.written})",

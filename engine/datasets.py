@@ -42,7 +42,9 @@ class Dataset:
     awaited_by: str | None
     #: the column whose greatest value wins among deliveries of one key, before the order of delivery does
     precedence: str | None
-    #: the date that the table is partitioned by, where a database can; rows of a load may then be placed before it is published
+    #: whether rows may be placed, before their load is published, in a table that readers see through the ledger
+    placed: bool
+    #: the date that this table is partitioned by, where a database can
     partition_by: str | None
     #: the columns that hold names of people
     personal: tuple[str, ...]
@@ -61,7 +63,7 @@ class Dataset:
     @property
     def stored(self) -> str:
         """The table that its rows lie in: its own; or one beneath it, if rows lie in place before their load is published."""
-        return f"{self.table}_stored" if self.partition_by else self.table
+        return f"{self.table}_stored" if self.placed else self.table
 
     def signed(self) -> Dataset:
         """Return the dataset as it is where its amounts may be negative."""
@@ -94,6 +96,8 @@ class Dataset:
             "precedence": self.precedence or self.key[0],
             "partition_by": self.partition_by or self.key[0],
             "by_day": self.partition_by is not None,
+            # what rows are counted by, of one load: its number is one
+            "day": self.partition_by or "load_id",
             "digest_format": "|".join(["%s"] * len(columns)),
             "staged_columns": [("staged", column) for column in columns],
             "staged_values": [("staged", column) for column in compared],
@@ -103,6 +107,7 @@ class Dataset:
             "past_key": [("past", column) for column in self.key],
             "newest_key": [("newest", column) for column in self.key],
             "wanted_key": [("wanted", column) for column in self.key],
+            "sampled_key": [("sampled", column) for column in self.key],
             "assignments": {column: ("newest", column) for column in [*values, "load_id", "line_no"]},
         }
 

@@ -54,6 +54,7 @@ _OPTIONAL = {
     "grows": FLAG,
     "awaited_by": _TEXT,
     "precedence": _TEXT,
+    "placed": FLAG,
     "partition_by": _TEXT,
     "personal": _LIST,
     "derive": _LIST,
@@ -116,8 +117,11 @@ def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) ->
             raise refuse(f"{column} decides which row it is, so it cannot be personal", "personal")
     if (day := declared.get("partition_by")) and (day not in declared["key"] or declared["columns"][day].get("type") != "date"):
         raise refuse(f"partition_by must be a date of the key: {day} is not", "partition_by")
-    if "partition_by" in declared and declared.get("derive"):  # what is placed is not looked at row by row
-        raise refuse("a dataset with partition_by cannot derive", "derive")
+    placed = declared.get("placed", "partition_by" in declared)
+    if "partition_by" in declared and not placed:
+        raise refuse("what is partitioned is placed: leave out placed, or partition_by", "placed")
+    if placed and declared.get("derive"):  # what is placed is not looked at row by row
+        raise refuse(f"a dataset with {'partition_by' if 'partition_by' in declared else 'placed'} cannot derive", "derive")
     return Dataset(
         name=name,
         title=declared["title"],
@@ -128,6 +132,7 @@ def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) ->
         key=tuple(declared["key"]),
         awaited_by=declared.get("awaited_by"),
         precedence=declared.get("precedence"),
+        placed=placed,
         partition_by=declared.get("partition_by"),
         personal=tuple(declared.get("personal", ())),
         columns={

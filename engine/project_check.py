@@ -79,7 +79,7 @@ def _pair(project: Project, kinds: Iterable[str]) -> dict[str, list[str]]:
 
 def _check_tables(tx: Transaction, dataset: Dataset) -> Iterator[str]:
     """Yield where the tables that the migrations make are not those that a dataset needs."""
-    ours = {f"{dataset.table}_history": {*_OURS, "replaced_by_load_id"}, dataset.stored: _OURS}
+    ours = {f"{dataset.table}_history": {*_OURS, "replaced_by_load_id"}, dataset.stored: _OURS, dataset.table: _OURS}
     for table, more in ours.items():
         needed = {*dataset.columns, *more}
         found = {row["column_name"]: row["is_required"] for row in tx.run("schema/columns", table=table).rows}

@@ -126,6 +126,8 @@ def _declare(name: str, sample: Sample) -> str:
         f"depends_on = {to_toml(sorted({each.limits['to'] for each in sample.columns if 'to' in each.limits}))}",
         f"table = {to_toml(name)}",
         f"key = {to_toml(list(sample.key))}",
+        f"# rows lie in {name}_stored; {name} is a view of those whose load is published",
+        "placed = true",
         "",
         "# the columns; name = what the file says, if it is not ours",
     ]

@@ -43,7 +43,7 @@ class Settings:
     store_timeout: float = 20
     #: seconds that all tries of one request may take: fewer than DBSVC_FREEZE_SECONDS, for a chunk is claimed meanwhile
     store_deadline: float = 50
-    #: how many bills a month a load must bring to be staged by months, which are placed and not merged; SQLite: how many in all
+    #: how many records a load must bring to be placed before it is published; where a table has months: how many a month
     month_records: int = 10_000
     #: how many seconds each of 8 tries waits for somebody else's transaction; on PostgreSQL more tries behind one of ours
     lock_seconds: int = 30

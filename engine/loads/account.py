@@ -6,15 +6,15 @@ from datetime import date
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.loads.in_place import rows_in_place
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.loads.phases import run_statement
 
 
-def add_rows(tx: Transaction, load: Load, table: str, first_day: date = date.min, last_day: date = date.max) -> None:
-    """Account for the rows of a load in a table, as far as they are of these days."""
+def add_rows(tx: Transaction, load: Load, table: str) -> None:
+    """Account for the rows of a load in a table."""
     given = tx.statements.datasets[load.dataset].merge_parameters()
-    days = {"first_day": first_day, "last_day": last_day}
-    tx.run_with("load/account/add_rows", {**given, "load_id": load.load_id, "from_table": table, **days})
+    tx.run_with("load/account/add_rows", {**given, "load_id": load.load_id, "from_table": table})
 
 
 def count_days(tx: Transaction, load: Load, first_day: date, next_day: date) -> int:
@@ -45,10 +45,10 @@ def add_changes(tx: Transaction, load: Load, *, inserted: bool, replayed: bool) 
 
 
 def require_rows(tx: Transaction, load: Load, records: int) -> None:
-    """See that all rows of a load that lie in place are accounted for. Their days are known by a sample only."""
-    stored = tx.statements.datasets[load.dataset].stored
-    for first_day, last_day in ((load.first_day, load.last_day), (date.min, date.max)):
+    """See that all rows of a load that lie in place are accounted for. Where they lie is known by a sample only."""
+    for ranged in (True, False):
         if tx.run("load/account/count", load_id=load.load_id).rows[0]["records"] == records:
             return
         forget(tx, load)
-        add_rows(tx, load, stored, first_day or date.min, last_day or date.max)
+        with rows_in_place(tx, load, ranged=ranged) as placed:
+            add_rows(tx, load, placed)

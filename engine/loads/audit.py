@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.loads.in_place import rows_in_place
 from dbsvc.engine.loads.ledger import count_chunks, find_load, lock_load, reset_lost_chunks
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import own, parameters, seeking
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
+from dbsvc.engine.reports.loads import count_rows
 from dbsvc.engine.settings import Settings
 
 #: Files with fewer records than this are only held when more than half of them is rejected.
@@ -26,33 +26,33 @@ def audit(tx: Transaction, load: Load, settings: Settings) -> Load:
         return load
     stored = [tx.statements.datasets[load.dataset].stored] if load.in_place else []
     use_pseudonyms(tx, load, load.staging_table, *stored)
-    findings = _look(tx, load, settings, load.first_day, load.last_day)
-    if findings is None:  # rows in place are of other days than a sample told
-        findings = _look(tx, load, settings, date.min, date.max)
+    findings = _look(tx, load, settings)
     if findings:
         tx.run("ledger/hold_load", load_id=load.load_id, held_because="\n".join(findings))
     return find_load(tx, load.load_id)
 
 
-def _look(tx: Transaction, load: Load, settings: Settings, first_day: date | None, last_day: date | None) -> list[str] | None:
-    """Measure all that is staged of a load, apart or in place between these days, and return what audits find.
-
-    Returns None if that is not all of it.
-    """
+def _look(tx: Transaction, load: Load, settings: Settings) -> list[str]:
+    """Measure all that is staged of a load, apart or in place, and return what audits find."""
+    has_total = bool(tx.statements.phase(own(load, "control_total")))
+    looks = [True, False] if load.in_place and (has_total or tx.statements.phase(own(load, "audit"))) else []
+    for ranged in looks:
+        tx.run("ledger/count_read", load_id=load.load_id)
+        load = find_load(tx, load.load_id)
+        with rows_in_place(tx, load, ranged=ranged) as placed:
+            parts = (load.staging_table, placed)
+            seen = sum(add_control_total(tx, load, part) if has_total else count_rows(tx, part) for part in parts)
+            if ranged and seen != load.read - load.rejected:
+                continue  # some lie elsewhere than a sample told
+            rows = f"delivered_{load.dataset}"
+            tx.run_with("load/delivered/create_delivered", parameters(tx, load, placed=placed, delivered=rows))
+            findings = [] if load.released else [finding for _, finding in find_faults(tx, load, settings, rows)]
+            tx.run("load/delivered/drop", view=rows)
+            return findings
     tx.run("ledger/count_read", load_id=load.load_id)
     load = find_load(tx, load.load_id)
-    if not load.in_place:
-        add_control_total(tx, load, load.staging_table)
-        return [] if load.released else [finding for _, finding in find_faults(tx, load, settings, load.staging_table)]
-    placed, rows = f"placed_{load.dataset}", f"delivered_{load.dataset}"
-    given = parameters(tx, load, placed=placed, delivered=rows, first_day=first_day, last_day=last_day)
-    tx.run_with("load/delivered/create_placed", given)
-    tx.run_with("load/delivered/create_delivered", given)
-    whole = sum(add_control_total(tx, load, part) for part in (load.staging_table, placed)) == load.read - load.rejected
-    findings = [] if load.released or not whole else [finding for _, finding in find_faults(tx, load, settings, rows)]
-    for view in (rows, placed):
-        tx.run("load/delivered/drop", view=view)
-    return findings if whole or first_day == date.min else None
+    add_control_total(tx, load, load.staging_table)
+    return [] if load.released else [finding for _, finding in find_faults(tx, load, settings, load.staging_table)]
 
 
 def find_faults(tx: Transaction, load: Load, settings: Settings, staged: str) -> list[tuple[str, str]]:

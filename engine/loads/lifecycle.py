@@ -60,7 +60,7 @@ def ingest(
     while load.is_unfinished:
         if load.status is LoadStatus.STAGING:
             with _timed(seconds, "stage"):
-                if jobs and header.dataset.partition_by and scanned.lines >= settings.month_records:
+                if jobs and header.dataset.placed and scanned.lines >= settings.month_records:
                     db.run_transaction(partial(partition, load=load, records=scanned.lines, settings=settings))
                 progress("stage", 0, scanned.lines)
                 stage(db, load, file, header, jobs, lambda done: progress("stage", done, scanned.lines))

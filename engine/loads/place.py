@@ -36,7 +36,8 @@ class MonthsMissingError(Exception):
 
 def place(db: Database, load: Load, jobs: int = 1, progress: Progress = unseen) -> None:
     """Place the staged months that the table holds no rows of; the load stays staged. May be run again at any time."""
-    if not db.statements.phase("load/place/find"):  # a transaction is not opened for nothing
+    partitioned = db.statements.datasets[load.dataset].partition_by and db.statements.phase("load/place/find")
+    if not partitioned:  # a transaction is not opened for nothing
         return
     months = db.run_transaction(lambda tx: _find_months(tx, load))
     if not months:
@@ -96,11 +97,6 @@ def withdraw(tx: Transaction, load: Load) -> int:
     removed = run_phase(tx, load, "load/withdraw")["removed"]
     forget(tx, load)
     return removed
-
-
-def count_in_place(tx: Transaction, load: Load) -> int:
-    """Return how many records of a load, all of which are staged, lie in place."""
-    return int(tx.run("ledger/count_in_place", load_id=load.load_id, staged=load.staging_table).rows[0]["records"])
 
 
 def _find_months(tx: Transaction, load: Load) -> list[Row]:

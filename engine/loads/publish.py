@@ -11,10 +11,11 @@ from dbsvc.engine.errors import IntegrityError
 from dbsvc.engine.loads.account import account_again, add_changes, add_rows, require_rows
 from dbsvc.engine.loads.corrections import close_mended
 from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
+from dbsvc.engine.loads.in_place import count_in_place
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import find_rows, parameters, run_phase, run_statement, seeking
-from dbsvc.engine.loads.place import count_in_place, make_way, mark, place, require_months, with_months
+from dbsvc.engine.loads.place import make_way, mark, place, require_months, with_months
 from dbsvc.engine.log import step
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.reports.loads import count_rows
@@ -90,6 +91,8 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
     counts = Counter[str]()
     any_staged = bool(tx.run("ledger/any_staged", staged=load.staging_table).rows)
     if any_staged:
+        if tx.statements.datasets[load.dataset].placed:
+            tx.run("ledger/queue_to_merge", dataset=load.dataset)
         run_phase(tx, load, "load/analyze")
         run_phase(tx, load, "load/plan")
         require_months(tx, load)

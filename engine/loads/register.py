@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 
 from dbsvc.engine.db.transaction import Transaction
@@ -26,6 +27,8 @@ from dbsvc.engine.sources.scan import Scan
 
 #: How many bytes are read to see one record.
 _SAMPLE = 4096
+#: At most this many records are looked at.
+_MOST_SAMPLES = 1000
 _LONGEST_DAY = 10  # characters
 
 
@@ -81,8 +84,8 @@ def register(
         tx.insert_rows("load_versions", ("load_id", "version"), [(load_id, file.version)])
     if header.stream:
         tx.run("ledger/add_stream", load_id=load_id, stream=header.stream)
-    if header.dataset.partition_by:
-        tx.run("ledger/add_sample", load_id=load_id, days="\n".join(_sample_days(file, header, scanned)))
+    if header.dataset.placed:
+        _keep_sample(tx, load_id, file, header, scanned)
     if scanned.ending:
         ending = asdict(scanned.ending)
         tx.insert_rows("load_endings", ("load_id", *ending), [(load_id, *ending.values())])
@@ -119,13 +122,24 @@ def _find_delivery(tx: Transaction, dataset: str, sha256: str, again: bool) -> L
     return newest if stands or newest.status is not LoadStatus.PUBLISHED else None
 
 
-def _sample_days(file: SourceFile, header: Header, scanned: Scan) -> list[str]:
-    """Return the days, as they are written, of the first record of each chunk and of the last one of the file."""
-    heads = [file.read(chunk.byte_start, _SAMPLE) for chunk in scanned.chunks]
+def _keep_sample(tx: Transaction, load_id: int, file: SourceFile, header: Header, scanned: Scan) -> None:
+    """Keep the keys of some records, as they are written; and days, where the table is partitioned by these."""
+    records = _sample(file, header, scanned)
+    day = header.dataset.partition_by
+    if day:
+        tx.run("ledger/add_sample", load_id=load_id, days="\n".join(record.get(day, "")[:_LONGEST_DAY] for record in records))
+    keys = [[nth, *(record.get(name, "") for name in header.dataset.key)] for nth, record in enumerate(records)]
+    readable = [key for key in keys if all(str(part).isprintable() for part in key)]
+    tx.insert_rows("load_keys", ("load_id", "keys"), [(load_id, json.dumps(readable))])
+
+
+def _sample(file: SourceFile, header: Header, scanned: Scan) -> list[dict[str, str]]:
+    """Return the first record of each chunk, as it is written, and the last one of the file."""
+    every = scanned.chunks[:: 1 + len(scanned.chunks) // _MOST_SAMPLES]
+    heads = [file.read(chunk.byte_start, _SAMPLE) for chunk in every]
     end = scanned.chunks[-1].byte_end if scanned.chunks else header.end
     start = max(header.end, end - _SAMPLE)
     tail = file.read(start, end - start).rstrip()
     samples = [*heads, tail[tail.rfind(b"\n") + 1 :]]
     firsts = (next(rows(header.format, sample, header.names), None) for sample in samples)
-    column = FIELDS_BEGIN + header.columns.index(str(header.dataset.partition_by))
-    return [str(record[column])[:_LONGEST_DAY] for record in firsts if record]
+    return [dict(zip(header.columns, map(str, record[FIELDS_BEGIN:]), strict=False)) for record in firsts if record]

@@ -19,7 +19,7 @@ from dbsvc.engine.loads.fast_path import NotWorthItError, stage_fast
 from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import own, parameters, run_phase
-from dbsvc.engine.loads.validate import BATCH, stage_valid
+from dbsvc.engine.loads.validate import BATCH, DOUBTS, stage_valid
 from dbsvc.engine.log import step
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
@@ -39,17 +39,25 @@ class Turn:
 
 
 def partition(tx: Transaction, load: Load, records: int, settings: Settings) -> None:
-    """Let a large load be staged where it will stay, or by months that can be placed; unless some of it is staged already."""
+    """Let a large load be staged where it will stay, or by months that can be placed; unless some of it is staged already.
+
+    Records that may be taken out again once they are staged, by rules that no pattern knows, are not sought in a large table.
+    """
     load = lock_load(tx, load)
-    if load.status is not LoadStatus.STAGING:
+    doubtful = any(own(load, f"contract/{statement}") in tx.statements for statement in DOUBTS)
+    if load.status is not LoadStatus.STAGING or doubtful or tx.statements.phase(own(load, "identity")):
         return
     limits = {"records": records, "month_records": settings.month_records}
-    statement = own(load, "contract/partition")
-    months = tx.run_with(statement, parameters(tx, load, **limits)).rows if statement in tx.statements else []
-    if months:
-        run_phase(tx, load, "load/split")
-    for month in months:
-        run_phase(tx, load, "load/split_month", **month)
+    partitioned, placed = own(load, "contract/10_partition"), own(load, "contract/place")
+    if partitioned in tx.statements:
+        months = tx.run_with(partitioned, parameters(tx, load, **limits)).rows
+        if months:
+            run_phase(tx, load, "load/log")
+            run_phase(tx, load, "load/split")
+        for month in months:
+            run_phase(tx, load, "load/split_month", **month)
+    elif tx.run_with(placed, parameters(tx, load, **limits)).rows:
+        run_phase(tx, load, "load/log")
 
 
 def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int, progress: Callable[[int], None]) -> None:
@@ -106,11 +114,12 @@ def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, file: SourceFi
 
 
 def _stage_data(tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes) -> tuple[int, int]:
-    """Stage a chunk where its rows will stay, if its load is to be placed; what meets a key there, apart.
+    """Stage a chunk where its rows will stay, if its load is to be placed and nobody merges there now.
 
-    Returns how many records were read, and how many of them passed.
+    Else, or if it meets a key there, apart. Returns how many records were read, and how many of them passed.
     """
-    tables = [header.dataset.stored, load.staging_table] if load.in_place else [load.staging_table]
+    free = load.in_place and tx.run("ledger/try_place", dataset=load.dataset).rows[0]["is_free"]
+    tables = [header.dataset.stored, load.staging_table] if free else [load.staging_table]
     try:
         with tx.transaction():
             passed, others = _stage_into(tx, tables, partial(stage_fast, tx, load, chunk, header, data))

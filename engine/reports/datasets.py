@@ -39,6 +39,8 @@ class Contract:
     title: str
     format: str
     table: str
+    #: the table beneath that one, where rows are placed before their load is published; else the same
+    stored: str
     key: tuple[str, ...]
     depends_on: tuple[str, ...]
     #: the file that declares it
@@ -84,6 +86,7 @@ def show_dataset(statements: Statements, name: str) -> Contract:
         title=dataset.title,
         format=format_of(dataset),
         table=dataset.table,
+        stored=dataset.stored,
         key=dataset.key,
         depends_on=dataset.depends_on,
         origin=dataset.origin,

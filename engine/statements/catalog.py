@@ -181,7 +181,8 @@ class Statements:
 
     def scaffold(self, folder: str, dataset: Dataset) -> list[str]:
         """Return what makes a dataset's tables, or takes them back: the statements of a folder, filled."""
-        texts = [(contract.scaffold(dataset, each.text), each.origin) for each in self.phase(folder)]
+        wanted = [each for each in self.phase(folder) if dataset.placed or contract.ONLY not in each.header]
+        texts = [(contract.scaffold(dataset, each.text), each.origin) for each in wanted]
         return [self._functions.expand(text, origin).rstrip() for text, origin in texts]
 
     def _find_declarations(self) -> tuple[dict[str, Traversable], dict[str, str]]:

@@ -23,6 +23,8 @@ LINEAGE = f"{FOLDER}/lineage"
 VALIDATE_SIGNED = "validate_signed"
 #: where what makes a dataset's tables stands
 SCAFFOLD = "scaffold"
+#: a header line of a statement there: it is for those datasets alone whose rows are placed
+ONLY = "only"
 _CLAUSE = re.compile(r"/\*:(\w+)\*/")
 _RECORDS = ':"validated"'
 _VALIDATE = f"{FOLDER}/validate"
@@ -44,6 +46,8 @@ def derive(dataset: Dataset, templates: Mapping[str, Statement], rules: Statemen
         "key": " || ' ' ".join(f"|| cast(validated.{quote(name)} AS text)" for name in dataset.key),
         "key_columns": _list(f"validated.{quote(name)}" for name in dataset.key),
         "key_records": _read_key(dataset, texts[_VALIDATE]),
+        "key_samples": _read_samples(dataset, texts[_VALIDATE]),
+        "sampled_key": _list(f"{dataset.columns[name].stored(quote(name))} AS {quote(name)}" for name in dataset.key),
         "is_key": " ".join(f"AND {quote(name)} = :key_{nth}" for nth, name in enumerate(dataset.key, 1)),
         "versions": _list(f"versions.{quote(column.name)} AS {quote(f'{column.name}_value')}" for column in columns),
         "fast_values": _list(map(_fast_value, columns)),
@@ -53,9 +57,8 @@ def derive(dataset: Dataset, templates: Mapping[str, Statement], rules: Statemen
     if dataset.partition_by:
         lists["sampled_day"] = f"{dataset.columns[dataset.partition_by].value('written')} AS day,"
     lists["any_doubt"] = "".join(f"\n        OR ({when})" for column in columns for _, when in _doubts(column))
-    lacking = {
-        name for name, there in {"unstage_doubts": lists["any_doubt"], "partition": dataset.partition_by}.items() if not there
-    }
+    needed = {"unstage_doubts": lists["any_doubt"], "10_partition": dataset.partition_by, "place": dataset.placed}
+    lacking = {name for name, there in {**needed, "10_span": dataset.placed}.items() if not there}
     filled = {name: _fill(text, lists) for name, text in texts.items() if name.removeprefix(f"{FOLDER}/") not in lacking}
     if (signed := [column.signed() for column in columns]) != columns:
         filled[f"{FOLDER}/{VALIDATE_SIGNED}"] = _fill(texts[_VALIDATE], lists | _validations(signed))
@@ -86,7 +89,23 @@ def _validations(columns: list[Column]) -> dict[str, str]:
 def _read_key(dataset: Dataset, validate: str) -> str:
     """Return what validates the columns of the key, of parameters instead of landed records."""
     texts = [f"cast(:key_{nth} AS text) /*:byte_order*/ AS {quote(name)}" for nth, name in enumerate(dataset.key, 1)]
-    landed = f"(SELECT {', '.join(texts)}, 1 AS line_in_chunk, '' AS fault) AS landed"
+    return _validate_key(dataset, validate, f"SELECT {', '.join(texts)}, 1 AS line_in_chunk, '' AS fault")
+
+
+def _read_samples(dataset: Dataset, validate: str) -> str:
+    """Return what validates the keys that were kept of a load as its file has them, each numbered."""
+    texts = [f"(sample.value ->> {nth}) /*:byte_order*/ AS {quote(name)}" for nth, name in enumerate(dataset.key, 1)]
+    return _validate_key(
+        dataset,
+        validate,
+        f"SELECT {', '.join(texts)}, cast(sample.value ->> 0 AS integer) AS line_in_chunk, '' AS fault "
+        "FROM load_keys CROSS JOIN json_items(load_keys.keys) AS sample WHERE load_keys.load_id = :load_id",
+    )
+
+
+def _validate_key(dataset: Dataset, validate: str, records: str) -> str:
+    """Return what validates the columns of the key, of these records instead of landed ones."""
+    landed = f"({records}) AS landed"
     _, _, query = validate.partition(" AS\n")
     return _fill(query.replace(':"landed"', landed), _validations([dataset.columns[name].signed() for name in dataset.key]))
 
@@ -98,11 +117,13 @@ def scaffold(dataset: Dataset, text: str) -> str:
         "title": dataset.title.capitalize(),
         "dataset": dataset.name,
         "table": _bare(dataset.table),
+        "stored": _bare(dataset.stored),
+        "names": _list(map(_bare, dataset.columns)),
         "columns": _list(_stored(column, dataset) for column in dataset.columns.values()),
         "key": ", ".join(map(_bare, dataset.key)),
         "condition": f"{dates[0]} > add_days(:today, 366)" if dates else "load_id < 0",
     }
-    return re.sub(r" *-- noqa: PRS$", "", _fill(text, lists), flags=re.MULTILINE)
+    return re.sub(rf" *-- noqa: PRS$|^-- {ONLY}: .*\n", "", _fill(text, lists), flags=re.MULTILINE)
 
 
 def _stored(column: Column, dataset: Dataset) -> str:

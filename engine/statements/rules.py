@@ -12,7 +12,7 @@ from dbsvc.engine.statements.statement import Statement
 CONTRACT: frozenset[str] = frozenset(
     {
         *("landed", "validated", "staged", "staged_name", "table", "columns", "rows", "load_id", "first_line", "last_line"),
-        *("records", "month_records", "partition_by", "history"),
+        *("records", "month_records", "partition_by", "history", "stored_key", "sampled_key"),
     }
 )
 
@@ -36,7 +36,7 @@ LOAD_FOLDERS = (
 #: staging by months, which are placed as partitions, or compared month by month; how that is planned; or, without partitions,
 #: inserting what there is nothing to compare with, in the order that it came in if that will do.
 PLACE_FOLDERS = (
-    *("session", "spread", "number", "split", "split_month", "vacant", "order"),
+    *("session", "spread", "number", "log", "split", "split_month", "vacant", "order"),
     *(f"place/{step}" for step in ("find", "lock", "key", "analyze", "detach", "set_aside", "attach", "take_over")),
     *(f"place/{step}" for step in ("missing", "known", "create", "planned", "plan", "mark")),
     *("analyze", "plan", "seek", "by_month"),

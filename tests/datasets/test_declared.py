@@ -54,8 +54,11 @@ def columns(**types: str) -> str:
     return "".join(f'[columns.{name}]\ntype = "{kind}"\n' for name, kind in types.items())
 
 
-def head(name: str, form: str, key: Sequence[str]) -> str:
-    return f'title = "{name}"\nformat = "{form}"\ndepends_on = []\ntable = "{name}"\nkey = {json.dumps(list(key))}\n'
+def head(name: str, form: str, key: Sequence[str], *, placed: bool = True) -> str:
+    return (
+        f'title = "{name}"\nformat = "{form}"\ndepends_on = []\ntable = "{name}"\nkey = {json.dumps(list(key))}\n'
+        f"placed = {json.dumps(placed)}\n"
+    )
 
 
 def as_csv(records: Sequence[Record]) -> bytes:
@@ -174,7 +177,7 @@ KINDS = {
         as_csv,
     ),
     "meter_values": Kind(
-        head("meter_values", "csv", ["meter_id", "at"])
+        head("meter_values", "csv", ["meter_id", "at"], placed=False)  # as projects of before declare
         + columns(
             meter_id="text",
             at="timestamp",
@@ -243,8 +246,9 @@ def second(kind: Kind) -> list[Record]:
 
 
 def deliver(db: Database, source: Path, **more: Any) -> Outcome:
-    """What `dbsvc ingest` does with a file, by the profiles of the project."""
-    return load(db, source, profiles=find_profiles(db.statements.project, db.statements.datasets), **more)
+    """What `dbsvc ingest` does with a file, by the profiles of the project; staged where rows will stay, however few."""
+    profiles = find_profiles(db.statements.project, db.statements.datasets)
+    return load(db, source, profiles=profiles, **{"month_records": 1, **more})
 
 
 AFTER = {"inserted": 20, "updated": 20, "unchanged": 10, "rejected": 1}
@@ -438,7 +442,7 @@ def test_two_instances_on_one_file(ours: Database, cli_on: Cli, name: str, proje
     kind = KINDS[name]
     records = [kind.record(n, 1) for n in range(3_000)]
     cli_on.write("many.x", kind.file(records))
-    env = cli_on.env({"DBSVC_PROJECT": str(project), "DBSVC_CHUNK_BYTES": "20000"})
+    env = cli_on.env({"DBSVC_PROJECT": str(project), "DBSVC_CHUNK_BYTES": "20000", "DBSVC_MONTH_RECORDS": "1"})
     both = [
         subprocess.Popen(
             [*DBSVC, "ingest", "many.x"], cwd=cli_on.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -523,7 +527,7 @@ def test_processes_are_killed(
     with connect(url) as db:
         migrate(db)
     chance = random.Random(name)
-    more = {"DBSVC_PROJECT": str(project), "DBSVC_CHUNK_BYTES": "20000"}
+    more = {"DBSVC_PROJECT": str(project), "DBSVC_CHUNK_BYTES": "20000", "DBSVC_MONTH_RECORDS": "1"}
     for nth in range(kills):
         with Instance(url, "ingest", "--jobs", "1", file, cwd=None, **more) as instance:
             if nth % 3 < 2:

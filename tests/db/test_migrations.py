@@ -32,6 +32,7 @@ TABLES = {
         "load_profiles",
         "load_versions",
         "load_samples",
+        "load_keys",
         "load_sequence",
         "load_streams",
         "loads",

@@ -8,11 +8,11 @@ SELECT
 FROM (
     SELECT
         load_id,
-        :"partition_by" AS day,
+        :"day" AS day, -- noqa: AL09
         count(*) AS records,
         sum(row_digest(:digest_format, :"columns")) AS digest
     FROM :"table"
-    GROUP BY load_id, :"partition_by"
+    GROUP BY load_id, :"day"
 ) AS days
 GROUP BY days.load_id, CASE WHEN :by_day THEN cast(days.day AS text) ELSE '' END
 ON CONFLICT (load_id, day) DO UPDATE SET

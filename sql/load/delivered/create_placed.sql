@@ -1,8 +1,8 @@
--- What lies in place of a load, between two days.
+-- What lies in place of a load.
 CREATE TEMP VIEW :"placed" AS
 SELECT -- noqa: LT09
     :"columns",
     load_id,
     line_no
 FROM :"table"
-WHERE load_id = :'load_id' AND :"partition_by" BETWEEN :'first_day' AND :'last_day'
+WHERE load_id = :'load_id'

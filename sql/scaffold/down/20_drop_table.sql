@@ -1,2 +1,2 @@
 -- The way back: what stands goes, too.
-DROP TABLE IF EXISTS /*:table*/ -- noqa: PRS
+DROP TABLE IF EXISTS /*:stored*/ -- noqa: PRS

@@ -1,5 +1,5 @@
 -- One row a key: its newest delivery. load_id and line_no say which record of which file it was.
-CREATE TABLE IF NOT EXISTS /*:table*/ ( -- noqa: PRS
+CREATE TABLE IF NOT EXISTS /*:stored*/ ( -- noqa: PRS
     /*:columns*/
     load_id record_number_type NOT NULL,
     line_no record_number_type NOT NULL,
