@@ -41,14 +41,18 @@ WHERE
         FROM loads
         WHERE loads.dataset = :dataset AND loads.status IN ('staging', 'staged', 'held') AND loads.load_id < :load_id
     )
-    -- asked once for all rows, where asking for each would read the rejects as often
-    OR concat_ws(' ', :"staged_key") IN (
-        SELECT rejects.record_key
-        FROM rejects
-        INNER JOIN loads ON rejects.load_id = loads.load_id
-        WHERE
-            loads.dataset = :dataset
-            AND loads.status NOT IN ('discarded', 'reverted')
-            AND rejects.load_id <= :load_id
-            AND rejects.record_key IS NOT NULL
+    OR (
+        -- mostly there is none, and no key is put together
+        EXISTS (SELECT 1 FROM rejects WHERE rejects.record_key IS NOT NULL)
+        -- asked once for all rows, where asking for each would read the rejects as often
+        AND concat_ws(' ', :"staged_key") IN (
+            SELECT rejects.record_key
+            FROM rejects
+            INNER JOIN loads ON rejects.load_id = loads.load_id
+            WHERE
+                loads.dataset = :dataset
+                AND loads.status NOT IN ('discarded', 'reverted')
+                AND rejects.load_id <= :load_id
+                AND rejects.record_key IS NOT NULL
+        )
     )
