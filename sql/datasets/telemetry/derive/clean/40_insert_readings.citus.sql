@@ -1,4 +1,4 @@
--- One reading for each moment of an inverter: of the events that carry it, the one with the greatest id, as on PostgreSQL. The
+-- One reading for each touched moment: of the events that carry it, the one with the greatest id, as on PostgreSQL. The
 -- events of a moment lie on several nodes, so they are gathered first: neither LATERAL nor a comparison with each other can be
 -- sent there.
 INSERT INTO inverter_telemetry_clean (

@@ -1,0 +1,22 @@
+-- The readings of new events that have their moment to themselves. Apart from those of the next statement, which gathers what
+-- lies on several nodes.
+INSERT INTO inverter_telemetry_clean (
+    inverter_id, event_time, plant_id, day, event_id, source,
+    ac_power_w, dc_power_w, energy_wh_total, temperature_c, status
+)
+SELECT
+    events.inverter_id,
+    events.event_time,
+    events.plant_id,
+    local_day(events.event_time, plants.timezone),
+    events.event_id,
+    events.source,
+    whole(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000.0,
+    whole(events.dc_power * (dc_unit.watts * 1000) + 0.5) / 1000.0,
+    whole(events.energy_wh_total * 1000 + 0.5) / 1000.0,
+    (whole((events.temperature_c + 300) * 1000 + 0.5) - 300000) / 1000.0,
+    events.status
+FROM uncontested AS events
+INNER JOIN plants ON events.plant_id = plants.plant_id
+LEFT JOIN power_units AS ac_unit ON events.ac_power_unit = ac_unit.unit
+LEFT JOIN power_units AS dc_unit ON events.dc_power_unit = dc_unit.unit
