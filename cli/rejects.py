@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import sys
 from collections import Counter
@@ -134,11 +135,10 @@ def export_rejects(
     with open_database() as db, contextlib.closing(rejects.export_rejects(db, load_id, closed=closed)) as records:
         first = next(records, None)  # before anything is written it is seen that there is such a load
         try:
+            as_it_came = bool(to) or not output.stdout_is_terminal()
             with written_whole(to) if to else contextlib.nullcontext(sys.stdout.buffer) as file:
-                if first is not None:
-                    file.write(first + b"\n")
-                for record in records:
-                    file.write(record + b"\n")
+                for record in itertools.chain([] if first is None else [first], records):
+                    file.write((record if as_it_came else _harmless(record)) + b"\n")
                     if streams.failure():  # nobody reads on
                         break
         except OSError as error:
@@ -148,6 +148,12 @@ def export_rejects(
         event(
             "closed_rejects_left_out", logging.WARNING, load_id=load_id, records=left_out, all=f"rejects export {load_id} --all"
         )
+
+
+def _harmless(record: bytes) -> bytes:
+    """Return a record as a terminal may see it: nothing in it moves the cursor, or turns the direction of reading."""
+    text = record.decode(errors="backslashreplace").replace("\t", " ")
+    return output.printable(text).encode(sys.stdout.encoding, errors="replace")
 
 
 @app.command(

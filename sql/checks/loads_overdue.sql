@@ -14,6 +14,6 @@ WITH latest AS (
 SELECT
     :dataset AS dataset,
     :hours AS expected_every_hours,
-    published_at AS last_published_at
+    utc_text(published_at) AS last_published_at
 FROM latest
 WHERE :hours > 0 AND (published_at IS NULL OR published_at < hours_ago(:hours))

@@ -31,7 +31,7 @@ SELECT
     :table_name AS table_name,
     coalesce(known.load_id, found.load_id) AS load_id,
     '' AS day,
-    coalesce(known.records, 0) AS records,
+    cast(coalesce(known.records, 0) AS bigint) AS records,
     coalesce(found.records, 0) AS records_found,
     CASE WHEN coalesce(known.records, 0) = coalesce(found.records, 0) THEN 'values differ' ELSE 'rows differ' END AS what
 FROM known

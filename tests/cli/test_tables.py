@@ -17,6 +17,8 @@ from rich.cells import cell_len
 from dbsvc.cli import streams, tables
 from dbsvc.cli.output import one_line
 from dbsvc.cli.progress import Progress
+from tests.helpers import usage_csv
+from tests.helpers.cli import COLOUR, Cli
 
 WIDTHS = st.sampled_from([20, 40, 80, 100, 140])
 WORDS = st.text(
@@ -162,3 +164,17 @@ def test_what_is_to_be_typed_stays_in_one_piece() -> None:
     shown = tables.sentence(said, 40).plain
     assert re.sub(r"\s+", " ", shown) == said
     assert "`dbsvc rejects export 1`" in shown
+
+
+def test_no_name_moves_the_cursor_or_turns_the_line(cli: Cli) -> None:
+    """On a terminal; off it, what is exported is what came, byte for byte."""
+    odd = "\u202e\u2066\x1b[31m\u200f\x07"
+    record = f"never,2,USD,{odd},1,0\n".encode()
+    name = cli.write(f"{odd}.csv", usage_csv([("2021-10-01", 1, "USD", f"{odd} name", 1, 0)]) + record)
+    assert cli("ingest", name).code == 0
+    for command in ("loads", "rejects", "rejects export 1", "revenue --by customer", "lineage bill 2021-10-01 1"):
+        seen = COLOUR.sub("", cli.on_a_terminal(*command.split()))
+        assert "\ufffd" in seen, command
+        assert not set(odd) - set("[31m") & set(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)), command
+        assert "\x1b[31m\u200f" not in seen
+    assert record in cli("rejects", "export", "1").out

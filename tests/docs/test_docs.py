@@ -36,6 +36,7 @@ INCIDENTS = (
     "A store does not answer",
     "A file of another form",
     "A changed rate",
+    "It does not start",
 )
 RATES = ("Rates are missing", "Rates are not final", "Rates are disputed")
 EXIT_CODES = ("0", "1", "2", "65", "66", "69", "75", "78", "130", "143")

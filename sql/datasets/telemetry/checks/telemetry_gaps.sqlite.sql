@@ -66,7 +66,7 @@ silences AS (
         later.inverter_id,
         later.day,
         long_steps.time_before AS silent_from,
-        long_steps.event_time AS silent_until,
+        later.event_time AS silent_until,
         unixepoch(long_steps.event_time) - unixepoch(long_steps.time_before) AS seconds
     FROM long_steps
     INNER JOIN inverter_telemetry_clean AS earlier

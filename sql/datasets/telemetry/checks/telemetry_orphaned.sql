@@ -20,8 +20,8 @@ readers AS (
 SELECT
     'event of an unknown inverter' AS what,
     senders.inverter_id,
-    min(events.event_time) AS first_time,
-    max(events.event_time) AS last_time,
+    utc_text(min(events.event_time)) AS first_time,
+    utc_text(max(events.event_time)) AS last_time,
     count(*) AS row_count
 FROM senders
 CROSS JOIN gathered(inverter_telemetry_raw, event_time, :since) AS events -- noqa: RF02, RF03
@@ -34,8 +34,8 @@ UNION ALL
 SELECT
     CASE WHEN events.event_id IS NULL THEN 'reading without its event' ELSE 'reading of a load that is not published' END,
     readers.inverter_id,
-    min(readings.event_time),
-    max(readings.event_time),
+    utc_text(min(readings.event_time)),
+    utc_text(max(readings.event_time)),
     count(*)
 FROM readers
 CROSS JOIN gathered(inverter_telemetry_clean, event_time, :since) AS readings -- noqa: RF02, RF03
@@ -53,8 +53,8 @@ UNION ALL
 SELECT
     'summary without a reading',
     days.inverter_id,
-    min(days.first_event_time),
-    max(days.last_event_time),
+    utc_text(min(days.first_event_time)),
+    utc_text(max(days.last_event_time)),
     count(*)
 FROM inverter_daily_summary AS days
 WHERE

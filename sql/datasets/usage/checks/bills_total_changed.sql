@@ -55,8 +55,8 @@ SELECT
     compared.published_at,
     compared.records,
     found.records AS records_found,
-    compared.control_total,
-    found.total AS total_found
+    cast(compared.control_total AS bigint) AS control_total,
+    cast(found.total AS bigint) AS total_found
 FROM compared
 INNER JOIN found ON compared.load_id = found.load_id
 WHERE

@@ -61,8 +61,8 @@ middle AS (
 
 SELECT
     days.bill_date,
-    days.product1_usd,
-    days.product2_usd,
+    cast(days.product1_usd AS bigint) AS product1_usd,
+    cast(days.product2_usd AS bigint) AS product2_usd,
     cast(round(days.share / 100.0, 1) AS double precision) AS product1_percent,
     cast(round(middle.share / 100.0, 1) AS double precision) AS median_percent
 FROM days

@@ -72,8 +72,8 @@ usual AS (
 SELECT
     apart.bill_date,
     apart.customer_name,
-    apart.revenue_usd,
-    apart.median_usd
+    cast(apart.revenue_usd AS bigint) AS revenue_usd,
+    cast(apart.median_usd AS bigint) AS median_usd
 FROM apart
 INNER JOIN usual ON apart.customer_name = usual.customer_name
 WHERE

@@ -78,8 +78,8 @@ usual AS (
 
 SELECT
     apart.bill_date,
-    apart.revenue_usd,
-    apart.median_usd
+    cast(apart.revenue_usd AS bigint) AS revenue_usd,
+    cast(apart.median_usd AS bigint) AS median_usd
 FROM apart
 CROSS JOIN usual
 WHERE
