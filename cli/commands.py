@@ -123,6 +123,8 @@ class _Common:
 
     #: how its results can be shown
     formats: tuple[str, ...] = ("table", "json")
+    #: which of the shared options it does without
+    without: tuple[str, ...] = ()
 
     def __init__(self, *given: Any, **settings: Any) -> None:
         settings["context_settings"] = {"help_option_names": ["-h", "--help"], **(settings.get("context_settings") or {})}
@@ -131,7 +133,7 @@ class _Common:
     def get_params(self, ctx: Any) -> list[Any]:
         """Return its own parameters, then those that all have."""
         *own, helps = super().get_params(ctx)  # type: ignore[misc]
-        return [*own, *_shared(), helps]
+        return [*own, *(option for option in _shared() if option.name not in self.without), helps]
 
     def summaries(self) -> list[tuple[str, str]]:
         """Return the commands of it that a person is shown, each with what it is for."""
@@ -145,7 +147,8 @@ class _Common:
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, its own options, those of every command, and commands, each with a whole sentence."""
         *own, helps = super().get_params(ctx)  # type: ignore[misc]
-        shared = [option for option in _shared() if ctx.parent is None or option.name in _SHOWN_EVERYWHERE]
+        usual = {option.name for option in _shared() if ctx.parent is None or option.name in _SHOWN_EVERYWHERE}
+        shared = [option for option in _shared() if option.name in usual.difference(self.without)]
         of_kind = {kind: [param for param in own if param.param_type_name == kind] for kind in ("argument", "option")}
         for title, params in (
             ("Arguments", of_kind["argument"]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import commands, completion, output, waiting
+from dbsvc.cli import commands, completion, output, sparks, waiting
 from dbsvc.cli.database import DryRun, Yes, confirm, open_database
 from dbsvc.engine.loads.model import LoadStatus
 
@@ -99,6 +99,8 @@ def list_loads(dataset: Of = "", status: In = None, since: Since = None, source:
     }
     filters = "".join(f" --{name} {shlex.quote(value)}" for name, value in asked.items() if value)
     output.rest(len(newest.loads), newest.total, "loads", f"dbsvc loads{filters} --limit 0")
+    if not filters:
+        sparks.show_activity(newest.activity)
 
 
 @app.command("show", cls=commands.Command, epilog=commands.examples("dbsvc loads show 17", "dbsvc loads show 17 -o json"))

@@ -23,6 +23,7 @@ COMMANDS = {
     "loads": "The ledger: every delivery, how far it got, where its records went.",
     "rejects": "The quarantine: records that broke their contract.",
     "status": "Show what is in the database: its tables, its newest loads, the newest days of inverters.",
+    "report": "Write one page for a browser: checks, revenue, loads, rejects, freshness.",
     "lineage": "Where a value came from: file, line, load, rules, earlier versions.",
     "datasets": "What can be loaded: the datasets, built in and of your project.",
     "db": "The database's schema, and housekeeping.",
@@ -79,6 +80,7 @@ app = commands.group(
         "dbsvc status                    see what is in the database",
         "dbsvc check                     see whether it can be trusted",
         "dbsvc revenue --by customer     see what was earned, in USD",
+        "dbsvc report                    see all of it in a browser",
     ),
 )
 

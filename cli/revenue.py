@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbsvc.cli import commands, output, streams
+from dbsvc.cli import commands, output, sparks, streams
 from dbsvc.cli.database import open_database
 from dbsvc.engine.reports.revenue import By
 
@@ -160,6 +160,9 @@ def _show(by: By, found: Revenue, most: int, command: str) -> None:
     ]
     output.table("", rows, [by.value, *counts, *amounts, ""], right=amounts)
     output.rest(len(rows), len(groups), f"{by.value}s" if by is not By.currency else "currencies", command)
+    if by is By.day:
+        by_day = {row["label"]: None if row["bills_without_rate"] else Decimal(row["revenue_usd"] or 0) for row in groups}
+        sparks.show_by_day("revenue a day", by_day)
     if total["revenue_usd"] is not None:
         exact, lacking = Decimal(total["revenue_usd"]), total["bills_without_rate"]
         extent = f"without {lacking:,} of {total['bills']:,} bills" if lacking else "in all"

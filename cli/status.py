@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbsvc.cli import commands, output, streams
+from dbsvc.cli import commands, output, sparks, streams
 from dbsvc.cli.database import open_database
 from dbsvc.cli.loads import show_loads
 
@@ -62,5 +62,6 @@ def _show(label: str, found: Status) -> None:
     output.say(f"{len(found.tables) - len(filled)} other tables are empty.")
     show_loads("newest loads", loads)
     output.rest(len(loads), found.newest.total, "loads", "dbsvc loads --limit 0")
+    sparks.show_activity(found.newest.activity)
     if found.days:
         output.table("newest days", found.days, list(found.days[0])[:7])

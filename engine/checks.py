@@ -312,3 +312,24 @@ def _look_back(newest: Any, today: date, days: int) -> date:
         return date.min
     newest = min(newest if isinstance(newest, date) else date.fromisoformat(newest), today)
     return newest - timedelta(days) if newest > date.min + timedelta(days) else date.min
+
+
+def look(db: Database, days: int, *, most: int = SAMPLE, progress: Progress = unseen) -> list[Result]:
+    """Run all checks, one after another, and keep nothing. Inside a snapshot they see what it sees.
+
+    They look ``days`` back from the newest day of their data; of what each finds, the first ``most`` rows are kept. Raises
+    ConfigurationError for a threshold that cannot be.
+    """
+    checks = load_checks(db.statements)
+    thresholds = {check.name: check.read_thresholds() for check in checks}
+    now = datetime.now(UTC)
+    with db.snapshot() as tx:
+        newest = dict(_newest_days(tx))
+        failing = _find_since(tx)
+        results = []
+        for done, check in enumerate(checks):
+            progress("check", done, len(checks))
+            start = _look_back(newest.get(check.dataset or "", now.date()), now.date(), days)
+            result = _run(db, check, start, now.date(), thresholds[check.name], most)
+            results.append(replace(result, since=failing.get(check.name, now)) if result.findings else result)
+    return results

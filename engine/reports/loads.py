@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
@@ -23,6 +24,8 @@ class LoadList:
 
     loads: list[Load]
     total: int
+    #: how many records of each dataset were read on each of the last days
+    activity: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,20 @@ def list_loads(db: Database, most: int, wanted: Wanted | None = None) -> LoadLis
 def newest_loads(tx: Transaction, most: int, wanted: Wanted | None = None) -> LoadList:
     """Return the newest loads first, as an open transaction sees them."""
     rows = tx.run("ledger/list_loads", most=most, **asdict(wanted or Wanted())).rows
-    return LoadList([Load.from_row(row) for row in rows], rows[0]["in_all"] if rows else 0)
+    return LoadList([Load.from_row(row) for row in rows], rows[0]["in_all"] if rows else 0, read_activity(tx) if rows else {})
+
+
+def read_activity(tx: Transaction, days: int = 28) -> dict[str, list[int]]:
+    """Return how many records of each dataset's published loads were read on each of the last days, today included."""
+    today = datetime.now(UTC).date()
+    first = today - timedelta(days - 1)
+    since = datetime.combine(first, time.min, UTC)
+    found: dict[str, list[int]] = {}
+    for row in tx.run("reports/overview/load_days", since=since).rows:
+        numbers = found.setdefault(row["dataset"], [0] * days)
+        if (place := (date.fromisoformat(row["day"]) - first).days) < days:  # a clock may run ahead
+            numbers[place] = row["read"]
+    return dict(sorted(found.items()))
 
 
 def show_load(db: Database, load_id: int, *, most_past: int) -> LoadDetails:

@@ -164,7 +164,7 @@ class Statements:
         digest = hashlib.sha256("\0".join([self.datasets[dataset].text, *types.values()]).encode())
         digest.update(profile.encode())
         own = f"datasets/{dataset}/"
-        other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day", "rebuild", contract.LINEAGE))
+        other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day", "rebuild", "report", contract.LINEAGE))
         folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))
         for name in sorted({*self._files, *self._contract(dataset)}):
             if name.startswith(folders) or (name.startswith(own) and not name.startswith(other)):
@@ -275,6 +275,8 @@ class Statements:
                 raise StatementError(f"{file}:1: nothing uses this statement")
             if name in names:
                 statement = self._read(name)
+                if name.startswith("datasets/") and folder.endswith("/report"):
+                    rules.charts_of(statement)
                 allowed = rules.allowed_in_check(statement, named) if folder in folders else phases.get(folder)
                 if allowed is not None:  # else it is run by its name
                     _refuse_others(statement, allowed)

@@ -21,9 +21,10 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "control_total": frozenset({"staged", "load_id"}),
     "identity": frozenset({"staged"}),
     "newest_day": frozenset(),
+    "report": frozenset({"since", "until", "most"}),
 }
 #: Those that it may do without.
-OPTIONAL = ("control_total", "identity", "newest_day")
+OPTIONAL = ("control_total", "identity", "newest_day", "report")
 
 #: The folders of statements that all loads share: ``make_way``, ``leave_place`` and ``withdraw`` take unpublished rows out of
 #: their place; ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last
@@ -79,6 +80,11 @@ CHECK_OF_EACH: frozenset[str] = frozenset(
     }
 )
 
+#: The kinds of charts, and by how many columns each is drawn.
+CHARTS: Mapping[str, int] = {"columns": 1, "bars": 1, "heat": 2, "gaps": 2}
+#: What a statement of the report says is missing: which column counts it, what it is, and what one types about it.
+MISSING = re.compile(r"^-- missing (\w+): ([^;]+)(?:; (.+))?$")
+
 #: The audits of every load, and the parameters they may use.
 AUDIT: frozenset[str] = frozenset(
     {
@@ -119,3 +125,22 @@ def allowed_in_check(check: Statement, named: Mapping[str, Statement]) -> frozen
         raise StatementError(f"{check.origin}:1: the severity of a check is warning or critical")
     thresholds = {found[2] for line in same.comment if (found := THRESHOLD.match(line))}
     return CHECK | thresholds | (CHECK_OF_EACH if runs_for_each(same) else frozenset())
+
+
+def charts_of(statement: Statement) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the charts that a statement of the report is drawn as: the kind of each, and by which columns.
+
+    Raises StatementError when its leading comment does not say so.
+    """
+    said = statement.header.get("chart", "")
+    if not statement.header.get("title") or not said:
+        raise StatementError(f"{statement.origin}:1: what the report shows must say its title and its chart")
+    charts = []
+    for each in said.split(";"):
+        kind, _, columns = each.strip().partition(" by ")
+        by = tuple(column.strip() for column in columns.split(",") if column.strip())
+        if CHARTS.get(kind) != len(by):
+            kinds = ", ".join(f"{name} by {' and '.join(['a column'] * number)}" for name, number in CHARTS.items())
+            raise StatementError(f"{statement.origin}:1: no chart {each.strip()!r}, only {kinds}")
+        charts.append((kind, by))
+    return charts

@@ -17,7 +17,7 @@ from tests.helpers.cli import Cli
 DECLARED = tomllib.loads((ROOT / "docs" / "json.toml").read_text())
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 #: What needs rates, another project, or damage; the tests of their commands look at these.
-UNSEEN = {"rate", "used_rate", "made", "project", "backup", "reconciled", "open_reject", "rest", "unpublished_load"}
+UNSEEN = {"rate", "used_rate", "made", "project", "backup", "reconciled", "open_reject", "rest", "unpublished_load", "serving"}
 TYPES: dict[str, Any] = {
     "text": lambda value: isinstance(value, str),
     "whole": lambda value: isinstance(value, int) and not isinstance(value, bool),
@@ -76,6 +76,7 @@ def test_every_line_is_as_declared(cli_on: Cli, db: Database) -> None:
         "revenue --by product",
         "revenue --by customer",
         "check",
+        "report -o report.html",
         "check --explain loads_held",
         "fx --missing --dry-run",
         "status",
