@@ -45,7 +45,11 @@ lint:
     sqlfluff lint --dialect sqlite $({{sqlite}})
 
 # Write the generated parts of docs/reference.
-docs:
+docs: reference
+    python docs/generate_schema.py
+
+# The same without the page of the schema, which takes a PostgreSQL.
+reference:
     python docs/generate_reference.py
 
 # Read the manual page, which `just docs` writes from the help.
@@ -53,7 +57,7 @@ man:
     man -l docs/reference/dbsvc.1
 
 # Build the documentation as a site in var/site; links that lead nowhere are errors.
-site: docs
+site: reference
     NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 # Kill processes for as long as you like.

@@ -87,6 +87,15 @@ def check(
             help="How many rows of what each check finds to show; 0 for all, up to 10,000.",
         ),
     ] = _SAMPLE,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Tell this receiver what changed: a webhook, Slack, Teams, or what Apprise knows. May be given again. A URL "
+            "is a secret: rather set DBSVC_NOTIFY.",
+            show_default=False,
+        ),
+    ] = None,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -102,24 +111,50 @@ def check(
         if explain:
             code = _explain(explain)
         else:
-            code = _check(only or [], dataset or [], since, fail_on, record=not no_record, most=limit or _MOST)
+            told = notify or []
+            code = _check(only or [], dataset or [], since, fail_on, told, record=not no_record, most=limit or _MOST)
     except Exception as error:
         output.headline(f"UNKNOWN: {output.explain(error)}")
         code = UNKNOWN
     raise typer.Exit(code)
 
 
-def _check(only: list[str], datasets: list[str], since: datetime | None, fail_on: FailOn, *, record: bool, most: int) -> int:
+def _check(
+    only: list[str],
+    datasets: list[str],
+    since: datetime | None,
+    fail_on: FailOn,
+    notify: list[str],
+    *,
+    record: bool,
+    most: int,
+) -> int:
     from dbsvc.engine import checks
+    from dbsvc.engine.notify.receivers import read_receivers
     from dbsvc.engine.settings import read_settings
 
-    days = read_settings().check_days
+    settings = read_settings()
+    if notify and not record:
+        raise typer.BadParameter("--notify keeps in the database what it told; --no-record writes nothing to it.")
+    receivers = read_receivers(settings, notify) if record else []
+    days = settings.check_days
     with open_database() as db:
         chosen = checks.choose(checks.load_checks(db.statements), _split(only), _split(datasets))
         first = since.date() if since else None
         with output.progress(db.dialect.label) as progress:
             run = partial(checks.run, db, chosen, days, first, record=record, most=most, progress=progress)
             results = output.interruptible(db, run)
+        code = _show_results(results, fail_on)
+        if receivers:
+            from dbsvc.engine.notify.notices import tell_of_checks
+
+            output.interruptible(db, lambda: tell_of_checks(db, settings, receivers, results))
+    return code
+
+
+def _show_results(results: list[Result], fail_on: FailOn) -> int:
+    from dbsvc.engine import checks
+
     for result in results:
         metrics.families["check_state"][result.check.name] = _CODES[result.state]
         if result.findings is not None:

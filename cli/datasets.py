@@ -44,6 +44,15 @@ def list_datasets() -> None:
         output.show("", datasets.list_datasets(db.statements), ["dataset", "format", "key", "declared_in"])
 
 
+@app.command("dbt", cls=commands.Command, epilog=commands.examples("dbsvc datasets dbt > models/sources.yml"))
+def write_dbt_sources() -> None:
+    """Write sources.yml for dbt: the tables and views that others may rely on, those of your project included."""
+    from dbsvc.engine.reports.dbt import write_sources
+
+    with output.connect() as db:
+        print(output.printable(write_sources(db.statements)), end="")
+
+
 @app.command(
     "show", cls=commands.Command, epilog=commands.examples("dbsvc datasets show usage", "dbsvc datasets show usage --sql")
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,9 +15,12 @@ import typer
 from dbsvc.cli import commands, completion, metrics, output, waiting
 
 if TYPE_CHECKING:
+    from dbsvc.engine import Database
     from dbsvc.engine.loads.ingested import Ingested, IngestedFile
     from dbsvc.engine.loads.model import Replaced
     from dbsvc.engine.loads.run import Run
+    from dbsvc.engine.notify.receivers import Receiver
+    from dbsvc.engine.settings import Settings
 
 _HELD = 65
 _MOST_NAMES = 5  # are shown of what is left out
@@ -77,6 +81,15 @@ def ingest(
             "whoever writes.",
         ),
     ] = False,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Tell this receiver which loads are held and which files failed: see `dbsvc check --notify`. A URL is a "
+            "secret: rather set DBSVC_NOTIFY.",
+            show_default=False,
+        ),
+    ] = None,
     every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="With --follow: publish at most this often.")] = 10.0,
     idle: Annotated[
         float | None,
@@ -84,6 +97,7 @@ def ingest(
     ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
+    from dbsvc.engine.notify.receivers import read_receivers
     from dbsvc.engine.settings import read_settings
     from dbsvc.engine.sources.urls import is_folder, shown_name
 
@@ -99,7 +113,10 @@ def ingest(
         raise typer.BadParameter(f"--again delivers the files that you name; {shown_name(folders[0])} is a folder.")
     if dry_run and follow:
         raise typer.BadParameter("--dry-run says what one run would do; --follow does not end.")
+    if dry_run and notify:
+        raise typer.BadParameter("--dry-run changes nothing, so there is nothing to --notify of.")
     settings = read_settings()
+    receivers = read_receivers(settings, notify or [])
     if dry_run:
         from dbsvc.cli.rehearsal import show_rehearsal
 
@@ -110,7 +127,8 @@ def ingest(
     started = time.perf_counter()
     with output.connect(create=True) as db:
         if follow:
-            tally = output.interruptible(db, lambda: _follow(Run(db, settings, jobs=jobs), files[0], every, idle))
+            tell = partial(_tell, db, settings, receivers)
+            tally = output.interruptible(db, lambda: _follow(Run(db, settings, jobs=jobs), files[0], every, idle, tell))
             ingested = Ingested(retries=db.retries)
         else:
             run = Run(db, settings, profile, jobs, again, show=output.progress, tell=_show)
@@ -120,6 +138,7 @@ def ingest(
                 ingested = _require_files(ingested)
             tally = ingested.count()
         _conclude(tally, ingested, again=again, seconds=round(time.perf_counter() - started, 3))
+        output.interruptible(db, lambda: _tell(db, settings, receivers, ingested.files))
     if code := ingested.exit_code or (_HELD if tally["held"] else 0):
         raise typer.Exit(code)
 
@@ -144,7 +163,17 @@ def tell_what_was_not_read(ingested: Ingested) -> None:
         output.say("There was nothing to load.")
 
 
-def _follow(run: Run, source: str, every: float, idle: float | None) -> Counter[str]:
+def _tell(db: Database, settings: Settings, receivers: Sequence[Receiver], files: Sequence[IngestedFile]) -> None:
+    """Tell who is to be told what became of files."""
+    if receivers:
+        from dbsvc.engine.notify.notices import tell_of_loads
+
+        tell_of_loads(db, settings, receivers, files)
+
+
+def _follow(
+    run: Run, source: str, every: float, idle: float | None, tell: Callable[[Sequence[IngestedFile]], None]
+) -> Counter[str]:
     from dbsvc.engine.loads.ingested import count
     from dbsvc.engine.loads.model import BUCKETS
 
@@ -158,6 +187,7 @@ def _follow(run: Run, source: str, every: float, idle: float | None) -> Counter[
         output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")
         for hint in _hints(file):
             output.say(hint)
+        tell([file])
     return tally
 
 

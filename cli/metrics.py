@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -53,6 +54,8 @@ def finish(command: str, code: int, metrics_file: Path | None) -> int:
             code = code or (0 if command == "check" else 1)
             output.error(f"{metrics_file}: the metrics cannot be written there: {error.strerror}.", code)
     otel.finish(code, _series(code, seconds))
+    if sending := sys.modules.get("dbsvc.engine.openlineage.sending"):  # only where something was told
+        sending.finish()
     level = logging.DEBUG if output.only_read() else logging.INFO
     event("run", level, command=command, exit_code=code, seconds=seconds, **fields)
     return code

@@ -24,6 +24,7 @@ import dbsvc
 from dbsvc.cli import main
 from dbsvc.engine import checks, errors, settings
 from dbsvc.engine.columns import Column
+from dbsvc.engine.reports import dbt
 from dbsvc.engine.reports.datasets import reasons_of
 from dbsvc.engine.statements.catalog import Statements
 
@@ -290,6 +291,7 @@ def pages() -> dict[Path, str]:
         before, _, rest = text.partition(BEGIN)
         found[page] = f"{before}{BEGIN}\n{part()}\n{END}{rest.partition(END)[2]}"
     found[REFERENCE / "dbsvc.1"] = manual()
+    found[SQL.parent / "deploy" / "dbt" / "sources.yml"] = dbt.write_sources(Statements(("sqlite",)))
     return found
 
 

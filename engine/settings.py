@@ -67,6 +67,12 @@ class Settings:
     log_level: str = ""
     #: how many days `dbsvc check` looks back from the newest day of the data
     check_days: int = 28
+    #: who is told by `dbsvc check` and `dbsvc ingest` when something breaks, and when it is over: URLs with blanks between them
+    notify: str = field(default="", repr=False)
+    #: seconds that telling them may add to a run; what is not taken by then stays owed
+    notify_seconds: float = 15
+    #: where your people read the RUNBOOK: notifications link to its sections
+    runbook_url: str = "RUNBOOK.md"
 
     @property
     def max_unpacked(self) -> int:
@@ -126,7 +132,7 @@ def list_settings() -> list[Shown]:
     found = []
     for name, (variable, _) in VARIABLES.items():
         written = given.written(variable) if variable in given else str(about[name].default)
-        value = "(set)" if variable == _KEY and written else redact(written, secrets)
+        value = "(set)" if variable in (_KEY, _NOTIFY) and written else redact(written, secrets)
         found.append(Shown(variable, value, given.origin(variable), is_secret=value != written))
     others = [name for name in given.names() if name.startswith("DBSVC_CHECK_") and name not in {one.variable for one in found}]
     return found + [Shown(name, given.written(name), given.origin(name), is_secret=False) for name in others]
@@ -321,7 +327,20 @@ def _proxy(value: str) -> str:
     raise ValueError("the URL of a proxy, such as http://user:password@proxy:3128")
 
 
+def _urls(value: str) -> str:
+    if all(re.fullmatch(r"[A-Za-z][A-Za-z0-9.+-]*://\S+", url) for url in value.split()):
+        return value
+    raise ValueError("URLs, such as https://hooks.example.com/alerts, with blanks between them")
+
+
+def _place(value: str) -> str:
+    if value and not re.search(r"[\s#<>|]", value):
+        return value
+    raise ValueError("a URL or a path without blanks and without #, such as https://wiki.example.com/RUNBOOK")
+
+
 _KEY = "CURRENCYLAYER_ACCESS_KEY"
+_NOTIFY = "DBSVC_NOTIFY"
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12}")
 _API_URL = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[^?#\s]*)?")
@@ -342,6 +361,9 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "freeze_seconds": ("DBSVC_FREEZE_SECONDS", _positive),
     "log_level": ("DBSVC_LOG_LEVEL", _log_level),
     "check_days": ("DBSVC_CHECK_DAYS", _positive),
+    "notify": (_NOTIFY, _urls),
+    "notify_seconds": ("DBSVC_NOTIFY_SECONDS", _seconds),
+    "runbook_url": ("DBSVC_RUNBOOK_URL", _place),
     "currencylayer_access_key": (_KEY, str),
     "currencylayer_access_key_file": (f"{_KEY}_FILE", str),
     "currencylayer_base_url": ("CURRENCYLAYER_BASE_URL", _api_url),
@@ -360,6 +382,8 @@ def read_secrets() -> set[str]:
     with suppress(ConfigurationError):
         given = _read()
     found = _forms(given.written(_KEY).strip()) | _forms(os.environ.get("PGPASSWORD", ""))
+    found |= _forms(os.environ.get("OPENLINEAGE_API_KEY", ""))
+    found |= {form for url in given.written(_NOTIFY).split() for form in _forms(url)}
     for variable in ("DATABASE_URL", "CURRENCYLAYER_BASE_URL", "CURRENCYLAYER_PROXY"):
         found |= _passwords_in(given.written(variable))
     return found

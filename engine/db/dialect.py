@@ -51,6 +51,8 @@ class Dialect(Protocol[C]):
     family: tuple[str, ...]
     #: the database as a person may see it: without secrets
     label: str
+    #: what catalogs of data call it: a namespace, and the database within it, if there are several
+    address: tuple[str, str]
     #: how many connections can usefully write at once
     jobs: int
     #: how many seconds are left between two of many transactions in a row, where others find their turn by looking

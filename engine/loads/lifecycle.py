@@ -19,6 +19,7 @@ from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.loads.register import register
 from dbsvc.engine.loads.stage import partition, read_records, stage
 from dbsvc.engine.log import step
+from dbsvc.engine.openlineage.telling import Telling
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
@@ -54,8 +55,25 @@ def ingest(
         raise InputError(
             f"{file.source}: it is read on from where its last load ended; --again is for files that are delivered whole."
         )
-    jobs = 0 if rehearsal else jobs
-    outcome = _register(db, file, header, settings, resume_from, again, rehearsal, progress)
+    with Telling(db, header.dataset, file.source, silent=rehearsal) as told:
+        outcome = _register(db, file, header, settings, resume_from, again, rehearsal, progress)
+        told.begins(outcome.load)
+        _carry_on(db, outcome, file, header, settings, 0 if rehearsal else jobs, progress, told)
+        told.ends(outcome.load)
+    return outcome
+
+
+def _carry_on(
+    db: Database,
+    outcome: Outcome,
+    file: SourceFile,
+    header: Header,
+    settings: Settings,
+    jobs: int,
+    progress: Progress,
+    told: Telling,
+) -> None:
+    """Stage, audit and publish a load, whoever does the next step of it."""
     load, scanned, seconds = outcome.load, outcome.scan, outcome.seconds
     while load.is_unfinished:
         if load.status is LoadStatus.STAGING:
@@ -68,6 +86,7 @@ def ingest(
                 progress("audit")
                 load = db.run_transaction(partial(audit, load=load, settings=settings))
             step("audited", load_id=load.load_id, status=load.status, held_because=load.held_because)
+            told.goes_on(load)
         if load.status is LoadStatus.STAGED:
             with _timed(seconds, "publish"):
                 progress("publish")
@@ -75,7 +94,6 @@ def ingest(
                 share = settings.max_contradicting_share
                 load = publish(db, load, max_contradicting_share=share, find_records=find_records, jobs=jobs, progress=progress)
     outcome.load = load
-    return outcome
 
 
 def ingest_all(

@@ -36,6 +36,7 @@ from dbsvc.engine.loads.register import restart
 from dbsvc.engine.loads.staging import create_staging, draw_load_id, has_staging
 from dbsvc.engine.loads.validate import BATCH, stage_valid
 from dbsvc.engine.log import event
+from dbsvc.engine.openlineage.telling import tell_end
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.header import Header, header_of
 
@@ -47,7 +48,9 @@ def release(db: Database, load_id: int) -> Load:
     half-way goes on; a discarded load has another number since. Raises InputError in other states.
     """
     load = db.run_transaction(lambda tx: _release(tx, load_id))
-    return publish(db, load) if load.status is LoadStatus.STAGED else load
+    load = publish(db, load) if load.status is LoadStatus.STAGED else load
+    tell_end(db, load)
+    return load
 
 
 def publish_staged(db: Database, load_id: int, settings: Settings) -> Load:
@@ -57,13 +60,17 @@ def publish_staged(db: Database, load_id: int, settings: Settings) -> Load:
     in another state, or not all of it is staged.
     """
     load = db.run_transaction(lambda tx: _stage_all(tx, load_id, settings))
-    return publish(db, load, max_contradicting_share=settings.max_contradicting_share) if load.is_unfinished else load
+    load = publish(db, load, max_contradicting_share=settings.max_contradicting_share) if load.is_unfinished else load
+    tell_end(db, load)
+    return load
 
 
 def discard(db: Database, load_id: int) -> Load:
     """Give up a load that is not published. Returns it. Raises InputError in other states."""
     tries = count()
-    return db.run_transaction(lambda tx: _discard(tx, load_id, again=next(tries) > 0))  # an answer to a commit may be lost
+    load = db.run_transaction(lambda tx: _discard(tx, load_id, again=next(tries) > 0))  # an answer to a commit may be lost
+    tell_end(db, load)
+    return load
 
 
 def find_retryable(db: Database, only: int | None = None) -> list[int]:
@@ -94,6 +101,8 @@ def retry(db: Database, load_id: int, settings: Settings) -> Retried:
     except FindingsError as found:
         with db.snapshot() as tx:
             retried = Retried(find_load(tx, load_id), found.tried - count_mended(tx, load_id), 0, found.findings)
+    if retried.passed:
+        tell_end(db, retried.load)
     event("retried", load_id=load_id, tried=retried.tried, passed=retried.passed, status=retried.load.status)
     return retried
 

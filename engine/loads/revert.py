@@ -18,6 +18,7 @@ from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
 from dbsvc.engine.loads.place import mark, withdraw
 from dbsvc.engine.log import event
+from dbsvc.engine.openlineage.telling import tell_end
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def revert(db: Database, load_id: int, *, dry_run: bool = False) -> Reverted:
     """
     reverted = db.run_transaction(lambda tx: _revert(tx, load_id, dry_run=dry_run))
     if not dry_run:
+        tell_end(db, reverted.load)
         event("reverted", load_id=load_id, removed=reverted.removed, restored=reverted.restored)
     return reverted
 

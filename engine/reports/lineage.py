@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
@@ -12,9 +13,11 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.reports.datasets import find_dataset
+from dbsvc.engine.words import nearest
 
 #: As many versions of a row are shown, the newest, and as many rejects.
 MOST = 1000
+_AROUND = 500  # keys before and after one that is not there are looked at for what may be meant
 _BLANKS = " \t\r\n\u00a0"
 
 
@@ -75,8 +78,10 @@ def trace_reading(db: Database, inverter_id: str, event_time: datetime) -> Linea
         events = [row["event_id"] for row in tx.run("reports/lineage/reading_events", **key).rows]
         found = [_trace(tx, dataset, [event]) for event in events]
         readings = tx.run("reports/lineage/reading", **key).rows
+        inverters = db.statements.datasets.get("inverters")
+        near = _find_near(tx, inverters, [inverter_id], inverter_id) if inverters and not found else None
     if not found:
-        raise _absent(f"reading of {inverter_id} at {event_time.isoformat()}")
+        raise _absent(f"reading of {inverter_id} at {event_time.isoformat()}", (), near if near != inverter_id else None)
     return Lineage(
         sorted((version for each in found for version in each.versions), key=lambda row: (row["load_id"], row["line_no"])),
         sum(each.left_out for each in found),
@@ -97,7 +102,8 @@ def _trace(tx: Transaction, dataset: Dataset, written: Sequence[str]) -> Lineage
     tables = {"table": dataset.table, "history": f"{dataset.table}_history", "columns": list(dataset.columns)}
     found = tx.sample(f"datasets/{dataset.name}/contract/lineage/versions", MOST, **tables, **of_key)
     if not found.rows:
-        raise _absent(f"row {' '.join(texts)} of {dataset.name}", rejects)
+        near = _find_near(tx, dataset, texts, key[dataset.key[0]])
+        raise _absent(f"row {' '.join(texts)} of {dataset.name}", rejects, near)
     for row in found.rows:  # columns may be called as ours
         row["values"] = {name: row.pop(f"{name}_value") for name in dataset.columns}
     values = [name for name in dataset.columns if name not in dataset.key]
@@ -118,10 +124,22 @@ def _read_key(tx: Transaction, dataset: Dataset, texts: Sequence[str]) -> Row:
     return key
 
 
-def _absent(what: str, rejects: Sequence[Row] = ()) -> InputError:
-    """Return the error that there is no such row, and where else its records may be."""
+def _find_near(tx: Transaction, dataset: Dataset, written: Sequence[str], value: Any) -> str | None:
+    """Return the key of a row that may be meant, of those around a value of its first column; None if none is like it."""
+    about = {"table": dataset.table, "key": list(dataset.key), "first_key": dataset.key[0], "value": value, "most": _AROUND}
+    around = ("reports/lineage/keys_after", "reports/lineage/keys_before")
+    rows = [row for statement in around for row in tx.run(statement, **about).rows]
+    keys = [[str(row[name]) for name in dataset.key] for row in rows]
+    # each part must be like what was written: a number of the same day is not
+    like = [" ".join(key) for key in keys if all(map(lambda text, part: nearest(text, [part]), written, key))]
+    return nearest(" ".join(written), like)
+
+
+def _absent(what: str, rejects: Sequence[Row] = (), near: str | None = None) -> InputError:
+    """Return the error that there is no such row, which one may be meant, and where else its records may be."""
     if not rejects:
-        return InputError(f"There is no {what}, and never was; `dbsvc rejects` shows what was not accepted.")
+        meant = f" Did you mean {near}?" if near else ""
+        return InputError(f"There is no {what}, and never was; `dbsvc rejects` shows what was not accepted.{meant}")
     newest = rejects[0]
     place = f"load {newest['load_id']}, line {newest['line_no']} ({newest['reasons']})"
     return InputError(f"There is no {what}, and never was: its record lies in quarantine, {place}.")

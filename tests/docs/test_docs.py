@@ -35,6 +35,7 @@ INCIDENTS = (
     "A packed file is refused",
     "A store does not answer",
     "A file of another form",
+    "A notification does not come",
     "A changed rate",
     "It does not start",
 )

@@ -140,6 +140,7 @@ STATEMENTS = ROOT / "sql"
 DATASETS = list(Statements(("sqlite",)).datasets.values())
 #: What may name a dataset or its tables outside its folder, and why.
 MAY_NAME = {
+    "sql/schema/meanings.toml": "it says what every table means",
     "sql/fx/needed_rates.sql": "rates are needed for bills",
     "sql/reports/revenue/": "revenue is a report on bills",
     "sql/reports/lineage/": "lineage is of a bill, and of a reading",
@@ -186,7 +187,7 @@ def test_no_dataset_is_named_outside_its_own_folder(path: Path) -> None:
 
 
 def test_what_may_name_a_dataset_does() -> None:
-    paths = [*ENGINE.rglob("*.py"), *STATEMENTS.rglob("*.sql")]
+    paths = [*ENGINE.rglob("*.py"), *STATEMENTS.rglob("*.sql"), *STATEMENTS.rglob("*.toml")]
     for start in MAY_NAME:
         assert any(named_in(path) for path in paths if relative(path).startswith(start)), start
 

@@ -57,6 +57,26 @@ def test_rows_of_all_datasets(loaded: Database) -> None:
     assert trace_row(loaded, "telemetry", ["e0"]).current["values"]["source"] is None
 
 
+@pytest.mark.parametrize(
+    ("dataset", "key", "meant"),
+    [
+        ("plants", "p12", "p1"),
+        ("inverters", "I1", "i1"),
+        ("telemetry", "e01", "e0"),
+        ("usage", "2021-10-01 77", "2021-10-01 7"),
+    ],
+)
+def test_what_may_be_meant_by_a_key(loaded: Database, dataset: str, key: str, meant: str) -> None:
+    with pytest.raises(InputError, match=rf"Did you mean {meant}\?$"):
+        trace_row(loaded, dataset, key.split())
+
+
+def test_what_is_like_nothing_is_not_compared(loaded: Database) -> None:
+    for dataset, key in (("plants", ["elsewhere"]), ("usage", ["2021-10-01", "99"])):
+        with pytest.raises(InputError, match=r"what was not accepted\.$"):
+            trace_row(loaded, dataset, key)
+
+
 def test_rejects_of_a_key(loaded: Database) -> None:
     found = trace_row(loaded, "usage", ["2021-10-01", "8"])
     assert told(found) == [("current", 5, "one", 3)]
@@ -86,8 +106,16 @@ CANNOT_BE = [
     ("usage", ["2021-13-01", "1"], "2021-13-01 is no bill_date, which is a day: 2024-12-31."),
     ("usage", ["2021-10-01", "-1"], "-1 is no bill_id, which is a whole number."),
     ("usage", ["2021-10-01", ""], "Nothing is no bill_id, which is a whole number."),
-    ("plants", ["p\ud8009"], "There is no row p?9 of plants, and never was; `dbsvc rejects` shows what was not accepted."),
-    ("plants", ["P1"], "There is no row P1 of plants, and never was; `dbsvc rejects` shows what was not accepted."),
+    (
+        "plants",
+        ["p\ud8009"],
+        "There is no row p?9 of plants, and never was; `dbsvc rejects` shows what was not accepted.",
+    ),
+    (
+        "plants",
+        ["P1"],
+        "There is no row P1 of plants, and never was; `dbsvc rejects` shows what was not accepted. Did you mean p1?",
+    ),
 ]
 
 

@@ -196,6 +196,10 @@ class Driver:
         self._connecting: dict[str, Any] = {keyword: value for keyword, value in ours.items() if keyword not in known}
         self._search_path = _search_path(str(known.get("options", os.environ.get("PGOPTIONS", ""))))
         self.label = f"postgresql://{known.get('host', '')}:{known.get('port', 5432)}/{known.get('dbname', '')}"
+        self.address = (
+            f"postgres://{known.get('host') or 'localhost'}:{known.get('port', 5432)}",
+            str(known.get("dbname", "")),
+        )
 
     def absent(self) -> str | None:
         """Return why there is no database to look at; None, for a server says it when it is asked."""

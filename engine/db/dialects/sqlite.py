@@ -99,6 +99,7 @@ class Driver:
             raise ConfigurationError(
                 f"{self.label} is relative to the working directory, which is gone: go to one that is there."
             ) from error
+        self.address = (f"sqlite://{self.path.absolute()}", "")
         self._create = create
         self._lock_seconds = settings.lock_seconds
         self.patience = (min(3.0, settings.lock_seconds / 2), 60.0)

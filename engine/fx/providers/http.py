@@ -188,7 +188,7 @@ def _log(state: tenacity.RetryCallState) -> None:
     event("retry", attempt=state.attempt_number, because=str(error), pause=round(state.upcoming_sleep, 3))
 
 
-def find_proxy(url: str) -> str:
+def find_proxy(url: str, otherwise: str = "set CURRENCYLAYER_PROXY to one that is") -> str:
     """Return the proxy that the environment names for a URL; empty if it is asked directly."""
     parts = urlsplit(url)
     found = getproxies()
@@ -197,9 +197,7 @@ def find_proxy(url: str) -> str:
         return ""
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if not proxy.startswith(("http://", "https://")):
-        raise ConfigurationError(
-            "The proxy of the environment (ALL_PROXY) is not asked by HTTP: set CURRENCYLAYER_PROXY to one that is."
-        )
+        raise ConfigurationError(f"The proxy of the environment (ALL_PROXY) is not asked by HTTP: {otherwise}.")
     return proxy
 
 

@@ -1,0 +1,7 @@
+-- What receivers were told of, or are owed.
+SELECT
+    receiver,
+    kind,
+    subject,
+    state
+FROM notices
