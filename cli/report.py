@@ -93,12 +93,10 @@ def report(
 
 
 def _make(db: Database, days: int, progress: Any) -> tuple[Report, str]:
-    from dbsvc.engine.reports.page.render import render
     from dbsvc.engine.reports.report import read_report
-    from dbsvc.engine.settings import read_settings
 
     found = read_report(db, days, progress=progress)
-    return found, render(found, output.redact, getattr(read_settings(), "runbook_url", ""))
+    return found, found.page()
 
 
 def _refuse_to_overwrite(target: Path) -> None:

@@ -83,7 +83,7 @@ class CheckDay:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Deliveries:
     """What is known of a dataset's deliveries."""
 
     name: str
@@ -103,7 +103,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Rejects:
+class OpenRejects:
     """The open rejects: counted by what they broke, where they came from, and how old they are."""
 
     total: int = 0
@@ -132,12 +132,12 @@ class Report:
     results: Sequence[checks.Result]
     #: how they ended before: a check's name → its days
     history: Mapping[str, Sequence[CheckDay]]
-    datasets: Sequence[Dataset]
+    datasets: Sequence[Deliveries]
     #: what was published, by dataset and day
     load_days: Sequence[Row]
     loads: Sequence[Load]
     loads_in_all: int
-    rejects: Rejects
+    rejects: OpenRejects
     sections: Sequence[Section]
     #: what could not be read, and why
     unreadable: Mapping[str, str]
@@ -154,6 +154,14 @@ class Report:
         """The results that are not ok, the most urgent first."""
         found = [result for result in self.results if result.state != "ok"]
         return sorted(found, key=lambda result: checks.STATES.index(result.state))
+
+    def page(self) -> str:
+        """Return it as one page of HTML, without secrets."""
+        from dbsvc.engine.reports.page.render import render
+        from dbsvc.engine.settings import read_secrets, read_settings, redact
+
+        secrets = read_secrets()
+        return render(self, lambda text: redact(text, secrets), getattr(read_settings(), "runbook_url", ""))
 
 
 def read_report(db: Database, days: int, *, progress: Progress = unseen) -> Report:
@@ -197,7 +205,7 @@ def read_report(db: Database, days: int, *, progress: Progress = unseen) -> Repo
             load_days=attempt("load days", lambda: tx.run("reports/overview/load_days", since=since).rows, []),
             loads=loads.loads if loads else [],
             loads_in_all=loads.total if loads else 0,
-            rejects=attempt("rejects", lambda: _rejects(tx, now), Rejects()),
+            rejects=attempt("rejects", lambda: _rejects(tx, now), OpenRejects()),
             sections=list(_sections(db, tx, days, today)) if anything else [],
             unreadable=unreadable,
         )
@@ -214,7 +222,7 @@ def _history(tx: Transaction, since: datetime) -> dict[str, list[CheckDay]]:
     return found
 
 
-def _datasets(db: Database, tx: Transaction, now: datetime) -> Iterator[Dataset]:
+def _datasets(db: Database, tx: Transaction, now: datetime) -> Iterator[Deliveries]:
     """Yield the datasets in use, in the order of what depends on what, then others that something was loaded of."""
     check = next((check for check in checks.load_checks(db.statements) if check.name == _STALE), None)
     usual: dict[str, float] = {}
@@ -230,7 +238,7 @@ def _datasets(db: Database, tx: Transaction, now: datetime) -> Iterator[Dataset]
     names = [*declared, *(name for name in rows if name not in declared and rows[name]["published"])]
     for name in names:
         row = rows.get(name, {"published": 0, "held": 0, "unfinished": 0, "newest": None, "oldest_open": None})
-        yield Dataset(
+        yield Deliveries(
             name=name,
             published=row["published"],
             held=row["held"],
@@ -243,7 +251,7 @@ def _datasets(db: Database, tx: Transaction, now: datetime) -> Iterator[Dataset]
         )
 
 
-def _rejects(tx: Transaction, now: datetime) -> Rejects:
+def _rejects(tx: Transaction, now: datetime) -> OpenRejects:
     reasons: Counter[tuple[str, str]] = Counter()
     sources: Counter[tuple[str, str]] = Counter()
     newest: dict[tuple[str, str], int] = {}
@@ -265,7 +273,7 @@ def _rejects(tx: Transaction, now: datetime) -> Rejects:
     if len(sources) > len(by_source):
         rest = sources.total() - sum(row["records"] for row in by_source)
         by_source.append({"others": len(sources) - len(by_source), "records": rest})
-    return Rejects(
+    return OpenRejects(
         total=datasets.total(),
         by_reason=[
             {"dataset": dataset, "reason": reason, "records": records}

@@ -366,6 +366,7 @@ def test_numbers_and_times_read_the_same_everywhere() -> None:
     assert words.span(datetime.timedelta(hours=49)) == "2 days"
     moment = datetime.datetime(2021, 10, 1, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
     assert str(words.time(moment)) == '<time datetime="2021-10-01T10:00:00Z">2021-10-01 10:00:00Z</time>'
+    assert words.plain("one\ntwo\u2028three", str) == "one; two; three"
     assert words.plain("secret", lambda text: text.replace("secret", "***")) == "***"
 
 

@@ -93,7 +93,7 @@ def plain(value: Any, clean: Clean, most: int = _LONGEST) -> str:
             return format(value, "f") if isinstance(value, Decimal) else str(value)
         case bytes():
             value = value[: 4 * most].decode(errors="backslashreplace")
-    text = str(value)
+    text = "; ".join(str(value).splitlines())
     cut = len(text) > most
     shown = "".join(c if c.isprintable() else "\ufffd" for c in clean(text[: 4 * most])[:most])
     return f"{shown}… (cut, {number(len(text))} characters)" if cut else shown
