@@ -49,6 +49,8 @@ class Settings:
     lock_seconds: int = 30
     #: PostgreSQL: after how many seconds a transaction is taken away from an instance that froze
     freeze_seconds: int = 60
+    #: Citus: URLs of nodes through which records are staged, apart from each other by blanks; by default the coordinator
+    stage_urls: str = field(default="", repr=False)
     #: the access key of CurrencyLayer, for `dbsvc fx`
     currencylayer_access_key: str = field(default="", repr=False)
     #: the path of a file that holds the key, instead of the key itself
@@ -359,6 +361,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "month_records": ("DBSVC_MONTH_RECORDS", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
     "freeze_seconds": ("DBSVC_FREEZE_SECONDS", _positive),
+    "stage_urls": ("DBSVC_STAGE_URLS", str),
     "log_level": ("DBSVC_LOG_LEVEL", _log_level),
     "check_days": ("DBSVC_CHECK_DAYS", _positive),
     "notify": (_NOTIFY, _urls),
@@ -386,6 +389,8 @@ def read_secrets() -> set[str]:
     found |= {form for url in given.written(_NOTIFY).split() for form in _forms(url)}
     for variable in ("DATABASE_URL", "CURRENCYLAYER_BASE_URL", "CURRENCYLAYER_PROXY"):
         found |= _passwords_in(given.written(variable))
+    for url in given.written("DBSVC_STAGE_URLS").split():
+        found |= _passwords_in(url)
     return found
 
 

@@ -36,6 +36,8 @@ class Database:
         self._lock = threading.Lock()
         self._current = threading.local()
         self._stopping = threading.Event()
+        #: the same database by other nodes of it, where records may be staged
+        self.elsewhere = [Database(other, project) for other in dialect.elsewhere()]
         #: looks into calls that take long
         self.watch = Watch(lambda connection: dialect.blockers(connection, self.statements), dialect.patience)
         #: whether a transaction was opened that may write
@@ -193,12 +195,13 @@ class Database:
     def interrupt(self) -> bool:
         """Cancel every running statement and start no more; returns whether a transaction was open. For signal handlers."""
         self._stopping.set()
+        interrupted = [other.interrupt() for other in self.elsewhere]
         with self._lock:
             busy = list(self._busy)
         for connection in busy:
             with suppress(Exception):
                 self.dialect.interrupt(connection)
-        return bool(busy)
+        return bool(busy) or any(interrupted)
 
     def pause(self, seconds: float) -> None:
         """Wait. Raises CancelledError after interrupt()."""
@@ -211,6 +214,8 @@ class Database:
 
     def close(self) -> None:
         """Close the idle connections."""
+        for other in self.elsewhere:
+            other.close()
         with self._lock:
             connections, self._idle = self._idle, []
         for connection in connections:

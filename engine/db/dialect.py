@@ -132,6 +132,9 @@ class Dialect(Protocol[C]):
     def is_stored_in(self, file: Path) -> bool:
         """Whether that file is the database."""
 
+    def elsewhere(self) -> list[Dialect[C]]:
+        """Return the same database by other nodes of it, through which records may be staged; none if there is one way in."""
+
     def migrations(self) -> list[str]:
         """Folders with migrations, below ``migrations``, in the order they apply."""
 

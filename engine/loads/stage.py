@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice
 from typing import Any, TypeVar
 
 from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import ChangedError, ConfigurationError, IntegrityError
+from dbsvc.engine.errors import ChangedError, ConfigurationError, IntegrityError, UnavailableError
 from dbsvc.engine.loads.fast_path import NotWorthItError, stage_fast
 from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import own, parameters, run_phase
 from dbsvc.engine.loads.validate import BATCH, DOUBTS, stage_valid
-from dbsvc.engine.log import step
+from dbsvc.engine.log import event, step
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import part, raw_records
 from dbsvc.engine.sources.header import Header
 
 T = TypeVar("T")
+
+#: How often a node of the database is tried before the database itself is.
+_TRIES_OF_A_NODE = 2
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,18 @@ def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int,
     Without ``jobs`` it is done by this thread, in the transaction that it may have open.
     """
 
-    def work() -> None:
+    def turn_at(node: Database | None) -> Turn | None:
+        """Stage a chunk through a node, or through the database itself if the node cannot be reached."""
+        if node:
+            try:
+                return node.run_transaction(lambda tx: stage_chunk(tx, load, file, header), _TRIES_OF_A_NODE)
+            except UnavailableError as error:
+                event("staged without a node", logging.WARNING, node=node.dialect.label, because=str(error))
+        return db.run_transaction(lambda tx: stage_chunk(tx, load, file, header))
+
+    def work(node: Database | None = None) -> None:
         more = True
-        while more and (turn := db.run_transaction(lambda tx: stage_chunk(tx, load, file, header))):
+        while more and (turn := turn_at(node)):
             if turn.staged:
                 step("staged", load_id=load.load_id, **turn.staged)
             progress(turn.done)
@@ -79,7 +93,8 @@ def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int,
         work()
         return
     with ThreadPoolExecutor(jobs, thread_name_prefix="stage") as pool:
-        workers = [pool.submit(work) for _ in range(jobs)]
+        nodes = islice(cycle(db.elsewhere or [None]), jobs)
+        workers = [pool.submit(work, node) for node in nodes]
         for worker in wait(workers, return_when=FIRST_EXCEPTION).done:
             worker.result()
 

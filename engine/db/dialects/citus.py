@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import psycopg
 
+from dbsvc.engine.db.dialect import Dialect
 from dbsvc.engine.db.dialects import postgresql
 from dbsvc.engine.errors import DatabaseError
 from dbsvc.engine.settings import Settings
@@ -22,7 +25,7 @@ _SHARED = ("timezone", "datestyle", "intervalstyle", "jit", "work_mem", "mainten
 class Driver(postgresql.Driver):
     """A Citus cluster."""
 
-    family = ("citus", "postgresql")
+    family: tuple[str, ...] = ("citus", "postgresql")
     settings: Mapping[str, str] = {
         **postgresql.SETTINGS,
         # tables are joined by other columns than they are spread by, too
@@ -33,7 +36,13 @@ class Driver(postgresql.Driver):
 
     def __init__(self, url: str, settings: Settings, *, name: str, create: bool) -> None:
         super().__init__(f"postgresql://{url.partition('://')[2]}", settings, name=name, create=create)
+        self._read, self._name = settings, name
         self.label = self.label.replace("postgresql", "citus", 1)
+
+    def elsewhere(self) -> list[Dialect[Any]]:
+        """Return the nodes that the settings name: each takes rows of a table that is spread, and knows the ledger."""
+        others, settings = self._read.stage_urls.split(), replace(self._read, stage_urls="")
+        return [Driver(url, settings, name=self._name, create=False) for url in others]
 
     def begin(self, connection: postgresql.Connection, statements: Statements, begin: str) -> None:
         """Open a transaction on the coordinator; each node that comes into it later is told the settings that it shares."""

@@ -18,7 +18,7 @@ from psycopg import errors, pq
 from psycopg.rows import dict_row, tuple_row
 
 from dbsvc.engine.db.batches import Batch, slices
-from dbsvc.engine.db.dialect import Blocker, Result, Row
+from dbsvc.engine.db.dialect import Blocker, Dialect, Result, Row
 from dbsvc.engine.errors import (
     ConfigurationError,
     ContentionError,
@@ -434,6 +434,10 @@ class Driver:
     def is_stored_in(self, _file: Path) -> bool:
         """Whether that file is the database: it lies on a server."""
         return False
+
+    def elsewhere(self) -> list[Dialect[Any]]:
+        """Return none: there is one server."""
+        return []
 
     def migrations(self) -> list[str]:
         """Folders with migrations."""

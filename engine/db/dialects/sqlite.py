@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from dbsvc.engine.db.batches import Batch, slices
-from dbsvc.engine.db.dialect import Blocker, Result, Row
+from dbsvc.engine.db.dialect import Blocker, Dialect, Result, Row
 from dbsvc.engine.errors import (
     ConfigurationError,
     ContentionError,
@@ -365,6 +365,10 @@ class Driver:
     def is_stored_in(self, file: Path) -> bool:
         """Whether that file is the database."""
         return file.exists() and self.path.exists() and file.samefile(self.path)
+
+    def elsewhere(self) -> list[Dialect[Any]]:
+        """Return none: there is one file."""
+        return []
 
     def migrations(self) -> list[str]:
         """Folders with migrations."""
