@@ -1,9 +1,10 @@
--- A staging table is spread as its table is, so that the two are compared where they lie; if that is on every node, by its key.
+-- A staging table is spread as its table is, so that the two are compared where they lie; if that is on every node, by its key. Read
+-- from the catalog: the view citus_tables measures every table, and would wait for the locks that we hold on other nodes.
 SELECT
     create_distributed_table(
         quote_ident(:staged_name),
-        CASE WHEN citus_table_type = 'distributed' THEN distribution_column ELSE split_part(:key_names, ' and ', 1) END,
-        colocate_with => CASE WHEN citus_table_type = 'distributed' THEN quote_ident(:stored_name) ELSE 'default' END
+        coalesce(column_to_column_name(logicalrelid, partkey), split_part(:key_names, ' and ', 1)),
+        colocate_with => CASE WHEN partmethod = 'h' THEN quote_ident(:stored_name) ELSE 'default' END
     ) AS spread
-FROM citus_tables
-WHERE table_name = to_regclass(quote_ident(:stored_name))
+FROM pg_dist_partition
+WHERE logicalrelid = to_regclass(quote_ident(:stored_name))

@@ -11,6 +11,6 @@ WHERE
     AND pg_proc.oid = to_regproc(quote_ident(:months_function)) -- noqa: RF02
     AND NOT EXISTS (
         SELECT 1
-        FROM citus_tables
-        WHERE citus_tables.table_name = to_regclass(quote_ident(:stored_name)) AND citus_tables.citus_table_type = 'distributed'
+        FROM pg_dist_partition
+        WHERE pg_dist_partition.logicalrelid = to_regclass(quote_ident(:stored_name)) AND pg_dist_partition.partmethod = 'h'
     )
