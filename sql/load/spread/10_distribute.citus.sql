@@ -1,5 +1,5 @@
--- A staging table is spread as its table is, so that the two are compared where they lie; if that is on every node, by its key. Read
--- from the catalog: the view citus_tables measures every table, and would wait for the locks that we hold on other nodes.
+-- A staging table is spread as its table is, so that the two are compared where they lie; if that is on every node, by its key.
+-- Read from the catalog: the view citus_tables measures every table, and would wait for the locks that we hold on other nodes.
 SELECT
     create_distributed_table(
         quote_ident(:staged_name),
