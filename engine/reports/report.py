@@ -161,7 +161,7 @@ class Report:
         from dbsvc.engine.settings import read_secrets, read_settings, redact
 
         secrets = read_secrets()
-        return render(self, lambda text: redact(text, secrets), getattr(read_settings(), "runbook_url", ""))
+        return render(self, lambda text: redact(text, secrets), read_settings().runbook_url)
 
 
 def read_report(db: Database, days: int, *, progress: Progress = unseen) -> Report:
