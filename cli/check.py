@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -15,7 +15,7 @@ from dbsvc.cli import commands, completion, metrics, output, streams
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
-    from dbsvc.engine.checks import Check, Result
+    from dbsvc.engine.checks import Check, Checked, Result
 
 _CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 UNKNOWN = _CODES["unknown"]
@@ -144,7 +144,7 @@ def _check(
         with output.progress(db.dialect.label) as progress:
             run = partial(checks.run, db, chosen, days, first, record=record, most=most, progress=progress)
             results = output.interruptible(db, run)
-        code = _show_results(results, fail_on)
+        code = _show_results(checks.Checked(tuple(results)), fail_on)
         if receivers:
             from dbsvc.engine.notify.notices import tell_of_checks
 
@@ -152,22 +152,19 @@ def _check(
     return code
 
 
-def _show_results(results: list[Result], fail_on: FailOn) -> int:
-    from dbsvc.engine import checks
-
-    for result in results:
+def _show_results(checked: Checked, fail_on: FailOn) -> int:
+    for result in checked.results:
         metrics.families["check_state"][result.check.name] = _CODES[result.state]
         if result.findings is not None:
             metrics.families["check_findings"][result.check.name] = result.findings
-    tally = Counter(result.state for result in results)
-    worst, problems = checks.worst_state(results), checks.problems(results)
+    worst = checked.state
     if output.options.results == "json":
-        _show_json(results, worst, tally)
+        _show_json(checked)
     elif output.options.results == "junit":
-        _show_junit(results)
+        _show_junit(checked)
     else:
-        output.headline(_first_line(results, problems, worst), worst)
-        _show(problems)
+        output.headline(_first_line(checked), worst)
+        _show(checked.problems)
     return 0 if worst == "warning" and fail_on is FailOn.critical else _CODES[worst]
 
 
@@ -175,12 +172,12 @@ def _split(names: list[str]) -> list[str]:
     return [name.strip() for given in names for name in given.split(",") if name.strip()]
 
 
-def _first_line(results: list[Result], problems: list[Result], worst: str) -> str:
+def _first_line(checked: Checked) -> str:
     """Return what Nagios shows and records; a person on a terminal is spared the numbers behind the bar."""
-    found = [f"{result.check.name} ({_count(result)})" for result in problems]
-    summary = f"{len(found)} of {len(results)} checks: {', '.join(found)}" if found else f"{len(results)} checks are fine"
-    perfdata = " ".join(f"{result.check.name}={_perfdata(result)}" for result in results)
-    return f"{worst.upper()}: {summary}" + ("" if output.stdout_is_terminal() else f" | {perfdata}")
+    found, number = [f"{result.check.name} ({_count(result)})" for result in checked.problems], len(checked.results)
+    summary = f"{len(found)} of {number} checks: {', '.join(found)}" if found else f"{number} checks are fine"
+    perfdata = " ".join(f"{result.check.name}={_perfdata(result)}" for result in checked.results)
+    return f"{checked.state.upper()}: {summary}" + ("" if output.stdout_is_terminal() else f" | {perfdata}")
 
 
 def _count(result: Result) -> str:
@@ -192,7 +189,7 @@ def _perfdata(result: Result) -> str:
     return f"{value};0;;0" if result.check.severity == "warning" else f"{value};;0;0"
 
 
-def _show(problems: list[Result]) -> None:
+def _show(problems: Sequence[Result]) -> None:
     if not problems:
         return
     rows = [
@@ -225,7 +222,8 @@ def _show(problems: list[Result]) -> None:
         output.paragraph(f"More: RUNBOOK.md, section {result.check.runbook}; `dbsvc check --explain {name}`\n")
 
 
-def _show_json(results: list[Result], worst: str, tally: Counter[str]) -> None:
+def _show_json(checked: Checked) -> None:
+    tally = checked.count()
     output.objects(
         {
             **_facts(result.check),
@@ -236,9 +234,10 @@ def _show_json(results: list[Result], worst: str, tally: Counter[str]) -> None:
             "error": result.error,
             "seconds": result.seconds,
         }
-        for result in results
+        for result in checked.results
     )
-    output.objects([{"event": "checked", "state": worst, "checks": len(results), **{state: tally[state] for state in _CODES}}])
+    numbers = {"state": checked.state, "checks": len(checked.results)}
+    output.objects([{"event": "checked", **numbers, **{state: tally[state] for state in _CODES}}])
 
 
 def _facts(check: Check) -> dict[str, Any]:
@@ -246,9 +245,10 @@ def _facts(check: Check) -> dict[str, Any]:
     return {**facts, "meaning": check.meaning, "do": check.todo, "runbook": check.runbook, "query": check.statement.text}
 
 
-def _show_junit(results: list[Result]) -> None:
+def _show_junit(checked: Checked) -> None:
     from xml.etree import ElementTree
 
+    results = checked.results
     failures = sum(result.state in ("warning", "critical") for result in results)
     errors = sum(result.state == "unknown" for result in results)
     suite = ElementTree.Element(

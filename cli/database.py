@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -26,14 +25,10 @@ def open_database(*, create: bool = False) -> Iterator[Database]:
 
     Loads of datasets that are declared no more are said.
     """
-    from dbsvc.engine.log import event
-    from dbsvc.engine.migrations import ensure_schema, require_schema
-    from dbsvc.engine.reports.datasets import find_undeclared
+    from dbsvc.engine.reports.datasets import make_ready
 
     with output.connect(create=create) as db:
-        (ensure_schema if create else require_schema)(db)
-        for sentence in find_undeclared(db):
-            event("undeclared", logging.WARNING, says=sentence)
+        make_ready(db, create=create)
         yield db
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,13 +14,10 @@ from dbsvc.cli import commands, completion, metrics, output
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
-    from datetime import date
+    from dbsvc.engine import Database
+    from dbsvc.engine.fx.fetched import Asked, Fetched
+    from dbsvc.engine.fx.rates import Plan, Step
 
-    from dbsvc.engine import Database, DbsvcError
-    from dbsvc.engine.fx.rates import Pair, Plan
-    from dbsvc.engine.progress import Progress
-
-_UNAVAILABLE, _REFUSED, _NOT_FINAL = 65, 69, 75  # exit codes
 _MOST_SHOWN = 50  # rates; of more, people are shown the unusual ones
 
 app = commands.group()
@@ -74,10 +71,9 @@ def fx(
 
     What is stored costs no call, nor what the provider is known not to have.
     """
-    from dbsvc.engine.fx.rates import plan as find_calls
+    from dbsvc.engine.fx.fetched import Asked, ask
 
-    named_codes = (code.strip().upper() for codes in currency or () for code in codes.split(","))
-    codes = list(dict.fromkeys(code for code in named_codes if code))
+    codes = ask(currency or ())
     named = (date is not None) + (first is not None or last is not None) + missing
     if named > 1 or not (named or retry_unavailable):
         raise typer.BadParameter("Name the days by one of --date, --from with --to, --missing, and --retry-unavailable.")
@@ -95,24 +91,24 @@ def fx(
         raise typer.BadParameter("--refresh goes with --date, or with --from and --to.")
     span = [day.date() for day in (first or date, last or date) if day]
     started = time.perf_counter()
+    asked = Asked(
+        first=span[0] if span else None,
+        last=span[-1] if span else None,
+        missing=missing,
+        currencies=codes,
+        time_frames=timeframe,
+        refresh=refresh,
+        accept=accept,
+        allow_provisional=allow_provisional,
+        retry_unavailable=retry_unavailable,
+    )
     with open_database(create=bool(span) and not dry_run) as db:
-        pairs = _find_pairs(db, span, codes, missing=missing)
-        plan = find_calls(db, pairs, refresh=refresh, retry_unavailable=retry_unavailable, time_frames=timeframe)
+        plan = asked.plan(db)
         if dry_run:
             _show_plan(plan)
             return
-        code = _carry_out(db, plan, started, unattended=missing, allow_provisional=allow_provisional, accept=accept)
+        code = _fetch(db, asked, plan, started)
     raise typer.Exit(code)
-
-
-def _find_pairs(db: Database, span: list[date], codes: list[str], *, missing: bool) -> list[Pair]:
-    from dbsvc.engine.fx import rates as fx
-
-    fx.check_currencies(db, codes)
-    if span:
-        return [(day, code) for day in fx.days(span[0], span[-1]) for code in codes or fx.CURRENCIES]
-    pairs = fx.find_needed(db) if missing else fx.find_unavailable(db)
-    return [pair for pair in pairs if not codes or pair[1] in codes]
 
 
 def _show_plan(plan: Plan) -> None:
@@ -135,79 +131,53 @@ def _show_plan(plan: Plan) -> None:
         output.say(hint)
 
 
-def _carry_out(db: Database, plan: Plan, started: float, *, unattended: bool, **choices: bool) -> int:
+def _fetch(db: Database, asked: Asked, plan: Plan, started: float) -> int:
     """Make the calls, and show what they brought, also before an error; returns the exit code."""
+    from dbsvc.engine.fx.fetched import Fetched, fetch
     from dbsvc.engine.fx.providers import provider_for
-    from dbsvc.engine.fx.rates import carry_out
     from dbsvc.engine.settings import read_settings
 
     provider = provider_for(read_settings(), db.pause) if plan.calls else None
-    rows: list[dict[str, Any]] = []
-    failures: list[tuple[date, DbsvcError]] = []
-
-    def work(progress: Progress) -> None:
-        assert provider
-        for step in carry_out(db, provider, plan, **choices):
-            rows.extend(step.rows)
-            if step.error:
-                failures.append((step.call.first, step.error))
-            progress("fetch", len(rows), sum(len(call.wanted) for call in plan.calls))
-
+    steps: list[Step] = []
+    stopped_by = None
     try:
-        if plan.calls:
-            with output.progress(provider.name if provider else "") as progress:
-                output.interruptible(db, lambda: work(progress))
+        if provider:
+            with output.progress(provider.name) as progress:
+                work = partial(fetch, db, asked, plan, provider, progress=progress, tell=steps.append)
+                stopped_by = output.interruptible(db, work).stopped_by
+        else:
+            fetch(db, asked, plan, None)
     finally:
-        code = _tell_errors(rows, failures, plan, unattended=unattended)
         requests = provider.requests if provider else 0
         seconds = round(time.perf_counter() - started, 3)
-        _show(rows, plan, requests, unattended=unattended, retries=db.retries, seconds=seconds)
-    return code
+        fetched = Fetched(asked, plan, tuple(steps), requests, db.retries, seconds)
+        for sentence, code in fetched.problems.items():
+            output.error(sentence, code)
+        _show(fetched)
+    if stopped_by:
+        raise stopped_by
+    return fetched.exit_code
 
 
-def _tell_errors(rows: list[dict[str, Any]], failures: list[tuple[date, DbsvcError]], plan: Plan, *, unattended: bool) -> int:
-    """Tell what did not come, once each; returns the exit code."""
-    from dbsvc.engine.fx.unavailable import explain_unavailable
-    from dbsvc.engine.log import event
-
-    told: dict[str, int] = {}
-    for day, error in failures:
-        told.setdefault(f"{day}: {error}" if len(plan.calls) > 1 else str(error), error.exit_code)
-    told |= {row["because"]: _REFUSED for row in rows if row["outcome"] == "refused"}
-    lacking = [row for row in rows if row["outcome"] == "unavailable"]
-    if unattended and plan.unavailable:  # told as an error in the night it was found
-        event("known_unavailable", logging.WARNING, rates=len(plan.unavailable), because=explain_unavailable(plan.unavailable))
-    elif not unattended:
-        lacking += plan.unavailable
-    if lacking:
-        told[explain_unavailable(lacking)] = _UNAVAILABLE
-    for sentence, code in told.items():
-        output.error(sentence, code)
-    return next(iter(told.values()), _NOT_FINAL if any(row["outcome"] == "not_final" for row in rows) else 0)
-
-
-def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, *, unattended: bool, retries: int, seconds: float) -> None:
-    from dbsvc.engine.fx.rates import OUTCOMES
-
+def _show(fetched: Fetched) -> None:
+    plan, counts, left = fetched.plan, fetched.count(), fetched.left
+    requests, retries = fetched.requests, fetched.retries
     nothing = {"rate": None, "provisional": False}
     known = [{**row, "outcome": "already_stored"} for row in plan.stored]
     known += [{**nothing, **row, "outcome": "known_unavailable"} for row in plan.unavailable]
-    asked = {(row["rate_date"], row["currency"]) for row in rows}
-    left = {pair for call in plan.calls for pair in call.wanted} - asked
-    rows = known + rows
-    tally = Counter(row["outcome"] for row in rows)
-    counts = {outcome: tally[outcome] for outcome in (*OUTCOMES, "already_stored", "known_unavailable")}
+    rows = [*known, *fetched.rates]
     metrics.numbers.update(requests=requests, retries=retries)
     metrics.families["rates"].update({**counts, "left": len(left)})
     if output.results_are_json():
         output.objects(rows)
-        more = {"left": len(left), "too_early": len(plan.too_early), "retries": retries, "seconds": seconds}
+        more = {"left": len(left), "too_early": len(plan.too_early), "retries": retries, "seconds": fetched.seconds}
         output.objects([{"event": "fx", "requests": requests, **counts, **more}])
         return
     usual = ("stored", "already_stored", "unchanged")
     shown = rows if len(rows) <= _MOST_SHOWN else [row for row in rows if row["outcome"] not in usual]
     if shown:
         output.table("", [{**row, "outcome": _outcome(row)} for row in shown], ["rate_date", "currency", "rate", "outcome"])
+    tally = Counter(str(row["outcome"]) for row in rows)
     parts = [f"{_count(tally[outcome], 'rate')} {outcome.replace('_', ' ')}" for outcome in tally]
     otherwise = "No rate was stored" if plan.calls else "No rate is missing"
     output.say(f"{', '.join(parts) or otherwise}; {_count(requests, 'request') if requests else 'no request was made'}.")
@@ -220,7 +190,7 @@ def _show(rows: list[dict[str, Any]], plan: Plan, requests: int, *, unattended: 
             f"{_count(len(left), 'rate')} of {_count(days, 'day')} {'is' if len(left) == 1 else 'are'} left. What was stored "
             "stays: the same command goes on from there."
         )
-    for hint in hints + _plan_hints(plan, plan.unavailable if unattended else []):
+    for hint in hints + _plan_hints(plan, plan.unavailable if fetched.asked.missing else []):
         output.say(hint)
 
 

@@ -19,18 +19,17 @@ def show_rehearsal(files: list[str], settings: Settings, profile: str | None, *,
 
     with output.connect() as db, stage_of(db) as stage:
         run = Run(stage, settings, profile, again=again, show=output.progress)
-        rehearsed = output.interruptible(stage, lambda: run.rehearse(files))
-    temporary = stage is not db
+        rehearsed = output.interruptible(stage, lambda: run.rehearse(files, temporary=stage is not db))
     whole = rehearsed.require_files() if require_files else rehearsed
     reports = [_report(file) for file in whole.files]
     if output.results_are_json():
         tally = whole.count()
         line = {word: tally[word] for word in (*ingest.COUNTED, "read", *BUCKETS)}
         output.objects(reports)
-        output.objects([{"event": "ingested", "dry_run": True, "temporary_database": temporary, **line}])
+        output.objects([{"event": "ingested", "dry_run": True, "temporary_database": whole.in_temporary_database, **line}])
     else:
         _show(reports)
-        if temporary:
+        if whole.in_temporary_database:
             output.say("Nothing was loaded here yet, so this was tried in an empty database, which is gone again.")
     ingest.tell_what_was_not_read(rehearsed)
     if not output.results_are_json():

@@ -185,26 +185,13 @@ def dismiss_rejects(
 @app.command("retry", cls=commands.Command, epilog=commands.examples("dbsvc rejects retry", "dbsvc rejects retry 17"))
 def retry_rejects(load_id: AnyLoad = 0) -> None:
     """Validate rejected records again, by today's rules and registries; publish those that pass. Dismissed ones stay."""
-    from dbsvc.engine.errors import InputError
-    from dbsvc.engine.loads import corrections, operations
+    from dbsvc.engine.loads import operations
     from dbsvc.engine.settings import read_settings
 
     settings = read_settings()
-    failures: list[InputError] = []
-
-    def work() -> list[Retried]:
-        corrections.close_all_mended(db)
-        retried = []
-        for one in operations.find_retryable(db, load_id or None):
-            try:
-                retried.append(operations.retry(db, one, settings))
-            except InputError as failure:  # of one load, which keeps no other from being retried
-                failures.append(failure)
-        return retried
-
     with open_database() as db:
-        retried = [one for one in output.interruptible(db, work, "retry") if one.tried or one.load.status != "published"]
-        hints = waiting.find_hints(db, [one.load for one in retried if one.passed])
+        found = output.interruptible(db, lambda: operations.retry_all(db, settings, load_id or None), "retry")
+    retried = found.loads
     if output.results_are_json():
         output.objects(
             {"tried": one.tried, "passed": one.passed, "findings": one.findings, **output.load_row(one.load)} for one in retried
@@ -212,15 +199,15 @@ def retry_rejects(load_id: AnyLoad = 0) -> None:
     elif retried:
         rows = [{**output.load_row(one.load), "retried": f"{one.passed:,} of {one.tried:,} pass"} for one in retried]
         output.table("", rows, ["load_id", "status", "retried", "source"])
-    elif not failures:
+    elif not found.errors:
         output.say("There is nothing to retry.")
     for one in retried:
         _tell_findings(one)
-    for hint in hints:
-        output.say(hint)
-    for failure in failures:
-        output.error(str(failure), failure.exit_code)
-    if failures or any(one.findings for one in retried):
+    for brought, loads in found.waiting.items():
+        output.say(waiting.hint(brought, loads))
+    for error in found.errors:
+        output.error(str(error), error.exit_code)
+    if found.errors or any(one.findings for one in retried):
         raise typer.Exit(_HELD)
 
 

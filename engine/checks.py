@@ -14,8 +14,8 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -35,6 +35,7 @@ from dbsvc.engine.settings import read_number
 from dbsvc.engine.statements.catalog import Statements, find_folder
 from dbsvc.engine.statements.rules import THRESHOLD, runs_for_each
 from dbsvc.engine.statements.statement import Statement
+from dbsvc.engine.threads import workers
 from dbsvc.engine.words import or_nearest
 
 _WORKERS = 2  # checks run at the same time
@@ -107,7 +108,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckResult:
     """What a check found: how many rows, the first of them, and since when it finds something."""
 
     check: Check
@@ -119,14 +120,29 @@ class Result:
     since: datetime | None = None
 
 
-def problems(results: list[Result]) -> list[Result]:
-    """Return the results that are not ok, the most urgent first."""
-    return sorted((one for one in results if one.state != "ok"), key=lambda result: STATES.index(result.state))
+@dataclass(frozen=True)
+class Checked:
+    """What checks found."""
+
+    #: of each check, in the order of their names
+    results: tuple[CheckResult, ...]
+
+    @cached_property
+    def problems(self) -> tuple[CheckResult, ...]:
+        """The results that are not ok, the most urgent first."""
+        return tuple(sorted((one for one in self.results if one.state != "ok"), key=lambda one: STATES.index(one.state)))
+
+    @property
+    def state(self) -> str:
+        """The most urgent state: ok, warning, critical, or unknown where a check cannot run. It is ok if there are none."""
+        return next((result.state for result in self.problems), "ok")
+
+    def count(self) -> Counter[str]:
+        """Count the checks in each state."""
+        return Counter(result.state for result in self.results)
 
 
-def worst_state(results: list[Result]) -> str:
-    """Return the most urgent state; ok if there are no results."""
-    return next((result.state for result in problems(results)), "ok")
+Result = CheckResult  # its name until 0.3
 
 
 def _setting(check: str, threshold: str) -> str:
@@ -199,16 +215,16 @@ def run(
     *,
     record: bool = True,
     most: int = SAMPLE,
+    thresholds: Mapping[str, float] | None = None,
     progress: Progress = unseen,
-) -> list[Result]:
+) -> list[CheckResult]:
     """Run checks, each in a snapshot of its own, and keep their results. ``since`` is the first day they look at.
 
-    By default they look ``days`` back from the newest day of their data. Without ``record`` nothing is written. Raises
-    Of what a check finds, the first ``most`` rows are kept. Raises
-    ConfigurationError for a threshold that cannot be, and if nothing was ever loaded: all would be fine with a database of a
-    wrong name.
+    By default they look ``days`` back from the newest day of their data. Without ``record`` nothing is written. Of what a check
+    finds, the first ``most`` rows are kept. ``thresholds`` go before the settings of the same names. Raises ConfigurationError
+    for a threshold that cannot be, and if nothing was ever loaded: all would be fine with a database of a wrong name.
     """
-    thresholds = {check.name: check.read_thresholds() for check in checks}
+    limits = _limits(checks, thresholds or {})
     checked_at = datetime.now(UTC)
     with db.snapshot() as tx:
         if not tx.run("reports/anything_stored").rows:
@@ -219,9 +235,9 @@ def run(
         newest = dict(_newest_days(tx))
     today = checked_at.date()
 
-    def run_one(check: Check) -> Result:
+    def run_one(check: Check) -> CheckResult:
         start = since or _look_back(newest.get(check.dataset or "", today), today, days)
-        result = _run(db, check, start, today, thresholds[check.name], most)
+        result = _run(db, check, start, today, limits[check.name], most)
         done.append(check.name)
         progress("check", len(done), len(checks))
         return result
@@ -229,13 +245,24 @@ def run(
     done: list[str] = []
     progress("check", 0, len(checks))
 
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="check") as pool:
+    with workers(db, _WORKERS, "check") as pool:
         results = list(pool.map(run_one, checks))
     kept = _keep(db, results, checked_at) if record else None
     failing = _read_since(db) if kept is None else kept
     return [
         replace(result, since=failing.get(result.check.name, checked_at)) if result.findings else result for result in results
     ]
+
+
+def _limits(checks: list[Check], given: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Return the thresholds of each check. Raises ConfigurationError for one that there is not."""
+    known = {check.setting(name) for check in checks for name in check.thresholds}
+    if unknown := sorted(set(given) - known):
+        raise ConfigurationError(f"These checks have no threshold {or_nearest(unknown[0], sorted(known))}")
+    return {
+        check.name: {name: given.get(check.setting(name), value) for name, value in check.read_thresholds().items()}
+        for check in checks
+    }
 
 
 def find(
@@ -257,7 +284,7 @@ def find(
     return Sample(rows[:most], count)
 
 
-def _run(db: Database, check: Check, since: date, today: date, thresholds: Mapping[str, float], most: int) -> Result:
+def _run(db: Database, check: Check, since: date, today: date, thresholds: Mapping[str, float], most: int) -> CheckResult:
     started = time.perf_counter()
     found = error = None
     try:
@@ -269,7 +296,7 @@ def _run(db: Database, check: Check, since: date, today: date, thresholds: Mappi
     findings = found.row_count if found else None
     state = "unknown" if findings is None else check.severity if findings else "ok"
     step("checked", check=check.name, state=state, findings=findings, seconds=seconds)
-    return Result(check, state, findings, found.rows if found else [], seconds, error)
+    return CheckResult(check, state, findings, found.rows if found else [], seconds, error)
 
 
 def _newest_days(tx: Transaction) -> Iterator[tuple[str, Any]]:
@@ -280,7 +307,7 @@ def _newest_days(tx: Transaction) -> Iterator[tuple[str, Any]]:
     yield "fx", tx.run("fx/newest_day").rows[0]["newest"]
 
 
-def _keep(db: Database, results: list[Result], checked_at: datetime) -> dict[str, datetime] | None:
+def _keep(db: Database, results: list[CheckResult], checked_at: datetime) -> dict[str, datetime] | None:
     """Store the results; return since when each check finds something, or None if we may not write."""
     columns = ("check_name", "checked_at", "state", "findings", "seconds")
     rows = [(result.check.name, checked_at, result.state, result.findings, result.seconds) for result in results]

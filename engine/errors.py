@@ -36,10 +36,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dbsvc.engine.fx.fetched import Fetched
     from dbsvc.engine.fx.providers import Quote
+    from dbsvc.engine.loads.ingested import Ingested
+    from dbsvc.engine.loads.model import RetriedLoads
 
 
 class DbsvcError(Exception):
@@ -47,6 +50,33 @@ class DbsvcError(Exception):
 
     exit_code = 1
     retryable = False
+    #: the whole result of the function that raised it, if others of its files, loads or rates came to an end
+    ingested: Ingested | None = None
+    retried: RetriedLoads | None = None
+    fetched: Fetched | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how it gets to another process, whatever it is made of."""
+        return _remake, (type(self), self.args), self.__dict__
+
+
+def _remake(kind: type[DbsvcError], args: tuple[Any, ...]) -> DbsvcError:
+    return kind.__new__(kind, *args)
+
+
+class Stopped(BaseException):
+    """Work was stopped by whoever wants it: not for them, who are told why, but for all that is on the way to them."""
+
+
+def raise_first(errors: Sequence[DbsvcError], name: str, result: object) -> None:
+    """Raise the first of these errors, if there are any, with the whole result; what the others say are its notes."""
+    if errors:
+        first, *others = errors
+        setattr(first, name, result)
+        for other in others:
+            if str(other) not in getattr(first, "__notes__", ()):
+                first.add_note(str(other))
+        raise first
 
 
 class ConfigurationError(DbsvcError):

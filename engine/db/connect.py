@@ -15,15 +15,23 @@ from dbsvc.engine.settings import Settings, read_settings
 from dbsvc.engine.statements.catalog import Statements, load_statements
 
 
-def connect(url: str | None = None, *, create: bool = True, name: str = "dbsvc", lock_seconds: int | None = None) -> Database:
+def connect(
+    url: str | None = None,
+    *,
+    create: bool = True,
+    name: str = "dbsvc",
+    lock_seconds: int | None = None,
+    settings: Settings | None = None,
+) -> Database:
     """Open the database at ``url``, by default the one that the settings name.
 
     ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db`` or ``postgresql://user:password@host:port/name``.
     Nothing is contacted before the first transaction, which makes a file that does not exist; with ``create=False`` it raises
     UnusableError instead. ``name`` says to others who are connected what we are; ``lock_seconds`` is how long we wait for them,
-    at most. Raises ConfigurationError for a URL that cannot be, and for a project that is none.
+    at most. ``settings`` are what the environment and ``.env`` say, unless they are given. Raises ConfigurationError for a URL
+    that cannot be, and for a project that is none.
     """
-    settings = read_settings()
+    settings = settings or read_settings()
     if lock_seconds is not None:
         settings = replace(settings, lock_seconds=min(settings.lock_seconds, lock_seconds))
     dialect = dialect_for(settings.database_url if url is None else url, settings, name=name, create=create)

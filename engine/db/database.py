@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from dbsvc.engine.db.dialect import Blocker, Dialect
 from dbsvc.engine.db.transaction import TakenBackError, Transaction
@@ -25,25 +28,83 @@ _ATTEMPTS = 8
 _LONGEST_PAUSE = 5.0  # seconds
 
 
+class _Pool:
+    """Connections that nobody uses. Before a process forks they are closed: two cannot share one, nor close it twice."""
+
+    def __init__(self, close: Callable[[Any], None]) -> None:
+        self.lock = threading.Lock()
+        self.idle: list[Any] = []
+        self._close = close
+        _pools.add(self)
+
+    def empty(self) -> None:
+        """Close them."""
+        with self.lock:
+            connections = [*self.idle]
+            self.idle.clear()
+        for connection in connections:
+            with suppress(Exception):
+                self._close(connection)
+
+    def begin_anew(self) -> None:
+        """Take those that a process was forked with for its parent's."""
+        self.lock = threading.Lock()
+        _parents.extend(self.idle)
+        self.idle.clear()
+
+
+_pools: WeakSet[_Pool] = WeakSet()
+#: what is not ours to close
+_parents: list[Any] = []
+
+
+def _before_fork() -> None:
+    for pool in [*_pools]:
+        pool.empty()
+
+
+def _after_fork() -> None:
+    for pool in [*_pools]:
+        pool.begin_anew()
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+
+
 class Database:
     """A database, whichever it is. Thread-safe: each thread's transaction has a connection of its own."""
 
     def __init__(self, dialect: Dialect[Any], project: Project | None = None) -> None:
         self.dialect = dialect
         self.statements = load_statements(dialect.family, project)
-        self._idle: list[Any] = []
-        self._busy: set[Any] = set()
-        self._lock = threading.Lock()
-        self._current = threading.local()
-        self._stopping = threading.Event()
+        self._pool = _Pool(dialect.close)
         #: the same database by other nodes of it, where records may be staged
         self.elsewhere = [Database(other, project) for other in dialect.elsewhere()]
+        self._begin()
+
+    def _begin(self) -> None:
+        self._busy: set[Any] = set()
+        self._current = threading.local()
+        self._stopping = threading.Event()
         #: looks into calls that take long
-        self.watch = Watch(lambda connection: dialect.blockers(connection, self.statements), dialect.patience)
+        self.watch = Watch(lambda connection: self.dialect.blockers(connection, self.statements), self.dialect.patience)
         #: whether a transaction was opened that may write
         self.wrote = False
         #: how many transactions were run again after an error that a retry can help
         self.retries = 0
+
+    def branch(self) -> Database:
+        """Return the same database, with the same connections to lend, as one that ``interrupt`` stops by itself."""
+        other = copy.copy(self)
+        other.dialect = copy.copy(self.dialect)
+        other.elsewhere = [each.branch() for each in self.elsewhere]
+        other._begin()
+        return other
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread has a transaction open."""
+        return getattr(self._current, "transaction", None) is not None
 
     def __enter__(self) -> Database:
         return self
@@ -110,8 +171,7 @@ class Database:
             try:
                 return work()
             except DatabaseError as error:
-                nested = getattr(self._current, "transaction", None) is not None
-                if not error.retryable or nested or self._stopping.is_set():
+                if not error.retryable or self.in_transaction or self._stopping.is_set():
                     raise
                 behind, self.watch.behind = self.watch.behind, []
                 if attempt >= attempts:
@@ -128,21 +188,21 @@ class Database:
     def connection(self) -> Iterator[Any]:
         """Lend a driver's connection from the pool, outside any transaction; it returns if it is still usable."""
         self.raise_if_stopping()
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
+        with self._pool.lock:
+            connection = self._pool.idle.pop() if self._pool.idle else None
         if connection is None or not self.dialect.is_usable(connection):
             with self.translating():
                 connection = self.dialect.connect(self.statements)
-        with self._lock:
+        with self._pool.lock:
             self._busy.add(connection)
         try:
             yield connection
         finally:
-            with self._lock:
+            with self._pool.lock:
                 self._busy.discard(connection)
                 keep = self.dialect.is_usable(connection) and not self._stopping.is_set()
                 if keep:
-                    self._idle.append(connection)
+                    self._pool.idle.append(connection)
             if not keep:
                 with suppress(Exception):
                     self.dialect.close(connection)
@@ -151,13 +211,13 @@ class Database:
     def minding(self, connection: Any) -> Iterator[None]:
         """Watch a connection that is not from the pool, and cancel what it does on interrupt()."""
         self.wrote = True
-        with self._lock:
+        with self._pool.lock:
             self._busy.add(connection)
         try:
             with self.watch.over(connection):
                 yield
         finally:
-            with self._lock:
+            with self._pool.lock:
                 self._busy.discard(connection)
 
     @contextmanager
@@ -196,7 +256,7 @@ class Database:
         """Cancel every running statement and start no more; returns whether a transaction was open. For signal handlers."""
         self._stopping.set()
         interrupted = [other.interrupt() for other in self.elsewhere]
-        with self._lock:
+        with self._pool.lock:
             busy = list(self._busy)
         for connection in busy:
             with suppress(Exception):
@@ -216,11 +276,7 @@ class Database:
         """Close the idle connections."""
         for other in self.elsewhere:
             other.close()
-        with self._lock:
-            connections, self._idle = self._idle, []
-        for connection in connections:
-            with suppress(Exception):
-                self.dialect.close(connection)
+        self._pool.empty()
 
     def raise_if_stopping(self) -> None:
         """Raise CancelledError after interrupt()."""

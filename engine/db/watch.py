@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import Context, copy_context
 from typing import Any
 
 from dbsvc.engine.db.dialect import Blocker
+from dbsvc.engine.errors import Stopped
 from dbsvc.engine.log import event
 
 TICK = 1.0  # seconds
@@ -24,8 +26,8 @@ class Watch:
         self.patience, self._longest_pause = patience
         #: whom we found at the last look
         self.behind: list[Blocker] = []
-        #: connection -> since when it is in a call, and when to look next
-        self._calls: dict[Any, tuple[float, float]] = {}
+        #: connection -> since when it is in a call, when to look next, and the context of who called
+        self._calls: dict[Any, tuple[float, float, Context]] = {}
         self._lock = threading.Lock()
         self._running = False
 
@@ -35,7 +37,8 @@ class Watch:
         now = time.monotonic()
         with self._lock:
             outermost = connection not in self._calls
-            self._calls.setdefault(connection, (now, now + self.patience))
+            if outermost:
+                self._calls[connection] = (now, now + self.patience, copy_context())
             if not self._running:
                 threading.Thread(target=self._run, daemon=True, name="watch").start()
                 self._running = True
@@ -54,14 +57,14 @@ class Watch:
                 if not self._calls:
                     self._running = False
                     return
-                late = [(connection, since) for connection, (since, due) in self._calls.items() if due <= now]
-                for connection, since in late:
-                    self._calls[connection] = (since, now + min(now - since, self._longest_pause))
-            for connection, since in late:
-                self._look(connection, round(now - since))
+                late = [(connection, since, context) for connection, (since, due, context) in self._calls.items() if due <= now]
+                for connection, since, context in late:
+                    self._calls[connection] = (since, now + min(now - since, self._longest_pause), context)
+            for connection, since, context in late:
+                context.copy().run(self._look, connection, round(now - since))
 
     def _look(self, connection: Any, seconds: int) -> None:
-        with suppress(Exception):  # whoever cannot be asked may be the one we wait for
+        with suppress(Exception, Stopped):  # whoever cannot be asked may be the one we wait for
             if blockers := self._find_blockers(connection):
                 self.behind = blockers
                 event("waiting", logging.WARNING, seconds=seconds, behind=[str(blocker) for blocker in blockers])

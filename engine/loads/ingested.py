@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from dbsvc.engine.errors import DbsvcError, HeldError, InputMissingError
+from dbsvc.engine.errors import DbsvcError, HeldError, InputMissingError, raise_first
 from dbsvc.engine.loads.model import BUCKETS, Load, LoadStatus, Outcome, Replaced
 
 if TYPE_CHECKING:
@@ -186,6 +186,15 @@ class Ingested:
         """Count the ``files``, what became of them, and the records that were published now: ``read``, and the buckets."""
         return sum(map(count, self.files), Counter[str]())
 
+    def raise_for_failures(self, *, failed: bool = True, held: bool = False) -> None:
+        """Raise the error of the first file that failed; with ``held`` also HeldError, for one of which nothing is seen.
+
+        Its ``ingested`` is this result. What became of others is in its notes.
+        """
+        errors = [file.error for file in self.failures if file.error] if failed else []
+        errors += [_held(file) for file in self.withheld] if held else []
+        raise_first(errors, "ingested", self)
+
     def require_files(self) -> Ingested:
         """Return the same, with a failure for each folder of which no file was loaded, or tried."""
         tried = {file.source for file in self.files if file.outcome is not FileOutcome.SKIPPED}
@@ -195,6 +204,16 @@ class Ingested:
             if tried.isdisjoint(within)
         ]
         return replace(self, files=(*self.files, *lacking))
+
+
+def _held(file: IngestedFile) -> HeldError:
+    """Return the error that nothing of a file is seen."""
+    load = file.load
+    assert load
+    if file.brought_nothing:
+        return HeldError(f"{file.source}: all of its records were rejected, load {load.load_id} brought nothing.")
+    because = "; ".join((load.held_because or "").splitlines())
+    return HeldError(f"Load {load.load_id} of {file.source} is {load.status}{f': {because}' if because else ''}.")
 
 
 def count(file: IngestedFile) -> Counter[str]:

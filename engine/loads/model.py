@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from dbsvc.engine.errors import DbsvcError, HeldError, raise_first
+
 if TYPE_CHECKING:
     from dbsvc.engine.db.dialect import Row
+    from dbsvc.engine.errors import InputError
     from dbsvc.engine.sources.scan import Scan
 
 #: Where records end; with the rejected ones these add up to the records read.
@@ -184,6 +187,25 @@ class Dismissed:
     load: Load
     records: int
     left: int
+
+
+@dataclass(frozen=True)
+class RetriedLoads:
+    """What became of the quarantine of several loads."""
+
+    #: those that had something to retry
+    loads: tuple[Retried, ...]
+    #: why some could not be retried
+    errors: tuple[InputError, ...] = ()
+    #: load → of which loads how many rejects wait for what it brought now
+    waiting: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+
+    def raise_for_failures(self, *, failed: bool = True, held: bool = False) -> None:
+        """Raise the first error; with ``held`` also HeldError, for what would pass and is not seen. Its ``retried`` is this."""
+        errors: list[DbsvcError] = [*self.errors] if failed else []
+        withheld = [one for one in self.loads if one.findings] if held else []
+        errors += [HeldError(f"Load {one.load.load_id} of {one.load.source}: {'; '.join(one.findings)}.") for one in withheld]
+        raise_first(errors, "retried", self)
 
 
 class FindingsError(Exception):

@@ -13,7 +13,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.audit import add_control_total, audit, find_faults
-from dbsvc.engine.loads.corrections import close_mended
+from dbsvc.engine.loads.corrections import close_all_mended, close_mended
 from dbsvc.engine.loads.identity import quarantine_of, reject_conflicts
 from dbsvc.engine.loads.ledger import (
     count_chunks,
@@ -27,7 +27,7 @@ from dbsvc.engine.loads.ledger import (
     reset_lost_chunks,
     restage,
 )
-from dbsvc.engine.loads.model import Dismissed, FindingsError, Load, LoadChunk, LoadStatus, Retried
+from dbsvc.engine.loads.model import Dismissed, FindingsError, Load, LoadChunk, LoadStatus, Retried, RetriedLoads
 from dbsvc.engine.loads.phases import run_phase, run_statement
 from dbsvc.engine.loads.place import with_months, withdraw
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
@@ -35,6 +35,7 @@ from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
 from dbsvc.engine.loads.staging import create_staging, draw_load_id, has_staging
 from dbsvc.engine.loads.validate import BATCH, stage_valid
+from dbsvc.engine.loads.waiting import find_waiting
 from dbsvc.engine.log import event
 from dbsvc.engine.openlineage.telling import tell_end
 from dbsvc.engine.settings import Settings
@@ -105,6 +106,25 @@ def retry(db: Database, load_id: int, settings: Settings) -> Retried:
         tell_end(db, retried.load)
     event("retried", load_id=load_id, tried=retried.tried, passed=retried.passed, status=retried.load.status)
     return retried
+
+
+def retry_all(db: Database, settings: Settings, only: int | None = None) -> RetriedLoads:
+    """Retry every load that has rejects, or ``only`` one; what fails of one keeps no other from being retried.
+
+    Raises InputError if there is no such load.
+    """
+    close_all_mended(db)
+    retried: list[Retried] = []
+    errors: list[InputError] = []
+    for load_id in find_retryable(db, only):
+        try:
+            retried.append(retry(db, load_id, settings))
+        except InputError as error:
+            errors.append(error)
+    worth_saying = tuple(one for one in retried if one.tried or one.load.status is not LoadStatus.PUBLISHED)
+    published = [one.load for one in worth_saying if one.passed and one.load.status is LoadStatus.PUBLISHED]
+    waiting = {load.load_id: dict(find_waiting(db, load)) for load in published}
+    return RetriedLoads(worth_saying, tuple(errors), {load_id: loads for load_id, loads in waiting.items() if loads})
 
 
 def dismiss(db: Database, load_id: int, lines: Collection[int] = (), reason: str | None = None) -> Dismissed:

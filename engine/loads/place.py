@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -21,6 +20,7 @@ from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import find_rows, run_phase
 from dbsvc.engine.log import step
 from dbsvc.engine.progress import Progress, unseen
+from dbsvc.engine.threads import workers
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def place(db: Database, load: Load, jobs: int = 1, progress: Progress = unseen) 
     if not months:
         return
     repeats = threading.Event()
-    with ThreadPoolExecutor(jobs, thread_name_prefix="place") as pool:
+    with workers(db, jobs, "place") as pool:
         for done, _ in enumerate(pool.map(lambda month: _add_key(db, load, month["month"], repeats), months), 1):
             progress("place", done, len(months))
         late = db.run_transaction(partial(_attach_staged, load=load))

@@ -24,7 +24,7 @@ from dbsvc.engine.loads.model import BUCKETS, LoadStatus, Outcome
 from dbsvc.engine.loads.plan import PlannedFile, plan
 from dbsvc.engine.loads.rehearse import Rehearsed, RehearsedFile, rehearse
 from dbsvc.engine.loads.waiting import find_waiting
-from dbsvc.engine.log import event
+from dbsvc.engine.log import event, tell
 from dbsvc.engine.migrations import ensure_schema
 from dbsvc.engine.profiles import Profile, find_profiles
 from dbsvc.engine.progress import Progress, unseen
@@ -89,14 +89,14 @@ class Run:
         seconds = round(time.perf_counter() - started, 3)
         return replace(ingested, replaced=replaced, retries=self.db.retries, seconds=seconds)
 
-    def rehearse(self, names: Collection[str]) -> Ingested:
-        """Say what ``ingest`` would do, and store nothing."""
+    def rehearse(self, names: Collection[str], *, temporary: bool = False) -> Ingested:
+        """Say what ``ingest`` would do, and store nothing. ``temporary``: the database is one that goes with it."""
         profiles = self._find_profiles()
         found = find_sources(names)
         planned = plan(self.db, found.sources, self.settings, profiles)
         rehearsed = rehearse(self.db, planned, self.settings, profiles, again=self.again, show=self.show)
         files = [file for one in rehearsed for file in _would_be(one)]
-        ingested = replace(Ingested.of(files, found), dry_run=True)
+        ingested = replace(Ingested.of(files, found), dry_run=True, in_temporary_database=temporary)
         _log_what_was_not_read(ingested)
         return ingested
 
@@ -160,6 +160,8 @@ class Run:
             said |= {"held_because": load.held_because} if load.held_because else {}
             records = {bucket: getattr(load, bucket) for bucket in ("read", *BUCKETS)}
             event("load", **said, **records, seconds=float(round(sum(file.seconds.values()), 3)))
+        if file.outcome is FileOutcome.FAILED and file.error:  # a command says it as its error
+            tell("failed", logging.ERROR, source=file.source, error=str(file.error), exit_code=file.exit_code)
         self.tell(file)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import part, raw_records
 from dbsvc.engine.sources.header import Header
+from dbsvc.engine.threads import workers
 
 T = TypeVar("T")
 
@@ -92,11 +93,11 @@ def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int,
     if not jobs:
         work()
         return
-    with ThreadPoolExecutor(jobs, thread_name_prefix="stage") as pool:
+    with workers(db, jobs, "stage") as pool:
         nodes = islice(cycle(db.elsewhere or [None]), jobs)
-        workers = [pool.submit(work, node) for node in nodes]
-        for worker in wait(workers, return_when=FIRST_EXCEPTION).done:
-            worker.result()
+        futures = [pool.submit(work, node) for node in nodes]
+        for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+            future.result()
 
 
 def stage_chunk(tx: Transaction, load: Load, file: SourceFile, header: Header) -> Turn | None:

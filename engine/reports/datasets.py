@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.log import event
+from dbsvc.engine.migrations import ensure_schema, require_schema
 from dbsvc.engine.statements.catalog import Statements
 from dbsvc.engine.words import or_nearest
 
@@ -101,6 +104,16 @@ def find_undeclared(db: Database) -> list[str]:
     with db.snapshot() as tx:
         loaded = [row["dataset"] for row in tx.run("reports/loaded_datasets").rows]
     return [db.statements.datasets.absent(name) for name in loaded if name not in db.statements.declared]
+
+
+def make_ready(db: Database, *, create: bool = False) -> None:
+    """See to the schema, made where there is none only if told to; log the loads whose datasets are declared no more.
+
+    Raises ConfigurationError if the schema is not the program's.
+    """
+    (ensure_schema if create else require_schema)(db)
+    for sentence in find_undeclared(db):
+        event("undeclared", logging.WARNING, says=sentence)
 
 
 def format_of(dataset: Dataset) -> str:

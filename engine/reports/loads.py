@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import InputError
+from dbsvc.engine.errors import InputError, UsageError
 from dbsvc.engine.loads.ledger import count_chunks, count_states, find_load, find_past
-from dbsvc.engine.loads.model import Load
+from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.words import or_nearest
 
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -55,6 +55,14 @@ class Wanted:
     status: str = ""
     since: datetime = _EVER
     name_part: str = ""
+
+
+def wanted(dataset: str = "", status: str = "", since: datetime | None = None, name_part: str = "") -> Wanted:
+    """Return which loads to list. Raises UsageError for a state that there is not."""
+    if status not in ("", *LoadStatus):
+        raise UsageError(f"There is no state {or_nearest(status, list(LoadStatus))}.")
+    moment = since or _EVER
+    return Wanted(dataset, status, moment if moment.tzinfo else moment.replace(tzinfo=UTC), name_part)
 
 
 def list_loads(db: Database, most: int, wanted: Wanted | None = None) -> LoadList:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 
 from dbsvc.engine.db.database import Database
@@ -20,6 +21,51 @@ class Reason:
     reason: str
     records: int
     loads: int
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that broke its contract."""
+
+    load_id: int
+    source: str
+    #: of an object of a store, which one it was of all that had its name
+    version: str | None
+    line_no: int
+    #: the rules that it broke
+    reasons: str
+    #: its very bytes
+    raw_record: bytes
+    state: str
+    mended_by_load_id: int | None
+    mended_by_line_no: int | None
+    #: why it was dismissed
+    reason: str | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """The quarantine of a load, or of all."""
+
+    #: how many are in which state
+    states: Mapping[str, int]
+    #: how many of those that were asked for there are
+    total: int
+    #: which rules these broke, the most frequent first
+    reasons: tuple[Reason, ...]
+    #: the first of them, the newest load first, in the order of the file
+    rejects: tuple[Reject, ...]
+
+
+def find_rejects(db: Database, load_id: int | None, most: int, *, closed: bool = False) -> Rejects:
+    """Return the open rejects of a load, or of all, and the first ``most``; with ``closed`` all rejects. Raises InputError."""
+    with db.snapshot():
+        states = count_rejects(db, load_id)
+        total = states.total() - states["retried"] if closed else states["open"]
+        reasons = sum_reasons(db, load_id, closed=closed)
+        rows = list_rejects(db, load_id, most, closed=closed)
+        return Rejects(dict(states), total, tuple(reasons), tuple(Reject(**row) for row in rows))
 
 
 def count_rejects(db: Database, load_id: int | None = None) -> Counter[str]:

@@ -66,11 +66,11 @@ def revenue(
         missing = tx.run("reports/revenue/missing_rates", **span).rows
         used = tx.run("reports/revenue/used_rates", **span).rows if with_rates else []
         uncounted = find_uncounted(tx, first, last)
-    groups = [_without(row, "is_total") for row in rows if not row["is_total"]]
-    (total,) = [_without(row, "is_total", "label") for row in rows if row["is_total"]]
+    groups = [_exact(row, "is_total") for row in rows if not row["is_total"]]
+    (total,) = [_exact(row, "is_total", "label") for row in rows if row["is_total"]]
     if by in (By.customer, By.currency):
-        groups.sort(key=lambda row: (row["revenue_usd"] is None, -Decimal(row["revenue_usd"] or 0), row["label"]))
-    return Revenue(groups, total, missing, used, uncounted)
+        groups.sort(key=lambda row: (row["revenue_usd"] is None, -(row["revenue_usd"] or 0), row["label"]))
+    return Revenue(groups, total, [_exact(row) for row in missing], [_exact(row) for row in used], uncounted)
 
 
 def sums(tx: Transaction, by: By, first: date, last: date) -> list[Row]:
@@ -97,5 +97,11 @@ def find_uncounted(tx: Transaction, first: date, last: date) -> Uncounted:
     return Uncounted(**quarantine, unpublished=unpublished)
 
 
-def _without(row: Row, *names: str) -> Row:
-    return {name: value for name, value in row.items() if name not in names}
+def _exact(row: Row, *without: str) -> Row:
+    """Return a row without these columns, and amounts and rates as decimals, which some databases return as text."""
+    kept = {name: value for name, value in row.items() if name not in without}
+    return {name: Decimal(value) if isinstance(value, str) and _is_number(name) else value for name, value in kept.items()}
+
+
+def _is_number(column: str) -> bool:
+    return column.endswith("_usd") or column in ("amount", "rate", "disputed_rate")

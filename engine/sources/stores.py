@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, BinaryIO, Protocol
@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Protocol
 from dbsvc.engine.sources.packed import START
 from dbsvc.engine.sources.spool import Rejoined
 from dbsvc.engine.sources.urls import Url
+from dbsvc.engine.threads import Threads
 
 #: What is asked for at once, and how many of these at the same time: one connection of a store gives a part of what it can.
 _BLOCK, _THREADS = 2**20, 4
@@ -77,7 +78,7 @@ class StoredFile:
         self.has_positions = seen.rest is None
         self._blocks: OrderedDict[int, Future[Part]] = OrderedDict()
         self._lock = Lock()
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch")
+        self._pool = Threads(_THREADS, thread_name_prefix="fetch")
         self._next = 0
 
     @property
