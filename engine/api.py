@@ -102,7 +102,7 @@ def check(
     """Find what is missing, duplicate, changed or damaged. What is found is a result, and no error.
 
     ``only`` names checks, ``datasets`` whose checks to run. They look at what is since the day ``since``, by default 28 days
-    back from the newest. ``thresholds`` go before the settings of the same names, such as ``DBSVC_CHECK_LOADS_HELD_HOURS``.
+    back from the newest. ``thresholds`` go before the settings of these names, as ``DBSVC_CHECK_LOADS_UNFINISHED_HOURS``.
     Without ``record`` nothing is written. Of each finding the first ``limit`` rows are kept, at most 10,000.
 
     >>> checked = dbsvc.check(database="sqlite:///example.db", only=["bills_orphaned", "loads_held"])

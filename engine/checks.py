@@ -57,6 +57,11 @@ class Check:
     #: what it runs: a statement, and for which dataset
     parts: tuple[tuple[Statement, Dataset | None], ...]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what of it gets to another process, which only shows it: all but the datasets that it runs for."""
+        parts = tuple((statement, None) for statement, _ in self.parts)
+        return {**vars(self), "parts": parts, "meaning": self.meaning, "thresholds": self.thresholds}
+
     @property
     def name(self) -> str:
         """Its file's name."""
@@ -258,7 +263,7 @@ def _limits(checks: list[Check], given: Mapping[str, float]) -> dict[str, dict[s
     """Return the thresholds of each check. Raises ConfigurationError for one that there is not."""
     known = {check.setting(name) for check in checks for name in check.thresholds}
     if unknown := sorted(set(given) - known):
-        raise ConfigurationError(f"These checks have no threshold {or_nearest(unknown[0], sorted(known))}")
+        raise ConfigurationError(f"These checks have no threshold {or_nearest(unknown[0], sorted(known) or ['none'])}")
     return {
         check.name: {name: given.get(check.setting(name), value) for name, value in check.read_thresholds().items()}
         for check in checks

@@ -108,7 +108,12 @@ def is_new(db: Database) -> bool:
 
 
 def migrate(db: Database, progress: Progress = unseen) -> list[str]:
-    """Apply what is pending, all of it or nothing. Returns the names of what was, by us or by a migrator just before us."""
+    """Apply what is pending, all of it or nothing. Returns the names of what was, by us or by a migrator just before us.
+
+    >>> with dbsvc.connect("sqlite:///example.db") as db:
+    ...     dbsvc.migrate(db)
+    []
+    """
     pending = read_schema(db).pending
     if pending:
         db.retry(lambda: _migrate(db, progress))

@@ -8,7 +8,7 @@ from typing import Protocol
 class Progress(Protocol):
     """Is told, by any thread, which phase runs, and how much of it is done of all there is: 0 if that is not known."""
 
-    def __call__(self, phase: str, done: int = 0, total: int = 0) -> None:
+    def __call__(self, phase: str, done: int = 0, total: int = 0, /) -> None:
         """Note it."""
 
 

@@ -101,7 +101,13 @@ class Settings:
 
 
 def read_settings() -> Settings:
-    """Read the settings. Raises ConfigurationError for a value that cannot be, and for a name that nobody reads."""
+    """Read the settings. Raises ConfigurationError for a value that cannot be, and for a name that nobody reads.
+
+    >>> from dataclasses import replace
+    >>> settings = replace(dbsvc.read_settings(), database_url="sqlite:///example.db", check_days=7)
+    >>> dbsvc.check(settings=settings, only=["loads_held"]).state
+    'ok'
+    """
     given = _read()
     given.refuse_unknown()
     found = {name: given.read(variable, cast) for name, (variable, cast) in VARIABLES.items() if variable in given}

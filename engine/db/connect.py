@@ -30,6 +30,10 @@ def connect(
     UnusableError instead. ``name`` says to others who are connected what we are; ``lock_seconds`` is how long we wait for them,
     at most. ``settings`` are what the environment and ``.env`` say, unless they are given. Raises ConfigurationError for a URL
     that cannot be, and for a project that is none.
+
+    >>> with dbsvc.connect("sqlite:///example.db") as db, db.snapshot() as tx:
+    ...     tx.execute("SELECT count(*) AS bills FROM bills").rows
+    [{'bills': 6}]
     """
     settings = settings or read_settings()
     if lock_seconds is not None:

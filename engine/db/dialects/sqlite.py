@@ -53,19 +53,42 @@ _OTHER_WIDTH = "Not every record has {width} fields."
 
 
 def _register_types() -> None:
-    """Teach Python's driver, for the whole process, how values are stored, and what the names of declared types mean."""
+    """Teach Python's driver, for the whole process, what the names of declared types mean."""
     sqlite3.register_converter("date", lambda raw: datetime.date.fromisoformat(raw.decode()))
     sqlite3.register_converter(
         "utc_timestamp", lambda raw: datetime.datetime.fromisoformat(raw.decode()).replace(tzinfo=datetime.UTC)
     )
     sqlite3.register_converter("boolean", lambda raw: raw != b"0")
     sqlite3.register_converter("decimal_text", lambda raw: Decimal(raw.decode()))
-    sqlite3.register_adapter(Decimal, lambda number: format(number, "f"))
-    sqlite3.register_adapter(datetime.date, datetime.date.isoformat)
-    sqlite3.register_adapter(datetime.datetime, lambda time: time.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(" "))
 
 
 _register_types()
+
+
+def _stored(value: Any) -> Any:
+    """Return a value as it is stored. The driver is not taught that: others in this process may store otherwise."""
+    match value:
+        case Decimal():
+            return format(value, "f")
+        case datetime.datetime():
+            return value.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(" ")
+        case datetime.date():
+            return value.isoformat()
+    return value
+
+
+def _all_stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _stored(value) for name, value in values.items()}
+
+
+class _Cursor(sqlite3.Cursor):
+    """A cursor that stores values as we do."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> _Cursor:
+        """Run a statement."""
+        values = _all_stored(parameters) if isinstance(parameters, Mapping) else tuple(map(_stored, parameters))
+        super().execute(sql, values)
+        return self
 
 
 def _equip(connection: sqlite3.Connection) -> None:
@@ -178,6 +201,7 @@ class Driver:
 
         SQLite's own pauses between two looks are longer than those that others leave between two transactions.
         """
+        self._configure = statements["session/configure"]  # another one of us may have opened the connection
         self._set_busy(connection, 0)
         try:
             self.execute(connection, statements[begin], {})
@@ -209,13 +233,13 @@ class Driver:
 
     def execute(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]) -> Result:
         """Run a statement and fetch everything it returns."""
-        cursor = self._patiently(connection, _render(statement, parameters), statement.bind(parameters))
+        cursor = self._patiently(connection, _render(statement, parameters), _all_stored(statement.bind(parameters)))
         rows = list(_rows(cursor))
         return Result(rows, len(rows) if cursor.description else max(cursor.rowcount, 0))
 
     def stream(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any]) -> Iterator[Row]:
         """Run a query and fetch its rows one by one."""
-        yield from _rows(connection.execute(_render(statement, parameters), statement.bind(parameters)))
+        yield from _rows(connection.execute(_render(statement, parameters), _all_stored(statement.bind(parameters))))
 
     def sample(self, connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, Any], most: int) -> Result:
         """Run a query, count its rows, and keep the first of them."""
@@ -286,7 +310,7 @@ class Driver:
     ) -> int:
         """Insert rows of values as they come."""
         sql = insert.render(lambda _: ", ".join("?" * len(columns)), {"table": table, "columns": list(columns)})
-        return max(connection.executemany(sql, rows).rowcount, 0)
+        return max(connection.executemany(sql, (list(map(_stored, row)) for row in rows)).rowcount, 0)
 
     def _patiently(self, connection: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         """Execute; outside a transaction wait for other processes' transactions, in slices, so that we can be interrupted."""
@@ -386,6 +410,7 @@ class Driver:
 
     def migrator(self, statements: Statements) -> Any:
         """Return yoyo's backend, whose transaction is one like all others: whoever migrates or writes waits for the other."""
+        from yoyo.backends.base import DatabaseBackend
         from yoyo.backends.core.sqlite3 import SQLiteBackend
         from yoyo.connections import parse_uri
         from yoyo.migrations import default_migration_table
@@ -407,9 +432,14 @@ class Driver:
             def copy(self) -> Iterator[Any]:
                 yield self  # a migration is a part of our transaction
 
+            def cursor(self) -> Any:
+                return self.connection.cursor(_Cursor)
+
+            def __enter__(self) -> Any:
+                return DatabaseBackend.__enter__(self)  # yoyo's own teaches the driver, for the whole process
+
             def __exit__(self, *error: Any) -> None:
-                super().__exit__(*error)
-                _register_types()  # it has registered its own
+                DatabaseBackend.__exit__(self, *error)
 
         return Backend(parse_uri("sqlite:///"), default_migration_table)
 
