@@ -1,28 +1,34 @@
 """The nightly run as a DAG of Airflow: put it into the folder of DAGs; `dbsvc` is installed where the tasks run.
 
-A task is a command in a process of its own: one that is killed, or tried again, goes on where it was. The exit code says what
-is worth a try: 69 and 75 pass by themselves, 65 (a held load) and the findings of a check are for people.
+A task that is killed, or tried again, goes on where it was. What passes by itself is tried again; a load that is held and the
+findings of a check are for people.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from airflow.exceptions import AirflowException, AirflowFailException
+from airflow.exceptions import AirflowFailException
 from airflow.sdk import dag, task
 
+import dbsvc
+
 FROM = "s3://bucket/incoming/"
-AGAIN = (69, 75, 130, 143)
+AGAIN = (69, 75)
+
+T = TypeVar("T")
 
 
-def run(*arguments: str) -> None:
-    """Run a command of dbsvc; its log is the task's. DATABASE_URL and the rest are in the worker's environment."""
-    code = subprocess.run([sys.executable, "-m", "dbsvc", *arguments], check=False).returncode
-    if code:
-        stop = AirflowException if code in AGAIN or code < 0 else AirflowFailException
-        raise stop(f"dbsvc {' '.join(arguments)}: exit code {code}, see RUNBOOK.md")
+def run(work: Callable[[], T]) -> T:
+    """Do some work. DATABASE_URL and the rest are in the worker's environment; what is logged is in the task's log."""
+    try:
+        return work()
+    except dbsvc.DbsvcError as error:
+        if error.exit_code in AGAIN:
+            raise  # Airflow tries again
+        raise AirflowFailException(f"{error} See RUNBOOK.md.") from error
 
 
 @dag(
@@ -36,20 +42,23 @@ def dbsvc_nightly() -> None:
     """Ingest, retry, rates, check: what fails does not keep the check from running."""
 
     @task
-    def ingest() -> None:
-        run("ingest", FROM)
+    def ingest() -> dict[str, int]:
+        return dict(run(lambda: dbsvc.ingest(FROM, raise_held=True)).count())
 
     @task(trigger_rule="all_done")
-    def retry() -> None:
-        run("rejects", "retry")
+    def retry() -> int:
+        return sum(one.passed for one in run(dbsvc.retry).loads)
 
     @task(trigger_rule="all_done")
-    def rates() -> None:
-        run("fx", "--missing")
+    def rates() -> dict[str, int]:
+        return run(lambda: dbsvc.fx(missing=True)).count()
 
     @task(trigger_rule="all_done")
     def check() -> None:
-        run("check")
+        checked = run(dbsvc.check)
+        if checked.state != "ok":
+            found = ", ".join(f"{result.check.name} ({result.state})" for result in checked.problems)
+            raise AirflowFailException(f"{found}: see RUNBOOK.md.")
 
     ingest() >> retry() >> rates() >> check()
 

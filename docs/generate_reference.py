@@ -12,7 +12,8 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from enum import StrEnum
+from functools import cached_property, partial
 from itertools import takewhile
 from pathlib import Path
 from runpy import run_path
@@ -230,7 +231,7 @@ def sql_functions() -> str:
 
 def python() -> str:
     """Name what is public in the package, with signatures and docstrings."""
-    public = [(name, getattr(dbsvc, name)) for name in dbsvc.__all__]
+    public = [(name, value) for name in dbsvc.__all__ if not inspect.ismodule(value := getattr(dbsvc, name))]
     kinds = [(name, value) for name, value in public if not (isinstance(value, type) and issubclass(value, Exception))]
     parts = [_member("##", name, value) for name, value in sorted(kinds, key=lambda item: (isinstance(item[1], type), item[0]))]
     tree = inspect.cleandoc(errors.__doc__ or "").partition("\n\n")[2]
@@ -240,12 +241,35 @@ def python() -> str:
 def _member(level: str, name: str, value: Any) -> str:
     parts = [f"{level} {name}\n"]
     if not isinstance(value, type):
-        return "\n".join([*parts, f"```text\n{name}{_signature(value)}\n```\n", f"{inspect.getdoc(value)}\n"])
-    parts.append(f"{inspect.getdoc(value)}\n")
+        text, _, example = (inspect.getdoc(value) or "").partition("\n\n>>> ")
+        shown = f"```pycon\n>>> {example}\n```\n" if example else ""
+        return "\n".join([*parts, f"```text\n{name}{_signature(value)}\n```\n", f"{_marked(text)}\n", shown])
+    parts.append(f"{_marked(inspect.getdoc(value) or '')}\n")
+    if dataclasses.is_dataclass(value):
+        parts += [_fields(value)]
+    elif issubclass(value, StrEnum):
+        parts += [f"{_code([each.value for each in value])}\n"]
     for member, of in vars(value).items():
-        if not member.startswith("_") and inspect.isfunction(of):
+        if not member.startswith("_") and isinstance(of, property | cached_property):
+            getter: Any = of.fget if isinstance(of, property) else of.func
+            parts.append(f"- `{member}`: {_indented(getter)}\n")
+        elif not member.startswith("_") and inspect.isfunction(of):
             parts.append(f"- `{member}{_signature(of)}`: {_indented(of)}\n")
     return "\n".join(parts)
+
+
+def _fields(kind: type) -> str:
+    """Return the fields of a result, with their types and what is said of them."""
+    comments, last, lines = _field_comments(kind), "", []
+    for field in dataclasses.fields(kind):
+        said = comments.get(field.name, "")
+        lines.append(f"- `{field.name}: {field.type}`" + (f": {_marked(said)}" if said not in ("", last) else ""))
+        last = said
+    return "\n".join(lines) + "\n"
+
+
+def _marked(text: str) -> str:
+    return text.replace("``", "`")
 
 
 def _signature(function: Callable[..., Any]) -> str:

@@ -174,34 +174,123 @@ def test_the_page_of_spot_instances_works(folder: Path, server: Server) -> None:
     assert "already" in (folder / "log-dbsvc-tonight").read_text()
 
 
-@pytest.mark.long  # it starts processes
-def test_airflow_and_dagster_run_the_steps_in_order(folder: Path) -> None:
-    """Airflow by a stand-in for its decorators; Dagster itself, where it is installed."""
-    stand_in = folder / "airflow"
-    stand_in.mkdir()
-    (stand_in / "__init__.py").write_text("")
-    (stand_in / "exceptions.py").write_text(
-        "class AirflowException(Exception): ...\nclass AirflowFailException(Exception): ...\n"
-    )
-    (stand_in / "sdk.py").write_text(
-        "class Task:\n"
-        "    def __init__(self, work): self.work = work\n"
-        "    def __call__(self): self.work(); return self\n"
-        "    def __rshift__(self, other): return other\n"
-        "def task(work=None, **_): return Task(work) if work else Task\n"
-        "def dag(**_): return lambda work: work\n"
-    )
-    text = (DEPLOY / "airflow_dag.py").read_text().replace(BUCKET, str(folder / "incoming"))
-    (folder / "airflow_dag.py").write_text(text)
-    ran = run("python airflow_dag.py", folder, PYTHONPATH=str(folder))
+#: What the examples use of each orchestrator, where that is not installed: their decorators run the steps as they come.
+STAND_INS = {
+    "airflow_dag": {
+        "airflow/__init__.py": "",
+        "airflow/exceptions.py": "class AirflowFailException(Exception): ...",
+        "airflow/sdk.py": """
+failed = []
+class Task:
+    def __init__(self, work): self.work = work
+    def __call__(self):
+        try: self.work()
+        except Exception as error: failed.append(error)
+        return self
+    def __rshift__(self, other): return other
+def task(work=None, **_): return Task(work) if work else Task
+def dag(**_):
+    def run(work):
+        def start():
+            work()
+            if failed: raise failed[0]
+        return start
+    return run
+""",
+    },
+    "dagster_job": {
+        "dagster.py": """
+class OpExecutionContext:
+    class log:
+        info = print
+class Failure(Exception):
+    def __init__(self, description, allow_retries=True): super().__init__(description)
+class RetryRequested(Exception):
+    def __init__(self, max_retries, seconds_to_wait): super().__init__(max_retries)
+def op(work): return lambda *given: work(OpExecutionContext(), *given)
+def job(work):
+    work.execute_in_process = work
+    return work
+class ScheduleDefinition:
+    def __init__(self, job, cron_schedule, execution_timezone): ...
+class Definitions:
+    def __init__(self, jobs, schedules): ...
+""",
+    },
+    "prefect_flow": {
+        "prefect.py": """
+class State:
+    def __init__(self, work, given):
+        self.error = self.value = None
+        try: self.value = work(*given)
+        except Exception as error: self.error = error
+    def result(self, raise_on_failure=True):
+        if self.error and raise_on_failure: raise self.error
+        return self.error or self.value
+def task(work=None, *, retries=0, retry_delay_seconds=0, retry_condition_fn=None):
+    if work is None:
+        return lambda work: task(work, retries=retries, retry_condition_fn=retry_condition_fn)
+    def run(*given, return_state=False):
+        state = State(work, given)
+        if state.error and retry_condition_fn: print("again:", retry_condition_fn(None, None, state))
+        return state if return_state else state.result()
+    return run
+def flow(work): return work
+""",
+    },
+}
+RUNS = {"airflow_dag": "", "dagster_job": "dbsvc_nightly.execute_in_process()", "prefect_flow": "dbsvc_nightly()"}
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+@pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.long)], ids=["stand-in", "real"])
+def test_an_orchestrator_runs_the_steps_in_order(folder: Path, name: str, real: bool) -> None:
+    """With the real library, where it is installed, or with a stand-in for its interface."""
+    library = name.partition("_")[0]
+    if real and not find_spec(library):
+        pytest.skip(f"there is no {library} here: pip install {library} enables this")
+    for file, text in {} if real else STAND_INS[name].items():
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text(text)
+    text = (DEPLOY / f"{name}.py").read_text().replace(BUCKET, str(folder / "incoming"))
+    (folder / f"{name}.py").write_text(text.partition("\nif __name__")[0] + f"\n{RUNS[name]}\n")
+    ran = run(f"python {name}.py", folder, PYTHONPATH=str(folder))
     assert ran.returncode == 0, ran.stderr
-    assert [json.loads(line).get("command") for line in ran.stderr.splitlines()].count("ingest") == 1
+    with connect(f"sqlite:///{folder}/var/data.db") as db:
+        assert statuses(db) == ["published"]
     (folder / "incoming" / "usage.csv").write_bytes(b"what,is,this\n1,2,3\n")
-    assert "AirflowFailException: dbsvc ingest" in run("python airflow_dag.py", folder, PYTHONPATH=str(folder)).stderr
-    if find_spec("dagster"):
-        text = (DEPLOY / "dagster_job.py").read_text().replace(BUCKET, str(folder / "incoming"))
-        (folder / "dagster_job.py").write_text(text + "\ndbsvc_nightly.execute_in_process()\n")
-        assert run("python dagster_job.py", folder).returncode == 1  # the odd file
+    ran = run(f"python {name}.py", folder, PYTHONPATH=str(folder))
+    assert ran.returncode == 1
+    if not real:
+        assert {"airflow_dag": "FailException: ", "dagster_job": "exit code 65", "prefect_flow": "again: False"}[name] in (
+            ran.stdout + ran.stderr
+        )
+
+
+def test_a_notebook_runs(folder: Path) -> None:
+    """Its cells, one after the other, as a notebook does: what is awaited is awaited in its loop."""
+    shutil.copytree(ROOT / "samples", folder / "samples")
+    cells = json.loads((DEPLOY / "notebook.ipynb").read_text())["cells"]
+    assert not any(cell.get("outputs") for cell in cells)
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    script = f"""
+import ast, asyncio, inspect
+
+async def main():
+    known = {{"__name__": "__main__"}}
+    for number, text in enumerate({code!r}):
+        code = compile(text, f"cell {{number}}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if code.co_flags & inspect.CO_COROUTINE:
+            await eval(code, known)
+        else:
+            eval(code, known)
+    assert known["done"].count()["rejected"] == 3, known["done"]
+    assert {{"table": "bills", "rows": 6}} in known["status"].tables
+
+asyncio.run(main())
+"""
+    ran = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 @pytest.mark.long

@@ -63,6 +63,7 @@ def pages_with(*languages: str) -> list[Path]:
 @pytest.mark.parametrize("page", pages_with("python"), ids=NAMES.get)
 def test_python_examples_run(page: Path, tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
+    shutil.copytree(ROOT / "samples", tmp_path / "samples")
     for example in blocks(page.read_text(), "python"):
         ran = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, text=True, capture_output=True, check=False)
         assert (ran.returncode, ran.stderr) == (0, "")
