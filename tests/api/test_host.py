@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 import dbsvc
+from tests.api import program
 from tests.helpers import ROOT, bills, statuses, usage_csv, write
 
 HOST = """
@@ -130,5 +134,21 @@ def test_an_open_database_after_a_fork(url: str, tmp_path: Path) -> None:
         assert (len(bills(db)), statuses(db)) == (3, ["published"] * 3)
 
 
-def test_the_wheel_is_typed() -> None:
+def test_a_program_of_somebody_else(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It uses every function, and is as typed as we are: the linter reads it, too."""
+    program.main(url, str(ROOT / "samples"))
+    assert capsys.readouterr().out.splitlines()[-1] == "already published ok"
+    text = Path(program.__file__).read_text()
+    assert [name for name in dbsvc.__all__ if inspect.isfunction(getattr(dbsvc, name)) and f"dbsvc.{name}" not in text] == []
     assert (ROOT / "src" / "dbsvc" / "py.typed").exists()
+
+
+@pytest.mark.long
+def test_pyright_agrees(tmp_path: Path) -> None:
+    if not find_spec("basedpyright"):
+        pytest.skip("there is no pyright here: pip install basedpyright enables this")
+    shutil.copy(program.__file__, tmp_path)
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    command = [sys.executable, "-m", "basedpyright", "--pythonpath", sys.executable]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
