@@ -233,7 +233,10 @@ def python() -> str:
     """Name what is public in the package, with signatures and docstrings."""
     public = [(name, value) for name in dbsvc.__all__ if not inspect.ismodule(value := getattr(dbsvc, name))]
     kinds = [(name, value) for name, value in public if not (isinstance(value, type) and issubclass(value, Exception))]
-    parts = [_member("##", name, value) for name, value in sorted(kinds, key=lambda item: (isinstance(item[1], type), item[0]))]
+    parts = [
+        _member("## class" if isinstance(value, type) else "##", name, value)
+        for name, value in sorted(kinds, key=lambda item: (isinstance(item[1], type), item[0]))
+    ]
     tree = inspect.cleandoc(errors.__doc__ or "").partition("\n\n")[2]
     return "\n".join([*parts, f"## Errors\n\n```text\n{tree}\n```\n"])
 

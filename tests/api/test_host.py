@@ -36,7 +36,7 @@ if CONFIGURED:
 decimal.getcontext().prec = 5
 
 def state():
-    ours = ("dbsvc", "httpx", "httpcore", "asyncio", "concurrent")
+    ours = ("dbsvc", "httpx", "httpcore", "asyncio", "concurrent", "psycopg")
     loggers = {{name: (log.level, log.propagate, log.disabled) for name, log in logging.root.manager.loggerDict.items()
                 if isinstance(log, logging.Logger) and not name.startswith(ours)}}
     umask = os.umask(0); os.umask(umask)
