@@ -16,7 +16,7 @@ from dbsvc.engine.loads.audit import audit
 from dbsvc.engine.loads.ledger import find_checkpoints, find_replaced
 from dbsvc.engine.loads.model import Load, LoadStatus, Outcome
 from dbsvc.engine.loads.publish import publish
-from dbsvc.engine.loads.register import register
+from dbsvc.engine.loads.register import find_delivery, register
 from dbsvc.engine.loads.stage import partition, read_records, stage
 from dbsvc.engine.log import step
 from dbsvc.engine.openlineage.telling import Telling
@@ -138,7 +138,8 @@ def _register(
 ) -> Outcome:
     """Scan the file, and register what it brings; once more if the ledger came to know more of it meanwhile."""
     seconds: dict[str, float] = {}
-    load: Load | None = None
+    load = None if again or rehearsal or header.stream else _find_known(db, file, header)
+    scanned = Scan.of_known(load.sha256 if load else "")
     while load is None:
         with _timed(seconds, "scan"):
             known, scanned = _scan(db, file, header, settings, resume_from, progress)
@@ -151,6 +152,18 @@ def _register(
         with db.snapshot() as tx:
             outcome.replaced = find_replaced(tx, load.load_id)
     return outcome
+
+
+def _find_known(db: Database, file: SourceFile, header: Header) -> Load | None:
+    """Return the published load of an object that has the name and version of one that was read before; None of any other."""
+    if not file.lasting_version:
+        return None
+    with db.snapshot() as tx:
+        named = {"dataset": header.dataset.name, "source": file.source}
+        for row in tx.run("ledger/find_by_version", version=file.lasting_version, **named).rows:
+            load = find_delivery(tx, header.dataset.name, row["sha256"], again=False)
+            return load if load and load.status is LoadStatus.PUBLISHED else None
+    return None
 
 
 def _scan(

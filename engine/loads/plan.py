@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,9 @@ from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.folders import Source
 from dbsvc.engine.sources.header import read_header
 from dbsvc.engine.sources.names import looks_like_delivery
-from dbsvc.engine.sources.urls import is_text, shown_name
+from dbsvc.engine.sources.urls import is_far, is_text, shown_name
+
+_AT_ONCE = 8  # objects are opened: each takes a request or two, and a megabyte meanwhile
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,16 @@ def plan(db: Database, sources: Iterable[Source], settings: Settings, profiles: 
     An archive of which nothing can be loaded fails.
     """
     datasets = list(db.statements.datasets.values())
-    looked_at = [(source, *_look_at(source, datasets, profiles, settings.max_unpacked)) for source in sources]
+
+    def look(source: Source) -> tuple[Source, int, PlannedFile]:
+        return source, *_look_at(source, datasets, profiles, settings.max_unpacked)
+
+    sources = list(sources)
+    if any(is_far(source.path) for source in sources):
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="look") as pool:
+            looked_at = [*pool.map(look, sources)]
+    else:
+        looked_at = [*map(look, sources)]
     of_use = {source.archive for source, _, planned in looked_at if not planned.skipped}
     ranked = [
         (rank, planned if source.archive in of_use or not source.archive else replace(planned, skipped=False))

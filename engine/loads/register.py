@@ -51,11 +51,11 @@ def register(
     profile = header.profile
     rules = tx.statements.fingerprint(dataset, profile.text if profile else "")
     sha256 = scanned.unfinished.sha256 if scanned.unfinished else scanned.sha256
-    load = _find_delivery(tx, dataset, sha256, again)
+    load = find_delivery(tx, dataset, sha256, again)
     if not load:
         load_id = draw_load_id(tx, dataset, rehearsal=rehearsal)
         # whoever held the number before us may have registered these very bytes, or a beginning of them
-        load = _find_delivery(tx, dataset, sha256, again)
+        load = find_delivery(tx, dataset, sha256, again)
         if not load and find_checkpoints(tx, file, header) != known:
             return None
     if load:
@@ -111,7 +111,7 @@ def restart(tx: Transaction, load: Load, rules: str, *, released: bool) -> Load:
     return restarted
 
 
-def _find_delivery(tx: Transaction, dataset: str, sha256: str, again: bool) -> Load | None:
+def find_delivery(tx: Transaction, dataset: str, sha256: str, again: bool) -> Load | None:
     """Return the load of these bytes that is to go on, or has been; None if they are to be delivered now."""
     rows = tx.run("ledger/find_load", dataset=dataset, sha256=sha256).rows
     found = [load for load in map(Load.from_row, rows) if load.status is not LoadStatus.REVERTED]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -21,6 +20,9 @@ class Objects:
     keys: list[str]
     is_folder: bool = False
     folders: list[str] = field(default_factory=list)
+    #: keys that cannot be read: those that it names, and others that lie there
+    odd: list[str] = field(default_factory=list)
+    odd_beside: list[str] = field(default_factory=list)
 
 
 def find_objects(url: Url) -> Objects:
@@ -29,29 +31,37 @@ def find_objects(url: Url) -> Objects:
     A wildcard matches as on this machine: ``*`` within one part of a key, ``**`` any folders, and none a leading dot.
     """
     if url.key and not url.key.endswith("/"):
-        keys = [url.key]
-        if _MAGIC.search(url.key):
-            keys = list(_match(url)) or _find_literal(url)
-        return Objects(keys)
-    found = list_folder(url)
-    if url.key and not (found.objects or found.folders):
+        if not _MAGIC.search(url.key):
+            return Objects([url.key])
+        found = Objects([])
+        _match(url, found)
+        if not (found.keys or found.odd):
+            found.keys = _find_literal(url)
+        return found
+    folder = list_folder(url)
+    if url.key and not (folder.objects or folder.folders or folder.odd):
         raise InputMissingError(f"{url.shown}: nothing lies in this folder.")
-    return Objects(found.objects, True, found.folders)
+    within = len(url.key.strip("/").split("/")) + 1 if url.key else 1
+    odd = [key for key in folder.odd if len(key.split("/")) == within]
+    return Objects(folder.objects, True, folder.folders, odd, [key for key in folder.odd if key not in odd])
 
 
-def _match(url: Url) -> Iterator[str]:
-    """Yield the keys that a wildcard matches, folder by folder; where it says ``**`` all are looked at at once."""
+def _match(url: Url, into: Objects) -> None:
+    """Find the keys that a wildcard matches, folder by folder; where it says ``**`` all are looked at at once."""
     pattern = url.key.split("/")
     literal = next(at for at, part in enumerate(pattern) if _MAGIC.search(part))
     folders = ["/".join(pattern[:literal])]
     if "**" in pattern:
-        yield from (key for key in list_all(url.beside(folders[0])) if _fits(pattern, key.split("/")))
-        return
-    for length in range(literal + 1, len(pattern)):
-        found = [key for folder in folders for key in list_folder(url.beside(folder)).folders]
-        folders = [key for key in found if _fits(pattern[:length], key.split("/"))]
-    for folder in folders:
-        yield from (key for key in list_folder(url.beside(folder)).objects if _fits(pattern, key.split("/")))
+        listed = [list_all(url.beside(folders[0]))]
+    else:
+        for length in range(literal + 1, len(pattern)):
+            found = [key for folder in folders for key in list_folder(url.beside(folder)).folders]
+            folders = [key for key in found if _fits(pattern[:length], key.split("/"))]
+        listed = [list_folder(url.beside(folder)) for folder in folders]
+    into.keys = [key for one in listed for key in one.objects if _fits(pattern, key.split("/"))]
+    odd = dict.fromkeys(key for one in listed for key in one.odd)
+    into.odd = [key for key in odd if _fits(pattern, key.split("/"))]
+    into.odd_beside = [key for key in odd if key not in into.odd]
 
 
 def _fits(pattern: list[str], parts: list[str]) -> bool:

@@ -24,6 +24,7 @@ from dbsvc.engine.errors import (
 )
 from dbsvc.engine.settings import read_settings
 from dbsvc.engine.sources.aws import find_profile
+from dbsvc.engine.sources.odd_keys import OddKeyError
 from dbsvc.engine.sources.stores import GO_ON, OWN_AUTHORITY, Part, Pin, Seen
 from dbsvc.engine.sources.urls import Url
 
@@ -116,10 +117,14 @@ class CloudStore:
 
 @dataclass(frozen=True)
 class Folder:
-    """What lies under a prefix that ends in a slash, and not deeper: keys of objects, and of folders without the slash."""
+    """What lies under a prefix that ends in a slash, and not deeper: keys of objects, and of folders without the slash.
+
+    Odd keys are those that cannot be read.
+    """
 
     objects: list[str]
     folders: list[str]
+    odd: list[str]
 
 
 def list_folder(url: Url) -> Folder:
@@ -128,18 +133,51 @@ def list_folder(url: Url) -> Folder:
     import obstore
 
     prefix = url.key.strip("/")
-    found = _ask(url, lambda store: obstore.list_with_delimiter(store, prefix or None), listing=True)
+    try:
+        found = _ask(url, lambda store: obstore.list_with_delimiter(store, prefix or None), listing=True)
+    except OddKeyError as error:
+        keys, odd = _list_with_odd(url, error)
+        begin = len(prefix) + 1 if prefix else 0
+        within = dict.fromkeys(key[: key.index("/", begin)] for key in keys if "/" in key[begin:])
+        return Folder([key for key in keys if "/" not in key[begin:]], [*within], odd)
     keys = [str(one["path"]) for one in found["objects"]]
-    return Folder([key for key in keys if key != prefix], [str(key) for key in found["common_prefixes"]])
+    return Folder([key for key in keys if key != prefix], [str(key) for key in found["common_prefixes"]], [])
 
 
-def list_all(url: Url) -> list[str]:
+def list_all(url: Url) -> Folder:
     """Return the keys of all objects under the folder that a URL names."""
     import_store(url)
     import obstore
 
-    found = _ask(url, lambda store: obstore.list(store, url.key.strip("/") or None).collect(), listing=True)
-    return [str(one["path"]) for one in found]
+    try:
+        found = _ask(url, lambda store: obstore.list(store, url.key.strip("/") or None).collect(), listing=True)
+    except OddKeyError as error:
+        keys, odd = _list_with_odd(url, error)
+        return Folder(keys, [], odd)
+    return Folder([str(one["path"]) for one in found], [], [])
+
+
+def _list_with_odd(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
+    """Return all keys under a folder, and the odd ones. Raises the error where only the library can ask."""
+    import obstore
+
+    from dbsvc.engine.sources.odd_keys import list_with_odd
+
+    if url.scheme != "s3":
+        raise error
+    settings = read_settings()
+    patience = (settings.store_timeout, settings.store_deadline, 0)
+    prefix = f"{folder}/" if (folder := url.key.strip("/")) else ""
+
+    def sign(query: str) -> str:
+        store = _open_bucket(url.scheme, url.bucket, *patience, query)
+        if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("1", "true"):
+            return f"{store.config['endpoint']}list"
+        return str(obstore.sign(store, "GET", "list", timedelta(seconds=settings.store_deadline)))
+
+    with _explained(url, listing=True):
+        keys, odd = list_with_odd(url, prefix, sign, settings.store_timeout)
+    return [key for key in keys if not key.endswith("/")], odd
 
 
 def import_store(url: Url) -> None:
@@ -171,7 +209,8 @@ def _open(url: Url, most_retries: int = _MOST_RETRIES) -> Any:
 
 
 @cache
-def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float, most_retries: int) -> Any:
+def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float, most_retries: int, query: str = "") -> Any:
+    """Return a bucket; with a ``query``, one whose signed URLs ask S3 for that."""
     from obstore import exceptions
     from obstore.store import AzureStore, GCSStore, S3Store
 
@@ -186,6 +225,11 @@ def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float, most_
     regions = [config.get("region"), *(os.environ.get(name) for name in _REGIONS)] if scheme == "s3" else []
     if any(region and not _REGION.fullmatch(region) for region in regions):
         raise ValueError("AWS_REGION, or region of the profile, is no name of a region")
+    if query:  # in front of what is signed, so that this is the value of a parameter that nobody reads
+        region = next(filter(None, regions), "us-east-1")
+        by_host = endpoint and os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() in ("1", "true")
+        at = (endpoint or f"https://s3.{region}.amazonaws.com").rstrip("/") + ("" if by_host else f"/{bucket}")
+        config |= {"endpoint": f"{at}?{query}&x-id=", "virtual_hosted_style_request": True}
     plain = endpoint.startswith("http://") or os.environ.get("AZURE_STORAGE_USE_EMULATOR", "").lower() in ("1", "true")
     client: dict[str, Any] = {
         "allow_http": plain,
@@ -267,11 +311,7 @@ def _explain(url: Url, error: BaseException, listing: bool) -> DbsvcError:
     if re.search(r"certificate|UnknownIssuer|InvalidCertificate", text):
         return StoreRefusedError(f"{shown}: the store's certificate cannot be verified, so nothing was read. {OWN_AUTHORITY}.")
     if odd := _ODD_KEY.search(text):
-        key = re.sub(r"[\0-\x1f\x7f]", lambda found: repr(found[0])[1:-1], odd[1])
-        return InputError(
-            f"{shown}: a key with a control character, or with nothing, . or .. between slashes, cannot be read: {key}. "
-            "Rename it, or name the others one by one."
-        )
+        return OddKeyError(shown, odd[1])
     if isinstance(error, ValueError) or status == 400 or _UNSENT.search(text):
         why = answer or next(iter(text.splitlines()), "")
         return StoreRefusedError(

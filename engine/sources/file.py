@@ -44,6 +44,10 @@ class Origin(Content, Protocol):
         """What tells the object that is read from what had or will have its name."""
 
     @property
+    def lasting_version(self) -> str | None:
+        """The same, if no other bytes ever had it, and none will."""
+
+    @property
     def passes_by(self) -> bool:
         """Whether its bytes pass by once, and are gone."""
 
@@ -145,6 +149,11 @@ class SourceFile:
     def version(self) -> str | None:
         """Which object it is of all that had its name, if it is one."""
         return self._origin.version
+
+    @property
+    def lasting_version(self) -> str | None:
+        """The same, if no other bytes of its name ever had it, and none will."""
+        return self._origin.lasting_version
 
     @property
     def passes_by(self) -> bool:

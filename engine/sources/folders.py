@@ -65,6 +65,7 @@ class Found:
     def add_objects(self, argument: str, url: Url) -> None:
         """Add what the URL of a bucket names: objects in natural order; folders in a folder are left out."""
         from dbsvc.engine.sources.buckets import find_objects
+        from dbsvc.engine.sources.odd_keys import OddKeyError, written
 
         before = len(self.sources)
         found = find_objects(url)
@@ -74,6 +75,10 @@ class Found:
                 self.left_out[shown, "hidden or unfinished"].append(name)
             else:
                 self.add_file(argument if key == url.key else url.beside(key).whole, named=not found.is_folder)
+        for key in found.odd:
+            self.sources.append(Source(url.beside(key).whole, False, OddKeyError(shown, key)))
+        if found.odd_beside:
+            self.left_out[shown, "named as nothing can be read"] += map(written, found.odd_beside)
         if found.folders:
             self.left_out[shown, "folders within"] += [key.rpartition("/")[2] for key in found.folders]
         if found.is_folder:

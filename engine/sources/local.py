@@ -21,6 +21,7 @@ class LocalFile:
     is_far = False
     #: a file has no versions
     version: str | None = None
+    lasting_version: str | None = None
 
     def __init__(self, path: str, source: str) -> None:
         self._path = path

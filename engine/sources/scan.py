@@ -100,6 +100,11 @@ class Scan:
     #: how a file ends that is delivered whole, and lacks its last line end
     ending: Ending | None = None
 
+    @classmethod
+    def of_known(cls, sha256: str) -> Scan:
+        """Return what is found of bytes that are known, and were not read."""
+        return cls(sha256, [], 0, None, Position(0, 1, hashlib.sha256(), b""), None, 0, None)
+
 
 def scan(
     file: SourceFile,

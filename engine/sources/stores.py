@@ -42,7 +42,16 @@ class Pin:
     @property
     def shown(self) -> str | None:
         """What tells it from others."""
-        return self.version or (self.etag and self.etag.removeprefix("W/").strip('"')) or self.modified
+        return self._version or (self.etag and self.etag.removeprefix("W/").strip('"')) or self.modified
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether no other object of its name can be told so."""
+        return bool(self._version or (self.etag and not self.etag.startswith("W/")))
+
+    @property
+    def _version(self) -> str | None:
+        return None if self.version == "null" else self.version  # of whatever is written while versions are off
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,11 @@ class StoredFile:
     def version(self) -> str | None:
         """What tells it from what had or will have its name."""
         return self._pin.shown
+
+    @property
+    def lasting_version(self) -> str | None:
+        """The same, of a bucket: many a server makes its ETag of a file's time and size."""
+        return self.version if self._pin.is_lasting and not self._url.is_web else None
 
     @property
     def start(self) -> bytes:

@@ -118,6 +118,14 @@ def as_path(source: str) -> str:
     return path
 
 
+def is_far(source: str) -> bool:
+    """Whether a source is asked for over the network."""
+    try:
+        return find_url(source) is not None
+    except UsageError:
+        return False
+
+
 def is_folder(source: str) -> bool:
     """Whether a source is a folder, or the URL of one."""
     try:

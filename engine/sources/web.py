@@ -7,7 +7,9 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from functools import cache
+from threading import Thread
 from typing import TypeVar
 
 import httpx
@@ -25,6 +27,8 @@ _MOST_REDIRECTS = 5
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _BUSY = (429, 503)
 _LONGEST_PAUSE = 10.0  # seconds
+_GRACE = 1.0  # seconds: who is silent at the end is called so, and not slow
+_BLOCK = 2**20  # bytes: what is read at a time of what cannot be asked for in parts
 
 
 class _PassingError(Exception):
@@ -43,14 +47,14 @@ class WebStore:
         self._url = url
         settings = read_settings()
         self._client = _client(settings.store_timeout)
-        self._deadline = settings.store_deadline
+        self._silent, self._deadline = settings.store_timeout, settings.store_deadline
 
     def look(self, most: int) -> Seen:
         """Return the page as it is now, and its beginning."""
         return self._retried(lambda until: self._look(most, until))
 
     def _look(self, most: int, until: float) -> Seen:
-        response = self._ask(0, most)
+        response = self._ask(until, 0, most)
         if response.status_code == 416:  # there is not even a first byte
             response.close()
             return Seen(_pin(response, 0), b"")
@@ -59,7 +63,7 @@ class WebStore:
             if size is not None and _pin(response, size).shown and sent == (0, min(most, size)):
                 return Seen(_pin(response, size), self._read(response, min(most, size), until))
             response.close()  # not the bytes that were asked for, or nothing would tell whether they are the same next time
-            response = self._ask()
+            response = self._ask(until)
             if response.status_code != 200:  # a part, though all was asked for
                 response.close()
                 raise self._other_bytes()
@@ -75,7 +79,7 @@ class WebStore:
         return self._retried(lambda until: self._fetch(pin, start, end, until))
 
     def _fetch(self, pin: Pin, start: int, end: int, until: float) -> bytes:
-        response = self._ask(start, end)
+        response = self._ask(until, start, end)
         size = _find_size(response)
         if response.status_code == 416 or size not in (None, pin.size) or _pin(response, pin.size) != pin:
             response.close()
@@ -88,14 +92,14 @@ class WebStore:
             raise self._other_bytes()
         return self._read(response, end - start, until)
 
-    def _ask(self, start: int = 0, end: int = 0) -> httpx.Response:
+    def _ask(self, until: float, start: int = 0, end: int = 0) -> httpx.Response:
         """Return the answer to a request for these bytes, or for all, without its body. Raises for what is no answer."""
         shown = self._url.shown
         headers = {"Range": f"bytes={start}-{end - 1}"} if end else {}
         try:
             request = self._client.build_request("GET", self._url.whole, headers=headers)
             for _ in range(_MOST_REDIRECTS + 1):
-                response = self._client.send(request, stream=True)
+                response = self._send(request, until)
                 if response.next_request is None:
                     break
                 response.close()
@@ -113,6 +117,23 @@ class WebStore:
             return response
         response.close()
         raise self._refusal(response)
+
+    def _send(self, request: httpx.Request, until: float) -> httpx.Response:
+        """Return the answer, if its headers come in time: a client only knows how long nothing at all may come."""
+        came: Future[httpx.Response] = Future()
+
+        def send() -> None:
+            try:
+                came.set_result(self._client.send(request, stream=True))
+            except BaseException as error:
+                came.set_exception(error)
+
+        Thread(target=send, daemon=True).start()
+        try:
+            return came.result(max(until - time.monotonic(), self._silent + _GRACE))
+        except TimeoutError:
+            came.add_done_callback(lambda late: None if late.exception() else late.result().close())
+            raise self._too_slow("no whole answer") from None
 
     def _refusal(self, response: httpx.Response) -> Exception:
         shown, code = self._url.shown, response.status_code
@@ -143,10 +164,7 @@ class WebStore:
                 if len(data) > size:
                     raise self._other_bytes()
                 if time.monotonic() > until and len(data) < size:
-                    raise StoreError(
-                        f"{self._url.shown}: the server is too slow: {len(data)} of {size} bytes came in {self._deadline:g} s "
-                        f"(DBSVC_STORE_DEADLINE). {GO_ON}."
-                    )
+                    raise self._too_slow(f"{len(data)} of {size} bytes")
         except httpx.TransportError as error:
             raise self._explain(error) from error
         finally:
@@ -158,10 +176,17 @@ class WebStore:
     def _stream(self, response: httpx.Response) -> Iterator[bytes]:
         """Yield a body, of which nothing can be asked for again."""
         promised, got = response.headers.get("content-length"), 0
+        block, since = bytearray(), time.monotonic()
         try:
-            for part in response.iter_raw(2**20):
+            for part in response.iter_raw():
+                block += part
                 got += len(part)
-                yield part
+                if len(block) >= _BLOCK:
+                    yield bytes(block)
+                    block, since = bytearray(), time.monotonic()
+                elif time.monotonic() > since + self._deadline:
+                    raise self._too_slow(f"{len(block)} bytes")
+            yield bytes(block)
         except httpx.TransportError as error:
             found = self._explain(error)
             raise (found.error if isinstance(found, _PassingError) else found) from error
@@ -169,6 +194,11 @@ class WebStore:
             response.close()
         if promised not in (None, str(got)):
             raise self._cut_off()
+
+    def _too_slow(self, came: str) -> StoreError:
+        return StoreError(
+            f"{self._url.shown}: the server is too slow: {came} came in {self._deadline:g} s (DBSVC_STORE_DEADLINE). {GO_ON}."
+        )
 
     def _other_bytes(self) -> StoreError:
         return StoreError(f"{self._url.shown}: the server sends other bytes than it was asked for, and none of them are used.")

@@ -14,7 +14,7 @@ from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
@@ -64,9 +64,11 @@ class Handler(BaseHTTPRequestHandler):
                 else:
                     keys.append(key)
         page, more = keys[:PAGE], keys[PAGE:]
-        listed = "".join(
-            f"<Contents><Key>{escape(key)}</Key><LastModified>2026-11-26T13:00:00.000Z</LastModified><ETag>&quot;{etag(found)}&quot;"
-            f"</ETag><Size>{len(found)}</Size></Contents>"
+        coded = self.query.get("encoding-type") == "url"
+        listed = "<EncodingType>url</EncodingType>" if coded else ""
+        listed += "".join(
+            f"<Contents><Key>{quote(key) if coded else escape(key)}</Key><LastModified>2026-11-26T13:00:00.000Z</LastModified>"
+            f"<ETag>&quot;{etag(found)}&quot;</ETag><Size>{len(found)}</Size></Contents>"
             for key in page
             for found in [self.server.buckets.objects[bucket][key][-1]]
         )

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -64,7 +65,8 @@ class Process:
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal, if it runs."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has just ended, and we are not told yet
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""

@@ -14,7 +14,9 @@ import sys
 import threading
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from dbsvc.engine.errors import DbsvcError, ExtraMissingError, InputError, Input
 from dbsvc.engine.loads.plan import plan
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
-from dbsvc.engine.sources.folders import find_sources
+from dbsvc.engine.sources.folders import Source, find_sources
+from dbsvc.engine.sources.odd_keys import written
 from dbsvc.engine.sources.urls import find_url, is_folder, shown_name
 from tests.helpers import bills, kept, load, processes, query, usage_csv
 from tests.helpers.bucket_server import Buckets, Handler, serving
@@ -212,12 +215,27 @@ def test_what_is_not_there(buckets: Buckets) -> None:
         assert refused(source).exit_code == 66
     assert "bucket nobody" in str(refused("s3://nobody/x.csv"))
     assert "folder ends in a slash" in str(refused("s3://bucket/in"))
-    for odd in ("dd//odd.csv", "dd/./odd.csv", "dd/../odd.csv", "dd/odd\n.csv"):
-        buckets.put(odd, GOOD)
-        (found,) = find_sources(["s3://bucket/**/*.csv"]).sources
-        assert isinstance(found.error, InputError)
-        assert odd.replace("\n", "\\n") in str(found.error)
-        del buckets.objects["bucket"][odd]
+
+
+ODD = ["dd//odd.csv", "dd/./odd.csv", "a/../odd.csv", "dd/odd\n.csv", "dd/\x01.csv", "dd/\x7f", "//", "./x.csv", "dd/é//ü.csv"]
+
+
+def test_odd_keys_stand_in_no_other_ones_way(buckets: Buckets) -> None:
+    good = [f"dd/{number:04}.csv" for number in range(1, 1100)] + ["dd/in/x.csv", "a/b c+d%20.csv"]
+    for key in (*good, *ODD):
+        buckets.put(key, b"")
+    everything = find_sources(["s3://bucket/**"])
+    assert [source.path for source in everything.sources if not source.error] == [f"s3://bucket/{key}" for key in sorted(good)]
+    told = [str(source.error) for source in everything.sources if source.error]
+    told += [key for keys in everything.left_out.values() for key in keys]
+    assert [key for key in ODD if not any(written(key) in said for said in told)] == []
+    for source, errors in (("s3://bucket/dd/", 3), ("s3://bucket/dd/*.csv", 2)):
+        found = find_sources([source])
+        assert [one.path for one in found.sources if not one.error] == [f"s3://bucket/{key}" for key in good[:1099]]
+        assert [one.error.exit_code for one in found.sources if one.error] == [65] * errors
+        assert "dd//odd.csv" in found.left_out[source, "named as nothing can be read"]
+    buckets.objects["bucket"] = {key: [GOOD] for key in ("dd/a.csv", "dd/./odd.csv")}
+    assert [one.path for one in find_sources(["s3://bucket/dd"]).sources] == ["s3://bucket/dd"]
 
 
 def test_ten_thousand_keys_in_natural_order(buckets: Buckets) -> None:
@@ -376,6 +394,33 @@ def test_rejects_name_the_object_and_its_version(buckets: Buckets, db: Database)
         assert (row["source"], row["version"]) == (source, file.version)
     same = load(db, buckets.web("usage.csv") + "?" + SIGNATURE)
     assert (same.load.load_id, same.already) == (outcome.load.load_id, True)
+
+
+def test_an_object_that_is_known_by_its_version_is_not_read_again(buckets: Buckets, db: Database) -> None:
+    content = usage_csv([("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(30_000)])  # more than its beginning
+
+    def asked(**how: Any) -> tuple[int, bool, int]:
+        buckets.requests.clear()
+        outcome = load(db, source, **how)
+        return outcome.load.load_id, outcome.already, len(buckets.requests)
+
+    source = buckets.put("usage.csv", content)
+    assert asked()[:2] == (1, False)
+    assert asked() == (1, True, 1)
+    buckets.put("usage.csv", content.replace(b"name 1,", b"name one,"))
+    assert asked()[:2] == (2, False)
+    buckets.put("usage.csv", content)  # its ETag is what it was, as are its bytes
+    assert asked() == (1, True, 1)
+    load_id, already, requests = asked(again=True)
+    assert (load_id, already, requests > 1) == (3, False, True)
+    buckets.versioned = True
+    buckets.objects["bucket"]["usage.csv"] = [GOOD]
+    assert asked()[:2] == (4, False)
+    assert asked() == (4, True, 1)
+    buckets.validators = buckets.versioned = False
+    buckets.objects["bucket"]["usage.csv"] = [content]
+    assert asked()[1:] == (True, asked()[2])  # nothing tells it from others: it is read
+    assert asked()[2] > 1
 
 
 @ON_ONE
@@ -545,22 +590,38 @@ def test_a_range_of_another_place_at_the_beginning_is_not_used(buckets: Buckets)
     assert "other bytes than it was asked for" in str(refused(page))
 
 
-def test_a_server_that_drips_is_given_up_at_the_deadline(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_are_looked_at_a_few_at_a_time(buckets: Buckets, db: Database) -> None:
+    sources = [Source(buckets.put(f"{number}.csv", GOOD + b"\n" * number), True) for number in range(20)]
+    busy, most = Counter[bool](), Counter[bool]()
+
+    def wait(_: Handler) -> bool:
+        busy[True] += 1
+        most[True] = max(most[True], busy[True])
+        time.sleep(0.05)
+        busy[True] -= 1
+        return False
+
+    buckets.fault = wait
+    assert [planned.path for planned in plan(db, sources, Settings())] == [source.path for source in sources]
+    assert 1 < most[True] <= 8
+
+
+@pytest.mark.parametrize("slow", ["headers", "body", "stream"])
+def test_a_server_that_drips_is_given_up_at_the_deadline(buckets: Buckets, monkeypatch: pytest.MonkeyPatch, slow: str) -> None:
     use(buckets, monkeypatch, DBSVC_STORE_TIMEOUT="0.5", DBSVC_STORE_DEADLINE="0.6")
+    size = f"Content-Length: {len(GOOD)}\r\n"
+    status = f'HTTP/1.1 206 Partial\r\nETag: "x"\r\nContent-Range: bytes 0-{len(GOOD) - 1}/{len(GOOD)}\r\n{size}\r\n'
+    answers = {"headers": (b"", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40), "body": (status.encode(), GOOD)}
+    answers["stream"] = (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", GOOD)
 
     def drip(handler: Handler) -> bool:
-        handler.send_response(206)
-        headers = {"ETag": '"x"', "Content-Range": f"bytes 0-{len(GOOD) - 1}/{len(GOOD)}", "Content-Length": str(len(GOOD))}
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.end_headers()
+        at_once, rest = answers[slow]
         handler.close_connection = True
-        for byte in GOOD[:40]:
-            try:
+        with suppress(OSError):
+            handler.wfile.write(at_once)
+            for byte in rest[:40]:
                 handler.wfile.write(bytes([byte]))
-            except OSError:
-                break
-            time.sleep(0.1)
+                time.sleep(0.1)
         return True
 
     page = places(buckets, "usage.csv", GOOD)[1]
