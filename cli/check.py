@@ -15,7 +15,7 @@ from dbsvc.cli import commands, completion, metrics, output, streams
 from dbsvc.cli.database import open_database
 
 if TYPE_CHECKING:
-    from dbsvc.engine.checks import Check, Checked, Result
+    from dbsvc.engine.checks import Check, Checked, CheckResult
 
 _CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 UNKNOWN = _CODES["unknown"]
@@ -180,16 +180,16 @@ def _first_line(checked: Checked) -> str:
     return f"{checked.state.upper()}: {summary}" + ("" if output.stdout_is_terminal() else f" | {perfdata}")
 
 
-def _count(result: Result) -> str:
+def _count(result: CheckResult) -> str:
     return "cannot run" if result.findings is None else f"{result.findings:,}"
 
 
-def _perfdata(result: Result) -> str:
+def _perfdata(result: CheckResult) -> str:
     value = "U" if result.findings is None else result.findings
     return f"{value};0;;0" if result.check.severity == "warning" else f"{value};;0;0"
 
 
-def _show(problems: Sequence[Result]) -> None:
+def _show(problems: Sequence[CheckResult]) -> None:
     if not problems:
         return
     rows = [

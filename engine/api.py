@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dbsvc.engine.progress import Progress
     from dbsvc.engine.reports.loads import LoadDetails, LoadList
     from dbsvc.engine.reports.rejects import Rejects
+    from dbsvc.engine.reports.report import Report
     from dbsvc.engine.reports.revenue import Revenue
     from dbsvc.engine.reports.status import Status
     from dbsvc.engine.settings import Settings
@@ -466,6 +467,35 @@ def status(
 
         make_ready(call.db)
         return read_status(call.db)
+
+    return calls.run(work, database, settings, progress, on_event)
+
+
+def report(
+    *,
+    database: str | Database | None = None,
+    settings: Settings | None = None,
+    days: int | None = None,
+    progress: Progress | None = None,
+    on_event: Callable[[Event], object] | None = None,
+) -> Report:
+    """Run the checks, and return what a person wants to see of the last ``days``: 1 to 92, by default those of checks.
+
+    Its ``page()`` is one file of HTML that needs no other. Nothing is written. What cannot be read is said in it.
+
+    >>> found = dbsvc.report(database="sqlite:///example.db", days=7)
+    >>> found.days, [dataset.name for dataset in found.datasets if dataset.published], found.page()[:15]
+    (7, ['usage'], '<!doctype html>')
+    """
+
+    def work(call: Call) -> Report:
+        from dbsvc.engine.errors import UsageError
+        from dbsvc.engine.reports.report import MOST_DAYS, read_report
+        from dbsvc.engine.settings import read_settings
+
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            raise UsageError(f"days is 1 to {MOST_DAYS}.")
+        return read_report(call.db, days or (settings or read_settings()).check_days, progress=call.progress)
 
     return calls.run(work, database, settings, progress, on_event)
 

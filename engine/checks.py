@@ -147,9 +147,6 @@ class Checked:
         return Counter(result.state for result in self.results)
 
 
-Result = CheckResult  # its name until 0.3
-
-
 def _setting(check: str, threshold: str) -> str:
     return f"DBSVC_CHECK_{check}_{threshold}".upper()
 
@@ -346,7 +343,7 @@ def _look_back(newest: Any, today: date, days: int) -> date:
     return newest - timedelta(days) if newest > date.min + timedelta(days) else date.min
 
 
-def look(db: Database, days: int, *, most: int = SAMPLE, progress: Progress = unseen) -> list[Result]:
+def look(db: Database, days: int, *, most: int = SAMPLE, progress: Progress = unseen) -> list[CheckResult]:
     """Run all checks, one after another, and keep nothing. Inside a snapshot they see what it sees.
 
     They look ``days`` back from the newest day of their data; of what each finds, the first ``most`` rows are kept. Raises

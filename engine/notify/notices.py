@@ -30,7 +30,7 @@ from dbsvc.engine.notify.receivers import Receiver
 from dbsvc.engine.settings import Settings, read_secrets, redact
 
 if TYPE_CHECKING:
-    from dbsvc.engine.checks import Result
+    from dbsvc.engine.checks import CheckResult
 
 _TRIES = 3
 _ATTEMPT = 5.0  # seconds that all receivers together have in a round: meanwhile what is claimed is locked
@@ -51,7 +51,7 @@ class Observed:
     dataset: str | None = None
 
 
-def tell_of_checks(db: Database, settings: Settings, receivers: Sequence[Receiver], results: Iterable[Result]) -> None:
+def tell_of_checks(db: Database, settings: Settings, receivers: Sequence[Receiver], results: Iterable[CheckResult]) -> None:
     """Tell what changed since checks were run before. What becomes of it is logged, and changes nothing else."""
     now = datetime.now(UTC)
     observed = [
@@ -95,7 +95,7 @@ def count_owed(db: Database, receivers: Iterable[Receiver]) -> dict[str, int]:
         return {receiver.shown: tx.run("notify/count_owed", receiver=receiver.digest).rows[0]["owed"] for receiver in receivers}
 
 
-def _found(result: Result) -> str:
+def _found(result: CheckResult) -> str:
     return result.error or "it cannot run" if result.findings is None else f"{result.findings:,} found"
 
 

@@ -129,7 +129,7 @@ class Report:
     #: whether anything was ever loaded
     anything: bool
     #: what the checks find now
-    results: Sequence[checks.Result]
+    results: Sequence[checks.CheckResult]
     #: how they ended before: a check's name → its days
     history: Mapping[str, Sequence[CheckDay]]
     datasets: Sequence[Deliveries]
@@ -150,7 +150,7 @@ class Report:
         return "unknown" if worst == "ok" and self.unreadable else worst
 
     @property
-    def problems(self) -> list[checks.Result]:
+    def problems(self) -> list[checks.CheckResult]:
         """The results that are not ok, the most urgent first."""
         found = [result for result in self.results if result.state != "ok"]
         return sorted(found, key=lambda result: checks.STATES.index(result.state))

@@ -43,6 +43,7 @@ if _TYPE_CHECKING:
     from dbsvc.engine.api import loads as loads
     from dbsvc.engine.api import rejects as rejects
     from dbsvc.engine.api import release as release
+    from dbsvc.engine.api import report as report
     from dbsvc.engine.api import retry as retry
     from dbsvc.engine.api import revenue as revenue
     from dbsvc.engine.api import revert as revert
@@ -87,6 +88,7 @@ if _TYPE_CHECKING:
     from dbsvc.engine.reports.rejects import Reason as Reason
     from dbsvc.engine.reports.rejects import Reject as Reject
     from dbsvc.engine.reports.rejects import Rejects as Rejects
+    from dbsvc.engine.reports.report import Report as Report
     from dbsvc.engine.reports.revenue import By as By
     from dbsvc.engine.reports.revenue import Revenue as Revenue
     from dbsvc.engine.reports.revenue import Uncounted as Uncounted
@@ -136,6 +138,7 @@ __all__ = [
     "Rejects",
     "Replaced",
     "Replacement",
+    "Report",
     "Result",
     "Retried",
     "RetriedLoads",
@@ -168,6 +171,7 @@ __all__ = [
     "read_settings",
     "rejects",
     "release",
+    "report",
     "retry",
     "revenue",
     "revert",
@@ -177,7 +181,7 @@ __all__ = [
 #: where they are defined, if they are no errors
 _HOMES = {
     "engine": "Database Result Transaction connect migrate",
-    "engine.api": "check discard dismiss fx ingest load loads rejects release retry revenue revert status",
+    "engine.api": "check discard dismiss fx ingest load loads rejects release report retry revenue revert status",
     "engine.checks": "Check CheckResult Checked",
     "engine.fx.fetched": "Fetched",
     "engine.loads.ingested": "FileOutcome Ingested IngestedFile LeftOut Replacement",
@@ -187,6 +191,7 @@ _HOMES = {
     "engine.progress": "Progress",
     "engine.reports.loads": "LoadDetails LoadList",
     "engine.reports.rejects": "Reason Reject Rejects",
+    "engine.reports.report": "Report",
     "engine.reports.revenue": "By Revenue Uncounted",
     "engine.reports.status": "Status",
     "engine.settings": "Settings read_settings",

@@ -41,6 +41,8 @@ def read(url: str, folder: Path) -> Decimal:
     print(checked.state, [(result.check.name, result.since) for result in checked.problems])
     newest = dbsvc.loads(database=url, dataset="usage", since=datetime(2021, 10, 1, tzinfo=UTC)).loads
     print(dbsvc.load(newest[0].load_id, database=url).chunks, dbsvc.status(database=url).tables)
+    shown: dbsvc.Report = dbsvc.report(database=url, days=28)
+    print(shown.state, len(shown.page()))
     settings = dbsvc.read_settings()
     print(settings.check_days, dbsvc.revert(newest[0].load_id, database=url, dry_run=True).removed)
     give_up: list[Callable[..., Load]] = [dbsvc.release, dbsvc.discard]

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from dbsvc import ConfigurationError, Database, InputError, connect
-from dbsvc.engine.checks import Result, load_checks
+from dbsvc.engine.checks import CheckResult, load_checks
 from dbsvc.engine.loads.ingested import FileOutcome, IngestedFile
 from dbsvc.engine.loads.operations import discard, release
 from dbsvc.engine.notify.messages import Notice, Place, as_text, write
@@ -49,7 +49,7 @@ def observe(db: Database, url: str, settings: Settings = ONCE, **states: str) ->
     """Tell what checks with these names found."""
     checks = {check.name: check for check in load_checks(db.statements)}
     found = [
-        Result(checks[name], state, None if state == "unknown" else int(state != "ok"), since=LONG, error="no such table")
+        CheckResult(checks[name], state, None if state == "unknown" else int(state != "ok"), since=LONG, error="no such table")
         for name, state in states.items()
     ]
     tell_of_checks(db, settings, read_receivers(settings, [url]), found)
@@ -149,7 +149,7 @@ def test_who_hangs_holds_up_nobody(db: Database, receiver: Told) -> None:
     checks = {check.name: check for check in load_checks(db.statements)}
     with hanging() as url:
         receivers = read_receivers(ONCE, [url, receiver.url])
-        tell_of_checks(db, ONCE, receivers, [Result(checks["loads_held"], "warning", 1)])
+        tell_of_checks(db, ONCE, receivers, [CheckResult(checks["loads_held"], "warning", 1)])
     assert receiver.notices == [("loads_held", "warning", "new")]
     assert set(count_owed(db, receivers).values()) == {0, 1}
 
