@@ -43,6 +43,8 @@ def put(moment: Moment) -> None:
 
 def finish(seconds: float = _PATIENCE) -> None:
     """Wait a moment until all is told; say so if it was not."""
+    if not _waiting.unfinished_tasks:
+        return
     _connected.wait(_IMPORT)
     deadline = time.monotonic() + seconds
     while _waiting.unfinished_tasks and time.monotonic() < deadline:
