@@ -139,7 +139,7 @@ def _check(
     receivers = read_receivers(settings, notify) if record else []
     days = settings.check_days
     with open_database() as db:
-        chosen = checks.choose(checks.load_checks(db.statements), _split(only), _split(datasets))
+        chosen = checks.choose(checks.load_checks(db.statements), _split(only) or None, _split(datasets) or None)
         first = since.date() if since else None
         with output.progress(db.dialect.label) as progress:
             run = partial(checks.run, db, chosen, days, first, record=record, most=most, progress=progress)
@@ -281,7 +281,7 @@ def _explain(name: str) -> int:
     from dbsvc.engine import checks
 
     with output.connect() as db:
-        (check,) = checks.choose(checks.load_checks(db.statements), [name], [])
+        (check,) = checks.choose(checks.load_checks(db.statements), [name])
     thresholds = [
         {"threshold": threshold, "value": value, "setting": check.setting(threshold), "meaning": check.thresholds[threshold][1]}
         for threshold, value in check.read_thresholds().items()

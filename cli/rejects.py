@@ -173,7 +173,7 @@ def dismiss_rejects(
     which = f"{len(line):,} of the rejects" if line else "all open rejects"
     with open_database() as db:
         confirm(f"Dismiss {which} of load {load_id} in {db.dialect.label}?", yes=yes)
-        done = operations.dismiss(db, load_id, line or (), reason)
+        done = operations.dismiss(db, load_id, line, reason)
     if output.results_are_json():
         output.objects([{"load_id": load_id, "dismissed": done.records, "open": done.left, "reason": reason}])
     elif done.records:

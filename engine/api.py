@@ -9,13 +9,12 @@ error comes through. Every function may be called by several threads at once, an
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dbsvc.engine import calls
+from dbsvc.engine import arguments, calls
 
 if TYPE_CHECKING:
     from dbsvc.engine.calls import Call
@@ -81,7 +80,7 @@ def ingest(
                 return run.rehearse(names, temporary=stage is not call.db)
         return Run(call.db, chosen, profile, jobs, again, show=call.show).ingest(names)
 
-    ingested = calls.run(work, database, settings, progress, on_event, create=not dry_run)
+    ingested = calls.run(work, database, settings, progress, on_event, create=not dry_run, ready=False)
     ingested = ingested.require_files() if require_files else ingested
     ingested.raise_for_failures(failed=raise_failed, held=raise_held)
     return ingested
@@ -91,8 +90,8 @@ def check(
     *,
     database: str | Database | None = None,
     settings: Settings | None = None,
-    only: Collection[str] = (),
-    datasets: Collection[str] = (),
+    only: Collection[str] | None = None,
+    datasets: Collection[str] | None = None,
     since: date | None = None,
     thresholds: Mapping[str, float] | None = None,
     record: bool = True,
@@ -102,26 +101,26 @@ def check(
 ) -> Checked:
     """Find what is missing, duplicate, changed or damaged. What is found is a result, and no error.
 
-    ``only`` names checks, ``datasets`` whose checks to run. They look at what is since the day ``since``, by default 28 days
-    back from the newest. ``thresholds`` go before the settings of these names, as ``DBSVC_CHECK_LOADS_UNFINISHED_HOURS``.
-    Without ``record`` nothing is written. Of each finding the first ``limit`` rows are kept, at most 10,000.
+    ``only`` names checks, ``datasets`` whose checks to run: one name, or several; by default all. An empty list is UsageError,
+    for nothing would be looked at. They look at what is since the day ``since``, by default 28 days back from the newest.
+    ``thresholds`` go before the settings of these names, as ``DBSVC_CHECK_LOADS_UNFINISHED_HOURS``. Without ``record`` nothing
+    is written. Of each finding the first ``limit`` rows are kept, at most 10,000.
 
     >>> checked = dbsvc.check(database="sqlite:///example.db", only=["bills_orphaned", "loads_held"])
     >>> checked.state, [result.check.name for result in checked.problems]
     ('ok', [])
     """
+    wanted, whose = arguments.names("only", only), arguments.names("datasets", datasets)
+    start, most = arguments.day("since", since), arguments.limit(limit, 10_000)
 
     def work(call: Call) -> Checked:
         from dbsvc.engine import checks
-        from dbsvc.engine.reports.datasets import make_ready
         from dbsvc.engine.settings import read_settings
 
-        make_ready(call.db)
-        chosen = checks.choose(checks.load_checks(call.db.statements), only, datasets)
+        chosen = checks.choose(checks.load_checks(call.db.statements), wanted, whose)
         days = (settings or read_settings()).check_days
-        most = _most(limit, 10_000)
         how = partial(checks.run, record=record, most=most, thresholds=thresholds, progress=call.progress)
-        return checks.Checked(tuple(how(call.db, chosen, days, since)))
+        return checks.Checked(tuple(how(call.db, chosen, days, start)))
 
     return calls.run(work, database, settings, progress, on_event)
 
@@ -133,7 +132,7 @@ def fx(
     database: str | Database | None = None,
     settings: Settings | None = None,
     missing: bool = False,
-    currencies: Collection[str] = (),
+    currencies: Collection[str] | None = None,
     time_frames: bool = False,
     refresh: bool = False,
     accept: bool = False,
@@ -147,9 +146,9 @@ def fx(
     """Fetch exchange rates against USD from ``first`` to ``last`` (by default one day), or all that bills lack (``missing``).
 
     What is stored costs no call, nor what the provider is known not to have; ``retry_unavailable`` asks for that again, by
-    itself for all of it. ``currencies`` are EUR, GBP and ILS unless they are named, of what is missing all. ``refresh`` asks
-    for stored rates, too, and ``accept`` takes what changed of them. ``time_frames`` asks for up to 365 days a call.
-    ``dry_run`` asks nobody: the ``plan`` of the result has the calls.
+    itself for all of it. ``currencies`` (one, or several) are EUR, GBP and ILS unless named, of what is missing all.
+    ``refresh`` asks for stored rates, too, and ``accept`` takes what changed of them. ``time_frames`` asks for up to 365 days a
+    call. ``dry_run`` asks nobody: the ``plan`` of the result has the calls.
 
     When all other calls are made, the error of the first one that failed is raised, and its ``fetched`` is the whole result;
     with ``raise_failed=False`` that comes back. A rate that the provider does not have is no error: it is ``unavailable``.
@@ -162,10 +161,10 @@ def fx(
     from dbsvc.engine.fx.fetched import Asked, ask
 
     asked = Asked(
-        first=first,
-        last=last,
+        first=arguments.day("first", first),
+        last=arguments.day("last", last),
         missing=missing,
-        currencies=ask([currencies] if isinstance(currencies, str) else currencies),
+        currencies=ask(arguments.names("currencies", currencies) or ()),
         time_frames=time_frames,
         refresh=refresh,
         accept=accept,
@@ -176,10 +175,8 @@ def fx(
     def work(call: Call) -> Fetched:
         from dbsvc.engine.fx.fetched import Fetched, fetch
         from dbsvc.engine.fx.providers import provider_for
-        from dbsvc.engine.reports.datasets import make_ready
         from dbsvc.engine.settings import read_settings
 
-        make_ready(call.db, create=bool(first) and not dry_run)
         plan = asked.plan(call.db)
         if dry_run:
             return Fetched(asked, plan, dry_run=True)
@@ -213,17 +210,16 @@ def revenue(
     >>> [(rate["rate_date"].isoformat(), rate["currency"]) for rate in found.missing]
     [('2021-11-01', 'EUR'), ('2021-11-01', 'ILS'), ('2021-11-02', 'GBP')]
     """
+    days = arguments.day("first", first) or date.min, arguments.day("last", last) or date.max
 
     def work(call: Call) -> Revenue:
         from dbsvc.engine.errors import UsageError
         from dbsvc.engine.reports import revenue as reports
-        from dbsvc.engine.reports.datasets import make_ready
         from dbsvc.engine.words import or_nearest
 
         if by not in list(reports.By):
             raise UsageError(f"Revenue is not grouped by {or_nearest(by, list(reports.By))}.")
-        make_ready(call.db)
-        return reports.revenue(call.db, first or date.min, last or date.max, by=reports.By(by), with_rates=with_rates)
+        return reports.revenue(call.db, *days, by=reports.By(by), with_rates=with_rates)
 
     return calls.run(work, database, settings, progress, on_event)
 
@@ -249,11 +245,9 @@ def rejects(
     """
 
     def work(call: Call) -> Rejects:
-        from dbsvc.engine.reports.datasets import make_ready
         from dbsvc.engine.reports.rejects import find_rejects
 
-        make_ready(call.db)
-        return find_rejects(call.db, load_id, _most(limit), closed=closed)
+        return find_rejects(call.db, load_id, arguments.limit(limit), closed=closed)
 
     return calls.run(work, database, settings, progress, on_event)
 
@@ -279,10 +273,8 @@ def retry(
 
     def work(call: Call) -> RetriedLoads:
         from dbsvc.engine.loads.operations import retry_all
-        from dbsvc.engine.reports.datasets import make_ready
         from dbsvc.engine.settings import read_settings
 
-        make_ready(call.db)
         return retry_all(call.db, settings or read_settings(), load_id)
 
     retried = calls.run(work, database, settings, progress, on_event)
@@ -295,12 +287,14 @@ def dismiss(
     *,
     database: str | Database | None = None,
     settings: Settings | None = None,
-    lines: Collection[int] = (),
+    lines: Collection[int] | None = None,
     reason: str | None = None,
     progress: Progress | None = None,
     on_event: Callable[[Event], object] | None = None,
 ) -> Dismissed:
     """Close open rejects of a load that nobody is going to correct: those that begin on these lines, by default all.
+
+    Where ``lines`` is empty, none is closed.
 
     >>> dbsvc.dismiss(1, reason="a test", database="sqlite:///example.db").records
     3
@@ -308,9 +302,7 @@ def dismiss(
 
     def work(call: Call) -> Dismissed:
         from dbsvc.engine.loads import operations
-        from dbsvc.engine.reports.datasets import make_ready
 
-        make_ready(call.db)
         return operations.dismiss(call.db, load_id, lines, reason)
 
     return calls.run(work, database, settings, progress, on_event)
@@ -333,9 +325,7 @@ def release(
 
     def work(call: Call) -> Load:
         from dbsvc.engine.loads import operations
-        from dbsvc.engine.reports.datasets import make_ready
 
-        make_ready(call.db)
         return operations.release(call.db, load_id)
 
     return calls.run(work, database, settings, progress, on_event)
@@ -358,9 +348,7 @@ def discard(
 
     def work(call: Call) -> Load:
         from dbsvc.engine.loads import operations
-        from dbsvc.engine.reports.datasets import make_ready
 
-        make_ready(call.db)
         return operations.discard(call.db, load_id)
 
     return calls.run(work, database, settings, progress, on_event)
@@ -383,9 +371,7 @@ def revert(
 
     def work(call: Call) -> Reverted:
         from dbsvc.engine.loads import revert as reverting
-        from dbsvc.engine.reports.datasets import make_ready
 
-        make_ready(call.db)
         return reverting.revert(call.db, load_id, dry_run=dry_run)
 
     return calls.run(work, database, settings, progress, on_event)
@@ -397,27 +383,25 @@ def loads(
     settings: Settings | None = None,
     dataset: str = "",
     status: str = "",
-    since: datetime | None = None,
+    since: date | datetime | None = None,
     source: str = "",
     limit: int = 20,
     progress: Progress | None = None,
     on_event: Callable[[Event], object] | None = None,
 ) -> LoadList:
-    """Return the newest loads: of a dataset, in a state, since a moment (UTC if it has no zone), of files named alike; or any.
+    """Return the newest loads: of a dataset, in a state, since a day or a moment, of files named alike; or any.
 
-    ``limit=0`` returns all.
+    A day begins at midnight in UTC, and a moment is in UTC if it has no zone. ``limit=0`` returns all.
 
     >>> [(load.load_id, load.status.value) for load in dbsvc.loads(database="sqlite:///example.db").loads]
     [(1, 'published')]
     """
 
     def work(call: Call) -> LoadList:
-        from dbsvc.engine.reports.datasets import make_ready
         from dbsvc.engine.reports.loads import list_loads, wanted
 
-        chosen = wanted(dataset, status, since, source)
-        make_ready(call.db)
-        return list_loads(call.db, _most(limit), chosen)
+        chosen = wanted(dataset, status, arguments.moment("since", since), source)
+        return list_loads(call.db, arguments.limit(limit), chosen)
 
     return calls.run(work, database, settings, progress, on_event)
 
@@ -438,10 +422,8 @@ def load(
     """
 
     def work(call: Call) -> LoadDetails:
-        from dbsvc.engine.reports.datasets import make_ready
         from dbsvc.engine.reports.loads import show_load
 
-        make_ready(call.db)
         return show_load(call.db, load_id, most_past=_MOST_PAST)
 
     return calls.run(work, database, settings, progress, on_event)
@@ -462,10 +444,8 @@ def status(
     """
 
     def work(call: Call) -> Status:
-        from dbsvc.engine.reports.datasets import make_ready
         from dbsvc.engine.reports.status import read_status
 
-        make_ready(call.db)
         return read_status(call.db)
 
     return calls.run(work, database, settings, progress, on_event)
@@ -489,15 +469,13 @@ def report(
     """
 
     def work(call: Call) -> Report:
-        from dbsvc.engine.errors import UsageError
         from dbsvc.engine.reports.report import MOST_DAYS, read_report
         from dbsvc.engine.settings import read_settings
 
-        if days is not None and not 1 <= days <= MOST_DAYS:
-            raise UsageError(f"days is 1 to {MOST_DAYS}.")
-        return read_report(call.db, days or (settings or read_settings()).check_days, progress=call.progress)
+        shown = (settings or read_settings()).check_days if days is None else arguments.number("days", days, 1, MOST_DAYS)
+        return read_report(call.db, shown, progress=call.progress)
 
-    return calls.run(work, database, settings, progress, on_event)
+    return calls.run(work, database, settings, progress, on_event, ready=False)
 
 
 def _names(sources: tuple[str | os.PathLike[str], ...], *, again: bool, jobs: int | None) -> list[str]:
@@ -508,17 +486,8 @@ def _names(sources: tuple[str | os.PathLike[str], ...], *, again: bool, jobs: in
     names = [os.fsdecode(source) for source in sources]
     if not names:
         raise UsageError("There is nothing to load: name a file, a folder, a glob or a URL.")
-    if jobs is not None and not 1 <= jobs <= MOST_JOBS:
-        raise UsageError(f"jobs is 1 to {MOST_JOBS}: each has a chunk in memory; for more start more instances.")
+    if jobs is not None:
+        arguments.number("jobs", jobs, 1, MOST_JOBS, ": each has a chunk in memory; for more start more instances")
     if folders := [name for name in names if again and is_folder(name)]:
         raise UsageError(f"again delivers the files that you name; {shown_name(folders[0])} is a folder.")
     return names
-
-
-def _most(limit: int, most: int = sys.maxsize) -> int:
-    """Return how many rows are wanted, of which 0 means all."""
-    from dbsvc.engine.errors import UsageError
-
-    if not 0 <= limit <= most:
-        raise UsageError(f"limit is 0, for all, or more{f', up to {most:,}' if most < sys.maxsize else ''}.")
-    return limit or most

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbsvc.engine import log
-from dbsvc.engine.errors import CancelledError, Stopped, UsageError
+from dbsvc.engine.errors import Stopped, UsageError
 from dbsvc.engine.progress import unseen
 
 if TYPE_CHECKING:
@@ -116,33 +116,34 @@ def run(
     on_event: Callable[[Event], object] | None,
     *,
     create: bool = False,
+    ready: bool = True,
 ) -> T:
-    """Open the database, and do some work there; if it was stopped, raise why.
+    """Open the database, and do some work there, after its schema was seen to; if it was stopped, raise why.
 
     A database that is open already lends its connections, and stays open. Raises UsageError if the caller's thread has a
     transaction of it open: what is done here is done in others.
     """
     from dbsvc.engine.db.connect import connect
+    from dbsvc.engine.reports.datasets import make_ready
 
-    opened = None
-    if database is None or isinstance(database, str):
-        db = opened = connect(database, create=create, settings=settings)
-    elif database.in_transaction:
-        raise UsageError("This thread has a transaction of the database open: end it before the call, which has its own.")
-    else:
-        db = database.branch()
-    call = Call(db, progress or unseen, on_event)
-    if told := on_begin.get():
-        told(call)
-    try:
-        with log.listening(call.note):
-            result = work(call)
-    except (Stopped, CancelledError):
-        if call.reason is None:
-            raise
-    finally:
-        if opened:
-            opened.close()
+    with ExitStack() as opened:
+        if database is None or isinstance(database, str):
+            db = opened.enter_context(connect(database, create=create, settings=settings))
+        elif database.in_transaction:
+            raise UsageError("This thread has a transaction of the database open: end it before the call, which has its own.")
+        else:
+            db = database.branch()
+        call = Call(db, progress or unseen, on_event)
+        try:
+            if told := on_begin.get():
+                told(call)
+            with log.listening(call.note):
+                if ready:
+                    make_ready(db, create=create)
+                result = work(call)
+        except (Exception, Stopped):  # work that is interrupted may end with whatever error
+            if call.reason is None:
+                raise
     if call.reason:
         raise call.reason
     return result

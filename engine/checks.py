@@ -198,15 +198,17 @@ def _stem(statement: Statement) -> str:
     return statement.name.rpartition("/")[2]
 
 
-def choose(checks: list[Check], only: Collection[str], datasets: Collection[str]) -> list[Check]:
-    """Return the checks of these names and datasets; all if none are given. Raises InputError for what is unknown."""
+def choose(checks: list[Check], only: Collection[str] | None, datasets: Collection[str] | None = None) -> list[Check]:
+    """Return the checks of these names and datasets; None stands for all. Raises InputError for what is unknown."""
     for kind, asked, known in (
         ("check", only, {check.name for check in checks}),
         ("dataset with checks", datasets, {check.dataset for check in checks if check.dataset}),
     ):
-        if unknown := sorted(set(asked) - known):
+        if unknown := sorted(set(asked or ()) - known):
             raise InputError(f"There is no {kind} {or_nearest(unknown[0], sorted(known))}")
-    return [check for check in checks if (not only or check.name in only) and (not datasets or check.dataset in datasets)]
+    return [
+        check for check in checks if (only is None or check.name in only) and (datasets is None or check.dataset in datasets)
+    ]
 
 
 def run(
@@ -257,10 +259,13 @@ def run(
 
 
 def _limits(checks: list[Check], given: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Return the thresholds of each check. Raises ConfigurationError for one that there is not."""
+    """Return the thresholds of each check. Raises ConfigurationError for one that there is not, or that cannot be."""
     known = {check.setting(name) for check in checks for name in check.thresholds}
     if unknown := sorted(set(given) - known):
         raise ConfigurationError(f"These checks have no threshold {or_nearest(unknown[0], sorted(known) or ['none'])}")
+    for name, value in given.items():
+        if not isinstance(value, int | float) or not 0 <= value < 10**12:  # which nan is not
+            raise ConfigurationError(f"The threshold {name} must be a number, such as 12.")
     return {
         check.name: {name: given.get(check.setting(name), value) for name, value in check.read_thresholds().items()}
         for check in checks

@@ -70,6 +70,6 @@ def _account_again(tx: Transaction, reason: str, *, dry_run: bool) -> Iterator[D
 
 def _find(tx: Transaction, name: str) -> list[Row]:
     """Return all that a check finds, however far back."""
-    (check,) = checks.choose(checks.load_checks(tx.statements), [name], [])
+    (check,) = checks.choose(checks.load_checks(tx.statements), [name])
     today = datetime.now(UTC).date()
     return checks.find(tx, check, date.min, today, check.read_thresholds(), sys.maxsize).rows

@@ -23,18 +23,23 @@ _MOST_NAMED = 3  # loads, where there is none of a number
 
 def find_load(tx: Transaction, load_id: int) -> Load:
     """Return a load. Raises InputError if there is none."""
-    if rows := tx.run("ledger/show_load", load_id=load_id).rows:
+    if is_number(load_id) and (rows := tx.run("ledger/show_load", load_id=load_id).rows):
         return Load.from_row(rows[0])
     if (number := find_new_number(tx, load_id)) is not None:
         raise InputError(f"There is no load {load_id} any more: it was released, and is load {number} now.")
     last = ", ".join(str(row["load_id"]) for row in tx.run("ledger/last_load_ids", most=_MOST_NAMED).rows)
-    raise InputError(f"There is no load {load_id}{f'; the last are {last}' if last else ''}. `dbsvc loads` lists them.")
+    raise InputError(f"There is no load {load_id!r}{f'; the last are {last}' if last else ''}. `dbsvc loads` lists them.")
 
 
 def find_new_number(tx: Transaction, load_id: int) -> int | None:
     """Return the number that a load has now which had this one until it was released; None if there was no such load."""
-    found = tx.run("ledger/new_number", old_load_id=load_id).rows
+    found = tx.run("ledger/new_number", old_load_id=load_id).rows if is_number(load_id) else []
     return found[0]["load_id"] if found else None
+
+
+def is_number(given: object) -> bool:
+    """Whether this can be the number of a load, or of a line."""
+    return isinstance(given, int) and 0 < given < 2**63
 
 
 def lock_load(tx: Transaction, load: Load) -> Load:

@@ -23,6 +23,7 @@ from dbsvc.engine.loads.ledger import (
     find_new_number,
     find_profile,
     find_rules,
+    is_number,
     lock_load,
     reset_lost_chunks,
     restage,
@@ -127,7 +128,7 @@ def retry_all(db: Database, settings: Settings, only: int | None = None) -> Retr
     return RetriedLoads(worth_saying, tuple(errors), {load_id: loads for load_id, loads in waiting.items() if loads})
 
 
-def dismiss(db: Database, load_id: int, lines: Collection[int] = (), reason: str | None = None) -> Dismissed:
+def dismiss(db: Database, load_id: int, lines: Collection[int] | None = None, reason: str | None = None) -> Dismissed:
     """Close open rejects of a published load for good: those that begin on these lines, by default all.
 
     Raises InputError if there is no such load, or one that is not published, or no reject on one of the lines.
@@ -137,15 +138,15 @@ def dismiss(db: Database, load_id: int, lines: Collection[int] = (), reason: str
     return dismissed
 
 
-def _dismiss(tx: Transaction, load_id: int, lines: Collection[int], reason: str | None) -> Dismissed:
+def _dismiss(tx: Transaction, load_id: int, lines: Collection[int] | None, reason: str | None) -> Dismissed:
     load = find_load(tx, load_id)
     tx.run("ledger/lock_dataset", dataset=load.dataset)
     load = lock_load(tx, load)
     if load.status is not LoadStatus.PUBLISHED:
         raise InputError(f"Load {load_id} is {load.status}: only rejects of a published load can be dismissed.")
     before = count_open(tx, load_id)
-    for line in sorted(lines) or [0]:
-        if line and not tx.run("ledger/find_reject", load_id=load_id, line_no=line).rows:
+    for line in [0] if lines is None else sorted(lines):
+        if lines is not None and not (is_number(line) and tx.run("ledger/find_reject", load_id=load_id, line_no=line).rows):
             raise InputError(f"Load {load_id} has no reject on line {line}: `dbsvc rejects show {load_id} --all` lists them.")
         tx.run("ledger/dismiss_rejects", load_id=load_id, line_no=line, reason=reason)
     left = count_open(tx, load_id)

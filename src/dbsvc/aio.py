@@ -29,7 +29,7 @@ def _awaited(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
         stop, context = Stop(), copy_context()
         context.run(on_begin.set, stop.add)
         threads = ThreadPoolExecutor(2, thread_name_prefix="aio")  # one works, one stops it, which may take a while
-        working = asyncio.wrap_future(threads.submit(context.run, lambda: function(*args, **kwargs)))
+        working = asyncio.wrap_future(threads.submit(context.run, lambda: _result(function, *args, **kwargs)))
         try:
             return await asyncio.shield(working)
         except asyncio.CancelledError as cancelled:
@@ -40,6 +40,14 @@ def _awaited(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
             threads.shutdown(wait=False)
 
     return work
+
+
+def _result(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call the function: what it raises is what a future can hold."""
+    try:
+        return function(*args, **kwargs)
+    except StopIteration as error:  # whoever awaits it would wait for ever
+        raise RuntimeError("A callback raised StopIteration.") from error
 
 
 async def _ended(future: asyncio.Future[Any]) -> None:

@@ -56,9 +56,15 @@ def test_the_loop_goes_on(url: str, file: Path) -> None:
     assert ticks > 5
 
 
-def test_errors_are_raised(url: str) -> None:
+def test_errors_are_raised(url: str, file: Path) -> None:
+    def stop(*_: object) -> None:
+        raise StopIteration("mine")
+
     with pytest.raises(dbsvc.InputMissingError):
         asyncio.run(dbsvc.aio.ingest("nowhere.csv", database=url))
+    with pytest.raises(RuntimeError) as raised:  # no future can hold that one
+        asyncio.run(asyncio.wait_for(dbsvc.aio.ingest(file, database=url, progress=stop), 30))
+    assert str(raised.value.__cause__) == "mine"
 
 
 @pytest.mark.parametrize("phase", ["open", "scan", "stage", "publish"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import inspect
 import itertools
+import math
 import pickle
 import shutil
 import threading
@@ -20,13 +21,15 @@ import pytest
 
 import dbsvc
 from dbsvc import Database, Event, Ingested, Settings
-from dbsvc.engine import api, errors
+from dbsvc.engine import api, calls, errors
 from tests.helpers import ROOT, bills, rejects, statuses, usage_csv, write
 
 FUNCTIONS = [name for name, value in vars(api).items() if inspect.isfunction(value) and value.__module__ == api.__name__]
 FUNCTIONS = [name for name in FUNCTIONS if not name.startswith("_")]
 OTHERS = ["connect", "migrate", "read_settings"]
 GOOD = [("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, 41)]
+ANY: Any = dbsvc  # what no type checker lets through
+HOURS = "DBSVC_CHECK_LOADS_UNFINISHED_HOURS"
 SMALL = Settings(chunk_bytes=200, max_rejected_share=0.05)
 
 
@@ -79,10 +82,13 @@ def test_a_held_load_is_a_result(db: Database, tmp_path: Path) -> None:
     assert (found.total, len(found.rejects), found.reasons[0].records) == (60, 3, 60)
     assert len(dbsvc.rejects(database=db, limit=0).rejects) == 60
     assert dbsvc.retry(database=db).loads[0].tried == 60
+    assert dbsvc.dismiss(held.load.load_id, lines=[], database=db).left == 60
+    with pytest.raises(dbsvc.InputError, match="no reject on line 0"):
+        dbsvc.dismiss(held.load.load_id, lines=[0], database=db)
     assert dbsvc.dismiss(held.load.load_id, lines=[found.rejects[0].line_no], database=db).left == 59
     assert dbsvc.revert(held.load.load_id, database=db).removed == 40
     assert dbsvc.load(held.load.load_id, database=db).load.status == "reverted"
-    assert [load.status for load in dbsvc.loads(database=db, dataset="usage").loads] == ["reverted"]
+    assert [load.status for load in dbsvc.loads(database=db, dataset="usage", since=date(2021, 1, 1)).loads] == ["reverted"]
     with pytest.raises(dbsvc.UsageError):
         dbsvc.loads(database=db, status="hold")
 
@@ -101,11 +107,21 @@ def test_a_dry_run_stores_nothing(empty_url: str, file: Path) -> None:
         (lambda **given: dbsvc.ingest("a.csv", jobs=5, **given), "jobs is 1 to 4"),
         (lambda **given: dbsvc.ingest("/tmp/", again=True, **given), "is a folder"),
         (lambda **given: dbsvc.check(limit=-1, **given), "limit is 0"),
-        (lambda **given: dbsvc.check(only=["loads_hold"], **given), "did you mean loads_held"),
+        (lambda **given: dbsvc.check(only="loads_hold", **given), "There is no check loads_hold; did you mean loads_held"),
+        (lambda **given: dbsvc.check(only=[], **given), "only names nothing"),
+        (lambda **given: ANY.check(since="2021-10-01", **given), "since is a date"),
+        (lambda **given: dbsvc.check(thresholds={HOURS: math.nan}, **given), f"{HOURS} must be a number"),
+        (lambda **given: ANY.check(thresholds={HOURS: "abc"}, **given), f"{HOURS} must be a number"),
+        (lambda **given: ANY.report(days="7", **given), "days is 1 to 92"),
+        (lambda **given: ANY.loads(limit="7", **given), "limit is 0"),
+        (lambda **given: ANY.loads(since="today", **given), "since is a date"),
         (lambda **given: dbsvc.revenue(by="days", **given), "did you mean day"),
         (lambda **given: dbsvc.fx(**given), "Name the days by one of"),
         (lambda **given: dbsvc.fx(date(2021, 1, 2), date(2021, 1, 1), **given), "first is after last"),
         (lambda **given: dbsvc.load(17, **given), "There is no load 17"),
+        (lambda **given: dbsvc.load(2**70, **given), f"There is no load {2**70}"),
+        (lambda **given: dbsvc.release(2**70, **given), f"There is no load {2**70}"),
+        (lambda **given: ANY.load("17", **given), "There is no load '17'"),
         (lambda **given: dbsvc.status(**{**given, "database": "mysql://x"}), "must begin with one of"),
     ],
 )
@@ -121,8 +137,8 @@ def test_settings_are_given(url: str, file: Path, monkeypatch: pytest.MonkeyPatc
     (done,) = dbsvc.ingest(file, settings=chosen).files
     assert done.load
     assert dbsvc.load(done.load.load_id, settings=chosen).chunks > 3
-    thresholds = {"DBSVC_CHECK_LOADS_UNFINISHED_HOURS": 1}
-    assert dbsvc.check(settings=chosen, only=["loads_unfinished"], thresholds=thresholds).state == "ok"
+    thresholds = {HOURS: 1}
+    assert dbsvc.check(settings=chosen, only="loads_unfinished", thresholds=thresholds).state == "ok"
     with pytest.raises(dbsvc.ConfigurationError, match="DBSVC_CHECK_LOADS_UNFINISHED_HOURS"):
         dbsvc.check(settings=chosen, only=["loads_unfinished"], thresholds={"DBSVC_CHECK_LOADS_UNFINISHED_HOUR": 1})
 
@@ -196,6 +212,25 @@ def test_what_a_callback_raises_comes_through_and_nothing_is_half_done(
     assert number >= 1
     with dbsvc.connect(url) as db:
         assert (len(bills(db)), statuses(db), rejects(db)) == (40, ["published"], [])
+
+
+@pytest.mark.one_database
+def test_what_stopped_a_call_comes_through_whatever_it_ended_with(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was opened is closed, also if it was stopped before it began."""
+    closed: list[Database] = []
+    monkeypatch.setattr(Database, "close", lambda db: closed.append(db))
+
+    def stop(call: calls.Call) -> None:
+        call.stop(ValueError("mine"))
+        raise dbsvc.UnavailableError("gone")
+
+    with pytest.raises(ValueError, match="mine"):
+        calls.run(stop, url, None, None, None, ready=False)
+    calls.on_begin.set(stop)
+    with pytest.raises(ValueError, match="mine"):
+        calls.run(stop, url, None, None, None)
+    calls.on_begin.set(None)
+    assert len(closed) == 2
 
 
 def test_a_stopped_call_leaves_an_open_database_as_it_is(db: Database, file: Path) -> None:
