@@ -28,7 +28,7 @@ def ask(cli: Cli, *words: str, shell: str = "bash", **env: str) -> Ran:
 
 def test_what_is_proposed(cli: Cli) -> None:
     cli("ingest", cli.write("usage.csv", GOOD))
-    assert ask(cli, "re").out.split() == [b"revenue", b"rejects"]
+    assert ask(cli, "re").out.split() == [b"revenue", b"rejects", b"report"]
     assert ask(cli, "check", "--only", "bills_o").out.split() == [b"bills_orphaned"]
     assert ask(cli, "check", "--fail-on", "").out.split() == [b"warning", b"critical"]
     assert ask(cli, "datasets", "show", "p").out.split() == [b"plants"]
