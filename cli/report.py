@@ -94,8 +94,9 @@ def report(
 
 def _make(db: Database, days: int, progress: Any) -> tuple[Report, str]:
     from dbsvc.engine.reports.report import read_report
+    from dbsvc.engine.settings import read_settings
 
-    found = read_report(db, days, progress=progress)
+    found = read_report(db, days, runbook_url=read_settings().runbook_url, progress=progress)
     return found, found.page()
 
 
@@ -103,7 +104,11 @@ def _refuse_to_overwrite(target: Path) -> None:
     """See that no file but an earlier report is replaced."""
     from dbsvc.engine.reports.page.render import is_page
 
-    if target.is_dir():
+    try:
+        is_folder = target.is_dir()
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    if is_folder:
         raise typer.BadParameter(f"{target} is a folder: name a file in it, such as {target / _USUAL}.")
     if not is_page(target):
         raise typer.BadParameter(f"{target} holds something else than a report, which would be lost.")
@@ -111,13 +116,18 @@ def _refuse_to_overwrite(target: Path) -> None:
 
 def _write(target: Path, page: str) -> None:
     from dbsvc.cli.files import written_whole
-    from dbsvc.engine.errors import ConfigurationError
 
     try:
         with written_whole(target) as file:
             file.write(page.encode())
     except OSError as error:
-        raise ConfigurationError(f"{target}: the report cannot be written there: {error.strerror}.") from error
+        raise _unwritable(target, error) from error
+
+
+def _unwritable(target: Path, error: OSError) -> Exception:
+    from dbsvc.engine.errors import ConfigurationError
+
+    return ConfigurationError(f"{target}: the report cannot be written there: {error.strerror}.")
 
 
 def _say(target: Path, found: Report, size: int) -> None:

@@ -472,8 +472,9 @@ def report(
         from dbsvc.engine.reports.report import MOST_DAYS, read_report
         from dbsvc.engine.settings import read_settings
 
-        shown = (settings or read_settings()).check_days if days is None else arguments.number("days", days, 1, MOST_DAYS)
-        return read_report(call.db, shown, progress=call.progress)
+        chosen = settings or read_settings()
+        shown = chosen.check_days if days is None else arguments.number("days", days, 1, MOST_DAYS)
+        return read_report(call.db, shown, runbook_url=chosen.runbook_url, progress=call.progress)
 
     return calls.run(work, database, settings, progress, on_event, ready=False)
 

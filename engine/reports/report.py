@@ -6,6 +6,7 @@ statements in its folder ``report``: the leading comment of each says its title 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ class Missing:
 
     #: the column that counts it
     column: str
+    #: whether the rejects of the dataset count it already
+    in_rejects: bool
     #: what it is: ``bills without an exchange rate``
     what: str
     #: what one types about it
@@ -141,13 +144,20 @@ class Report:
     sections: Sequence[Section]
     #: what could not be read, and why
     unreadable: Mapping[str, str]
+    #: where people read the RUNBOOK
+    runbook_url: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it could be read."""
+        return not self.unreadable and not any(section.error for section in self.sections)
 
     @property
     def state(self) -> str:
         """The most urgent state of the checks; unknown if nothing was ever loaded."""
         found = {result.state for result in self.results} or {"ok"}
         worst = next(state for state in checks.STATES if state in found) if self.anything else "unknown"
-        return "unknown" if worst == "ok" and self.unreadable else worst
+        return "unknown" if worst == "ok" and not self.is_complete else worst
 
     @property
     def problems(self) -> list[checks.CheckResult]:
@@ -158,13 +168,13 @@ class Report:
     def page(self) -> str:
         """Return it as one page of HTML, without secrets."""
         from dbsvc.engine.reports.page.render import render
-        from dbsvc.engine.settings import read_secrets, read_settings, redact
+        from dbsvc.engine.settings import read_secrets, redact
 
         secrets = read_secrets()
-        return render(self, lambda text: redact(text, secrets), read_settings().runbook_url)
+        return render(self, lambda text: redact(text, secrets))
 
 
-def read_report(db: Database, days: int, *, progress: Progress = unseen) -> Report:
+def read_report(db: Database, days: int, *, runbook_url: str = "", progress: Progress = unseen) -> Report:
     """Run the checks, and return what there is to report of the last ``days`` (1 to 92). Nothing is written.
 
     What cannot be read is said in the report. Raises UnavailableError if the database is gone, ConfigurationError for a
@@ -208,6 +218,7 @@ def read_report(db: Database, days: int, *, progress: Progress = unseen) -> Repo
             rejects=attempt("rejects", lambda: _rejects(tx, now), OpenRejects()),
             sections=list(_sections(db, tx, days, today)) if anything else [],
             unreadable=unreadable,
+            runbook_url=runbook_url,
         )
 
 
@@ -320,12 +331,17 @@ def _section(db: Database, tx: Transaction, dataset: str, statement: Statement, 
         unit=statement.header.get("unit", ""),
         glance=statement.header.get("glance"),
         charts=charts_of(statement),
-        missing=[Missing(*found.groups()) for line in statement.comment if (found := MISSING.match(line))],
+        missing=[_missing(found) for line in statement.comment if (found := MISSING.match(line))],
         first=first,
         last=last,
         rows=rows,
         error=error,
     )
+
+
+def _missing(found: re.Match[str]) -> Missing:
+    column, in_rejects, what, todo = found.groups()
+    return Missing(column, in_rejects is not None, what, todo)
 
 
 def _time(seconds: Any) -> datetime | None:

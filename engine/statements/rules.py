@@ -82,8 +82,9 @@ CHECK_OF_EACH: frozenset[str] = frozenset(
 
 #: The kinds of charts, and by how many columns each is drawn.
 CHARTS: Mapping[str, int] = {"columns": 1, "bars": 1, "heat": 2, "gaps": 2}
-#: What a statement of the report says is missing: which column counts it, what it is, and what one types about it.
-MISSING = re.compile(r"^-- missing (\w+): ([^;]+)(?:; (.+))?$")
+#: What a statement of the report says is missing: which column counts it, whether rejects count it already, what
+#: it is, and what one types about it.
+MISSING = re.compile(r"^-- missing (\w+)( \(in rejects\))?: ([^;]+)(?:; (.+))?$")
 
 #: The audits of every load, and the parameters they may use.
 AUDIT: frozenset[str] = frozenset(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime
 import html
+import logging
 import re
 import signal
 import socket
+import struct
 import subprocess
+import threading
+import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -23,6 +27,7 @@ from dbsvc.engine.reports.page import words
 from dbsvc.engine.reports.page.drawing import Sum as Total
 from dbsvc.engine.reports.page.drawing import add_up, bars, columns, heat
 from dbsvc.engine.reports.page.render import render
+from dbsvc.engine.reports.page.server import Server
 from dbsvc.engine.reports.report import Report, read_report
 from dbsvc.engine.reports.revenue import revenue
 from tests.helpers import ROOT, load, query, usage_csv, write
@@ -225,6 +230,28 @@ def test_a_million_findings_are_bounded(db: Database, tmp_path: Path) -> None:
     assert "1 000 000 found" in page.text
 
 
+def test_datasets_with_much_to_show_are_bounded(db: Database, tmp_path: Path) -> None:
+    bills(db, tmp_path, [(DAY, 1, "USD", "a", 1, 0)])
+    found = read_report(db, 92)
+    (revenue,) = [section for section in found.sections if section.name == "10_revenue"]
+    days = [revenue.last - datetime.timedelta(n) for n in range(92)]
+    rows: list[Row] = [{"day": day, "name": f"name {n}", "value": 1} for day in days for n in range(20)]
+    kinds = [("columns", ("day",)), ("heat", ("name", "day"))]
+    for times, says in ((12, "Tables by day and heat maps are left out"), (60, "What datasets draw of their data")):
+        sections = [replace(revenue, dataset=f"d{n}", charts=kinds, missing=[], rows=rows) for n in range(times)]
+        assert says in sound(render(replace(found, sections=sections))).text
+
+
+def test_an_amount_that_is_none_fails_nothing(db: Database, tmp_path: Path) -> None:
+    bills(db, tmp_path, [(DAY, 1, "USD", "a", 1, 0)])
+    found = read_report(db, 28)
+    (revenue,) = [section for section in found.sections if section.name == "10_revenue"]
+    for amount, shown in (("1e45", "1.00e+45"), ("1e290", "1.00e+290"), ("1e5000", "unknown")):
+        row: Row = {"day": revenue.last, "currency": "USD", "customer": "a", "value": Decimal(amount)}
+        page = sound(render(replace(found, sections=[replace(revenue, missing=[], rows=[row])])))
+        assert f"the newest of usage {shown} USD" in page.text
+
+
 def test_no_rates_and_negative_amounts(db: Database, tmp_path: Path) -> None:
     bills(db, tmp_path, [(DAY, 1, "EUR", "a", 5, 0), (DAY, 2, "ILS", "b", 7, 0)])
     page = sound(render(read_report(db, 28)))
@@ -245,6 +272,9 @@ def test_what_cannot_be_read_is_said(db: Database, tmp_path: Path) -> None:
     assert found.state != "ok"
     page = sound(render(found))
     assert "rejects: could not be read" in page.text
+    fine = replace(found, unreadable={}, results=[], sections=[replace(found.sections[0], rows=[], error="no such table")])
+    assert fine.state == "unknown"
+    assert "But not all could be read" in sound(render(fine)).text
 
 
 def test_declared_datasets_appear_and_others_vanish(
@@ -304,8 +334,9 @@ def test_where_it_goes(cli: Cli) -> None:
         ran = cli("report", *arguments)
         assert (ran.code, says in ran.err.decode()) == (2, True)
     assert (cli.folder / "u.csv").read_bytes() == GOOD
-    ran = cli("report", "-o", "no/where.html")
-    assert "cannot be written there" in ran.error
+    for nowhere in ("no/where.html", "x" * 300):
+        ran = cli("report", "-o", nowhere)
+        assert (ran.code, "cannot be written there" in ran.error) == (78, True)
     assert sorted(path.name for path in cli.folder.iterdir()) == ["r.html", "u.csv", "var"]
 
 
@@ -343,6 +374,28 @@ def test_it_is_served_on_loopback_until_told_to_end(cli_on: Cli) -> None:
             assert process.wait(10) == code
 
 
+def test_what_goes_wrong_while_it_is_served_is_said_in_short(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> str:
+        raise ValueError("hidden")
+
+    with Server(0, fail) as server, caplog.at_level(logging.DEBUG, "dbsvc"):
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        assert "500" in _status(server.server_port, host="localhost")
+        with socket.create_connection(("127.0.0.1", server.server_port)) as talk:
+            talk.sendall(b"GET")
+            talk.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        for _ in range(100):
+            if "request_failed" in caplog.text:
+                break
+            time.sleep(0.02)
+        server.shutdown()
+    assert "ConnectionResetError" in caplog.text
+    assert "hidden" not in caplog.text
+    assert capfd.readouterr().err == ""
+
+
 def _get(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30) as answer:
         assert answer.headers["Cache-Control"] == "no-store"
@@ -362,6 +415,11 @@ def test_numbers_and_times_read_the_same_everywhere() -> None:
     assert words.number(Decimal("-1234567.80")) == "\u22121\u202f234\u202f567.8"
     assert words.number(Decimal("-0.001"), 2) == "0.00"
     assert words.number("0.125", 2) == "0.13"
+    assert words.short(Decimal("-1e45")) == "\u22121.00e+45"
+    assert words.number(Decimal("1e5000")) == words.number(Decimal("1e5000"), 2) == "1.00e+5000"
+    assert words.number(Decimal("1e30"), 2) == "1" + 10 * "\u202f000" + ".00"
+    assert words.number(Decimal("1e-5000"), 2) == "0.00"
+    assert words.hours(1e12) == "41\u202f666\u202f666\u202f666 days"
     assert words.short(12_345_678) == "12.3\u202fM"
     assert words.span(datetime.timedelta(hours=49)) == "2 days"
     moment = datetime.datetime(2021, 10, 1, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))

@@ -1,7 +1,7 @@
 """The page in a real browser: it asks for nothing, complains of nothing, fits a telephone, and axe finds nothing.
 
 `apt-get install chromium` enables it, or DBSVC_TEST_CHROMIUM, which names one. DBSVC_TEST_AXE names `axe.min.js` of the npm
-package axe-core: without that the page is not judged by it.
+package axe-core: without that the page is not tested with it.
 """
 
 from __future__ import annotations

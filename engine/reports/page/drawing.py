@@ -17,6 +17,7 @@ HEIGHT = 100
 _LEVELS = 5
 #: what does not fit raises, and is never rounded
 _EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation])
+_MOST_DIGITS = 300  # before the point, and behind it: sums of such numbers fit, and so do their places in a box
 _ROWS = 20  # of a heat map
 
 
@@ -27,11 +28,6 @@ class Sum:
     known: Decimal | None = None
     unknown: int = 0
     missing: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether it may be more than is known."""
-        return bool(self.unknown or any(self.missing.values()))
 
 
 def add_up(rows: Iterable[Mapping[str, Any]], missing: Sequence[str]) -> Sum:
@@ -51,12 +47,15 @@ def add_up(rows: Iterable[Mapping[str, Any]], missing: Sequence[str]) -> Sum:
 
 
 def exact(value: Any) -> Decimal | None:
-    """Return a number as a database returns it; None if it is none."""
+    """Return a number as a database returns it; None if it is none, or no amount of anything."""
     try:
         found = Decimal(str(value))
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    if not found.is_finite() or found.adjusted() > _MOST_DIGITS:
+        return None
+    exponent = found.as_tuple().exponent
+    return found if isinstance(exponent, int) and exponent >= -_MOST_DIGITS else None
 
 
 def group(rows: Iterable[Mapping[str, Any]], by: Sequence[str], missing: Sequence[str]) -> dict[tuple[Any, ...], Sum]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dbsvc.engine.loads.model import BUCKETS
 from dbsvc.engine.reports.page import drawing, words
 from dbsvc.engine.reports.report import Report, Section
+from dbsvc.engine.statements.rules import CHARTS
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -26,19 +27,22 @@ if TYPE_CHECKING:
 #: how the file begins, by which one of ours is known
 MARK = b'<!doctype html>\n<html lang="en" data-made-by="dbsvc report">'
 _BARS = 12
+_ALL = tuple(CHARTS)
 _FINDINGS = 60  # are shown with their rows; what a finding holds is bounded, so the page is
 _MOST_BYTES = 300_000
 _ADDRESSES = ("https://", "http://")
 _SPACE = re.compile(r"\n\s*")
 
 
-def render(report: Report, clean: words.Clean = str, runbook: str = "") -> str:
-    """Return the page. ``clean`` takes secrets out of a text, ``runbook`` is the address of the RUNBOOK, if it has one.
+def render(report: Report, clean: words.Clean = str) -> str:
+    """Return the page. ``clean`` takes secrets out of a text.
 
-    It stays below 300 KB: of a report with more to say, the rows of the less urgent findings are left out.
+    It stays below 300 KB: of a report with more to say, the rows of the less urgent findings are left out, then tables and
+    heat maps, then all that datasets draw. The page says so.
     """
-    for most in (_FINDINGS, 20, 5, 0):
-        page = _template().render(view=View(report, clean, most), runbook=runbook if runbook.startswith(_ADDRESSES) else "")
+    runbook = report.runbook_url if report.runbook_url.startswith(_ADDRESSES) else ""
+    for most, kinds in ((_FINDINGS, _ALL), (20, _ALL), (5, _ALL), (0, _ALL), (0, ("columns", "bars")), (0, ())):
+        page = _template().render(view=View(report, clean, most, kinds), runbook=runbook)
         if len(page.encode()) < _MOST_BYTES:
             break
     return page
@@ -93,8 +97,11 @@ class Problem:
 class View:
     """What the template shows of a report."""
 
-    def __init__(self, report: Report, clean: words.Clean, most_findings: int) -> None:
+    def __init__(self, report: Report, clean: words.Clean, most_findings: int, kinds: Sequence[str]) -> None:
         self.report = report
+        #: the kinds of charts that there is room for
+        self.kinds = kinds
+        self.has_tables = tuple(kinds) == _ALL
         self.text = partial(words.text, clean=clean)
         self.plain = partial(words.plain, clean=clean)
         self.problems = report.problems
@@ -112,7 +119,7 @@ class View:
             return "Nothing was ever loaded into this database. Is it the right DATABASE_URL?"
         if not self.problems:
             fine = f"All {len(report.results)} checks are fine."
-            return fine if not report.unreadable else f"{fine} But not all could be read."
+            return fine if report.is_complete else f"{fine} But not all could be read."
         return f"{len(self.problems)} of {words.count(len(report.results), 'check')} found something."
 
     @property
@@ -134,7 +141,7 @@ class View:
                 found += [
                     Problem("warning", f"{drawn.section.dataset}: {each.what}", words.number(number), drawn.anchor)
                     for each in drawn.section.missing
-                    if (number := drawn.total.missing.get(each.column, 0)) and each.column != "quarantined"
+                    if (number := drawn.total.missing.get(each.column, 0)) and not each.in_rejects
                 ]
         rejects = self.report.rejects
         if rejects.total:
@@ -272,7 +279,7 @@ class _Drawn:
         self.total = drawing.add_up(self.rows, self.columns)
         self.days = drawing.days_between(section.first, section.last)
         self.places = 2 if any(isinstance(row.get("value"), str | Decimal | float) for row in self.rows) else 0
-        self.charts = [self._draw(kind, by) for kind, by in section.charts] if self.rows else []
+        self.charts = [self._draw(kind, by) for kind, by in section.charts if kind in view.kinds] if self.rows else []
 
     @property
     def spark(self) -> drawing.Columns | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,6 +48,13 @@ class Server(ThreadingHTTPServer):
                 return 200, "text/html", self._make()
         except DbsvcError as error:
             return 503, "text/plain", f"dbsvc: {self._clean(str(error))}\n"
+        except Exception as error:  # of whatever kind: what it says may hold a secret
+            event("page_not_made", logging.ERROR, because=type(error).__name__)
+            return 500, "text/plain", f"dbsvc: the page could not be made: {type(error).__name__}\n"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log what went wrong with a request, such as a browser that is gone."""
+        event("request_failed", logging.DEBUG, because=type(sys.exception()).__name__)
 
 
 class _Handler(BaseHTTPRequestHandler):

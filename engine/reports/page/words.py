@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -13,6 +13,9 @@ _LONGEST = 120  # characters of a text are shown
 #: A group of three digits ends in a narrow space that does not break: a comma or a full stop is a decimal mark somewhere.
 _GAP = "\u202f"
 _MINUS = "\u2212"
+#: More digits than these are counted and not read: a power of ten says as much.
+_MOST_DIGITS = 40
+_WIDE = Context(prec=1000, rounding=ROUND_HALF_UP)
 
 Clean = Callable[[str], str]
 
@@ -21,14 +24,16 @@ def number(value: Any, places: int | None = None) -> str:
     """Return a number with its digits in groups: rounded to ``places``, or with all digits but zeros at the end."""
     if value is None:
         return "unknown"
-    exact = value if isinstance(value, Decimal) else Decimal(str(value))
+    exact = _decimal(value)
     if not exact.is_finite():
         return str(value)
+    if abs(exact.adjusted()) > _MOST_DIGITS and (places is None or exact.adjusted() > 0):
+        return _power(exact)
     if places is None:
         text = format(exact, "f")
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
-        text = format(exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP), "f")
+        text = format(_WIDE.quantize(exact, Decimal(1).scaleb(-places)), "f")
     sign, digits = (_MINUS, text[1:]) if text.startswith("-") else ("", text)
     whole, point, rest = digits.partition(".")
     groups = f"{int(whole):,}".replace(",", _GAP)
@@ -39,11 +44,22 @@ def short(value: Any) -> str:
     """Return a number as one reads it at an axis: three digits that count."""
     if value is None:
         return "unknown"
-    amount = Decimal(str(value))
+    amount = _decimal(value)
+    if not amount.is_finite() or amount.adjusted() > 15:
+        return _power(amount)
     for power, name in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
         if abs(amount) >= 10**power:
             return number(amount / 10**power, 0 if abs(amount) >= 100 * 10**power else 1) + _GAP + name
     return number(amount, 0 if abs(amount) >= 100 or amount == amount.to_integral() else 2)
+
+
+def _decimal(value: Any) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(str(value))
+
+
+def _power(value: Decimal) -> str:
+    """Return a number that is beyond reading, to three digits: ``1.00e+45``."""
+    return f"{value:.2e}".replace("-", _MINUS) if value else "0"
 
 
 def time(moment: datetime | None) -> Markup:
@@ -61,9 +77,11 @@ def day(when: date | None) -> Markup:
 
 def span(took: timedelta | None) -> str:
     """Return how long something took, or how long ago it was, in its largest unit."""
-    if took is None:
-        return ""
-    seconds = max(int(took.total_seconds()), 0)
+    return "" if took is None else _span(took.total_seconds())
+
+
+def _span(took: float) -> str:
+    seconds = max(int(took), 0)
     for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             return count(seconds // size, name)
@@ -72,7 +90,7 @@ def span(took: timedelta | None) -> str:
 
 def hours(number_of: float) -> str:
     """Return a number of hours in its largest unit."""
-    return span(timedelta(hours=number_of))
+    return _span(number_of * 3600)
 
 
 def count(how_many: int, what: str, many: str = "") -> str:
@@ -89,8 +107,10 @@ def plain(value: Any, clean: Clean, most: int = _LONGEST) -> str:
             return "yes" if value else "no"
         case datetime():
             return f"{value.astimezone(UTC) if value.tzinfo else value:%Y-%m-%d %H:%M:%S}Z"
-        case int() | Decimal():
-            return format(value, "f") if isinstance(value, Decimal) else str(value)
+        case int():
+            return str(value)
+        case Decimal():
+            return format(value, "f") if abs(value.adjusted()) < most else _power(value)
         case bytes():
             value = value[: 4 * most].decode(errors="backslashreplace")
     text = "; ".join(str(value).splitlines())

@@ -3,7 +3,7 @@
 -- unit: USD
 -- glance: Revenue
 -- missing without_rate: bills without an exchange rate; dbsvc fx --missing
--- missing quarantined: bills in quarantine; dbsvc rejects
+-- missing quarantined (in rejects): bills in quarantine; dbsvc rejects
 -- Each day's bills at that day's rate, exactly. Bills without a rate, or in quarantine, are in no sum: what they come to is
 -- unknown.
 
