@@ -86,7 +86,8 @@ def _webhook(notices: Sequence[Notice], place: Place) -> dict[str, Any]:
             **{name: value for name, value in asdict(notice).items() if name not in ("todo", "runbook")},
             "since": _time(notice.since),
             "changed_at": _time(notice.changed_at),
-            "do": notice.todo,
+            "what": _cut(notice.what),
+            "do": _cut(notice.todo),
             "runbook": place.link(notice),
         }
         for notice in notices
@@ -168,8 +169,11 @@ def _rest(more: int) -> list[str]:
 
 def _plain(text: str) -> str:
     """Return a text that can do no more than be read: on one line, without marks that turn it round, and not too long."""
-    shown = "".join(one if one.isprintable() else "\ufffd" for one in text[: _MOST_TEXT + 1])
-    return shown if len(shown) <= _MOST_TEXT else shown[:_MOST_TEXT] + "\u2026"
+    return "".join(one if one.isprintable() else "\ufffd" for one in _cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "\u2026"
 
 
 def _time(moment: datetime) -> str:

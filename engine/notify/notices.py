@@ -155,6 +155,7 @@ def _note(tx: Transaction, receivers: Sequence[Receiver], observe: Callable[[Tra
             about = {"state": one.state, "since": one.since, "changed_at": changed_at, "dataset": one.dataset}
             tx.run("notify/observe", **place, **about, **said)
         tx.run("notify/heal_loads", receiver=receiver.digest, changed_at=changed_at)
+        tx.run("notify/forget", receiver=receiver.digest)  # trouble that came and went untold
 
 
 def _deliver(db: Database, settings: Settings, receivers: Sequence[Receiver]) -> None:

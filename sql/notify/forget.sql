@@ -1,3 +1,3 @@
--- What is over, and was told to be, need not be known any more.
+-- What is over, and was told to be, need not be known any more; nor what is over and was never told.
 DELETE FROM notices
-WHERE receiver = :receiver AND state = 'ok' AND told = 'ok'
+WHERE receiver = :receiver AND state = 'ok' AND coalesce(told, 'ok') = 'ok'

@@ -128,13 +128,14 @@ def test_it_is_tried_again_in_the_same_run(db: Database, receiver: Told, monkeyp
     assert query(db, "SELECT told FROM notices") == [("critical",)]
 
 
-def test_trouble_that_is_over_before_it_could_be_told_is_told(db: Database, receiver: Told) -> None:
+def test_trouble_that_is_over_before_it_could_be_told_is_not_told(db: Database, receiver: Told) -> None:
     receiver.usual = 403
     observe(db, receiver.url, bills_orphaned="critical")
     receiver.usual = 200
     receiver.messages.clear()
     observe(db, receiver.url, bills_orphaned="ok")
-    assert receiver.notices == [("bills_orphaned", "ok", "healed")]
+    assert receiver.notices == []
+    assert query(db, "SELECT subject FROM notices") == []
 
 
 @contextmanager
@@ -362,6 +363,11 @@ def test_what_people_read(form: str, snapshot: SnapshotAssertion) -> None:
 
 def test_what_people_read_as_text(snapshot: SnapshotAssertion) -> None:
     assert "\n".join(as_text([HELD, ODD, HEALED], PLACE)) == snapshot
+
+
+def test_a_webhook_is_not_sent_more_than_a_chat() -> None:
+    (told,) = json.loads(write("webhook", [replace(ODD, todo="x" * 601)], PLACE))["notices"]
+    assert (told["what"], told["do"]) == (ODD.what[:600] + "\u2026", "x" * 600 + "\u2026")
 
 
 TEXTS = st.text(max_size=3000)
