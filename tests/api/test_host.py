@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 import dbsvc
-from tests.api import program
-from tests.helpers import ROOT, bills, statuses, usage_csv, write
+from tests.helpers import ROOT, bills, program, statuses, usage_csv, write
 
 HOST = """
 import decimal, datetime, io, logging, os, signal, sqlite3, sys, threading, warnings
