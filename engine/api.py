@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dbsvc.engine.loads.revert import Reverted
     from dbsvc.engine.log import Event
     from dbsvc.engine.progress import Progress
+    from dbsvc.engine.reports.lineage import Lineage
     from dbsvc.engine.reports.loads import LoadDetails, LoadList
     from dbsvc.engine.reports.rejects import Rejects
     from dbsvc.engine.reports.report import Report
@@ -425,6 +426,33 @@ def load(
         from dbsvc.engine.reports.loads import show_load
 
         return show_load(call.db, load_id, most_past=_MOST_PAST)
+
+    return calls.run(work, database, settings, progress, on_event)
+
+
+def lineage(
+    dataset: str,
+    *key: object,
+    database: str | Database | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    on_event: Callable[[Event], object] | None = None,
+) -> Lineage:
+    """Return the versions of a row: file, line, load, values; and what of its key lies in quarantine.
+
+    ``key`` is the values of the dataset's key in its order, as files have them; dates and numbers do as well.
+
+    >>> from datetime import date
+    >>> found = dbsvc.lineage("usage", date(2021, 11, 1), 1, database="sqlite:///example.db")
+    >>> found.current["source"], found.current["line_no"], found.current["values"]["currency"]
+    ('samples/usage.csv', 2, 'USD')
+    """
+    written = [value.isoformat() if isinstance(value, date) else str(value) for value in key]
+
+    def work(call: Call) -> Lineage:
+        from dbsvc.engine.reports.lineage import trace_row
+
+        return trace_row(call.db, dataset, written)
 
     return calls.run(work, database, settings, progress, on_event)
 

@@ -37,7 +37,10 @@ class FileOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class IngestedFile:
-    """What became of a file. Of one that grows there may be two: an unfinished load that was resumed, and a new one."""
+    """What became of a file. Of one that grows there may be two: an unfinished load that was resumed, and a new one.
+
+    Instances and calls that load the same file at once share its load, and each has it among its files.
+    """
 
     #: its name, as it can be shown
     source: str
@@ -183,7 +186,10 @@ class Ingested:
         return next((file.exit_code for file in self.files if file.exit_code), 0)
 
     def count(self) -> Counter[str]:
-        """Count the ``files``, what became of them, and the records that were published now: ``read``, and the buckets."""
+        """Count the ``files``, what became of them, and the records that were published now: ``read``, and the buckets.
+
+        A load that several instances or calls share is counted by each of them.
+        """
         return sum(map(count, self.files), Counter[str]())
 
     def raise_for_failures(self, *, failed: bool = True, held: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The thread that makes events and sends them. Nobody waits for it but, for a moment, the end of a command."""
+"""The thread that makes events and sends them. Nobody waits for it but, for a moment, the end of a command or a process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import logging
 import os
 import threading
 import time
-from queue import Empty, Full, Queue
+from contextlib import nullcontext
+from multiprocessing.util import Finalize  # unlike atexit, it also runs where a process of a pool ends
+from queue import Full, Queue
 from typing import Any
 
 from dbsvc.engine.errors import ConfigurationError
@@ -14,58 +16,75 @@ from dbsvc.engine.log import event
 from dbsvc.engine.openlineage.telling import Moment
 
 _MOST = 1000  # moments that wait; what comes beyond is left out, and said
-_PATIENCE = 3.0  # seconds that what waits has, when a command ends
+_PATIENCE = 3.0  # seconds that what waits has, when a command or a process ends
 _IMPORT = 10.0  # seconds that the client has to be imported, which is work of this process
 
-_waiting: Queue[Moment] = Queue(_MOST)
-_connected = threading.Event()
-_lock = threading.Lock()
-_sender: threading.Thread | None = None
-_process = 0
+_waiting: Queue[Moment]
+_connected: threading.Event
+_lock: threading.Lock
+_sender: threading.Thread | None
+#: somebody waited in vain: nobody waits again
+_is_late = False
 #: what went wrong was said
 _said = False
 
 
+#: A process that forks while another thread imports could never import that itself.
+_importing = threading.RLock()
+
+
+def _begin() -> None:
+    """Begin with nothing that waits: what a process that forked had to tell, it tells itself."""
+    global _waiting, _connected, _lock, _sender
+    _waiting, _connected, _lock, _sender = Queue(_MOST), threading.Event(), threading.Lock(), None
+
+
+_begin()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release)
+    os.register_at_fork(after_in_child=_begin)
+
+
 def put(moment: Moment) -> None:
-    """Let a moment be told, by a thread that is started if there is none; a process that forked needs one of its own."""
-    global _sender, _process
+    """Let a moment be told, by a thread that is started if there is none."""
+    global _sender
     try:
         _waiting.put_nowait(moment)
     except Full:
         _say("more happened than could be told in time; some of it is left out")
         return
     with _lock:
-        if _sender is None or not _sender.is_alive() or _process != os.getpid():
+        if _sender is None:
             _sender = threading.Thread(target=_run, name="openlineage", daemon=True)
-            _process = os.getpid()
             _sender.start()
+            Finalize(None, finish, exitpriority=0)
 
 
 def finish(seconds: float = _PATIENCE) -> None:
     """Wait a moment until all is told; say so if it was not."""
-    if not _waiting.unfinished_tasks:
+    global _is_late
+    if _is_late or not _waiting.unfinished_tasks:
         return
     _connected.wait(_IMPORT)
     deadline = time.monotonic() + seconds
     while _waiting.unfinished_tasks and time.monotonic() < deadline:
         time.sleep(0.01)
     if _waiting.unfinished_tasks:
+        _is_late = True
         _say(f"not all was taken within {seconds} seconds")
 
 
 def _run() -> None:
     client: Any = None
     while True:
+        moment = _waiting.get()
         try:
-            moment = _waiting.get(timeout=60)
-        except Empty:
-            return  # who has more to tell starts another thread
-        try:
-            client = client or _connect()
-            _connected.set()
-            from dbsvc.engine.openlineage.events import make
+            with nullcontext() if _connected.is_set() else _importing:  # also what is imported when the first event is sent
+                client = client or _connect()
+                from dbsvc.engine.openlineage.events import make
 
-            client.emit(make(moment))
+                _connected.set()
+                client.emit(make(moment))
         except ConfigurationError as error:
             _say(str(error).rstrip("."))
         except Exception as error:  # what it says may hold a URL and a key

@@ -39,6 +39,7 @@ if _TYPE_CHECKING:
     from dbsvc.engine.api import dismiss as dismiss
     from dbsvc.engine.api import fx as fx
     from dbsvc.engine.api import ingest as ingest
+    from dbsvc.engine.api import lineage as lineage
     from dbsvc.engine.api import load as load
     from dbsvc.engine.api import loads as loads
     from dbsvc.engine.api import rejects as rejects
@@ -83,6 +84,7 @@ if _TYPE_CHECKING:
     from dbsvc.engine.loads.revert import Reverted as Reverted
     from dbsvc.engine.log import Event as Event
     from dbsvc.engine.progress import Progress as Progress
+    from dbsvc.engine.reports.lineage import Lineage as Lineage
     from dbsvc.engine.reports.loads import LoadDetails as LoadDetails
     from dbsvc.engine.reports.loads import LoadList as LoadList
     from dbsvc.engine.reports.rejects import Reason as Reason
@@ -121,6 +123,7 @@ __all__ = [
     "InputMissingError",
     "IntegrityError",
     "LeftOut",
+    "Lineage",
     "Load",
     "LoadDetails",
     "LoadList",
@@ -165,6 +168,7 @@ __all__ = [
     "dismiss",
     "fx",
     "ingest",
+    "lineage",
     "load",
     "loads",
     "migrate",
@@ -181,7 +185,7 @@ __all__ = [
 #: where they are defined, if they are no errors
 _HOMES = {
     "engine": "Database Result Transaction connect migrate",
-    "engine.api": "check discard dismiss fx ingest load loads rejects release report retry revenue revert status",
+    "engine.api": "check discard dismiss fx ingest lineage load loads rejects release report retry revenue revert status",
     "engine.checks": "Check CheckResult Checked",
     "engine.fx.fetched": "Fetched",
     "engine.loads.ingested": "FileOutcome Ingested IngestedFile LeftOut Replacement",
@@ -189,6 +193,7 @@ _HOMES = {
     "engine.loads.revert": "Reverted",
     "engine.log": "Event",
     "engine.progress": "Progress",
+    "engine.reports.lineage": "Lineage",
     "engine.reports.loads": "LoadDetails LoadList",
     "engine.reports.rejects": "Reason Reject Rejects",
     "engine.reports.report": "Report",

@@ -43,6 +43,8 @@ def read(url: str, folder: Path) -> Decimal:
     print(dbsvc.load(newest[0].load_id, database=url).chunks, dbsvc.status(database=url).tables)
     shown: dbsvc.Report = dbsvc.report(database=url, days=28)
     print(shown.state, len(shown.page()))
+    row: dbsvc.Lineage = dbsvc.lineage("usage", date(2021, 11, 1), 1, database=url)
+    print(row.current["line_no"], row.left_out)
     settings = dbsvc.read_settings()
     print(settings.check_days, dbsvc.revert(newest[0].load_id, database=url, dry_run=True).removed)
     give_up: list[Callable[..., Load]] = [dbsvc.release, dbsvc.discard]

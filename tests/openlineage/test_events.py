@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +133,24 @@ def test_a_file_that_breaks_off_has_failed(cli: Cli, receiver: Told) -> None:
     ran = cli("ingest", "usage.csv.gz", env=url_of(receiver))
     assert (ran.code, kinds(receiver)) == (65, ["FAIL"])
     assert "usage.csv" in receiver.messages[0]["run"]["facets"]["errorMessage"]["message"]
+
+
+PROGRAM = """
+import dbsvc, multiprocessing
+dbsvc.ingest("1.csv", database="sqlite:///ours.db")
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    pool.apply(dbsvc.ingest, ["2.csv"], {"database": "sqlite:///ours.db"})
+    pool.close()
+    pool.join()
+"""
+
+
+def test_a_program_and_its_processes_tell_all_before_they_end(tmp_path: Path, receiver: Told) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.csv").write_bytes(usage_csv([("2021-10-01", number, "USD", "x", 1, 0)]))
+    env = {**os.environ, **url_of(receiver)}
+    ran = subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, env=env, capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr, sorted(kinds(receiver))) == (0, b"", sorted(["START", "RUNNING", "COMPLETE"] * 2))
 
 
 OFF = {"OPENLINEAGE_URL": "http://127.0.0.1:1", "OPENLINEAGE_DISABLED": "true"}
