@@ -65,6 +65,11 @@ class Dataset:
         """The table that its rows lie in: its own; or one beneath it, if rows lie in place before their load is published."""
         return f"{self.table}_stored" if self.placed else self.table
 
+    @property
+    def tables(self) -> set[str]:
+        """What is its own in the database: its table or view, the table beneath that, and its history."""
+        return {self.table, self.stored, f"{self.table}_history"}
+
     def signed(self) -> Dataset:
         """Return the dataset as it is where its amounts may be negative."""
         return replace(self, columns={name: column.signed() for name, column in self.columns.items()})

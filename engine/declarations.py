@@ -239,8 +239,8 @@ def _check_others(dataset: Dataset, known: Mapping[str, Dataset], unused: Mappin
         if name not in known:
             raise StatementError(f"{place(dataset, key, *entry)}: {key} names no dataset: {or_nearest(name, known)}")
     for other in takewhile(lambda other: other is not dataset, known.values()):
-        if other.table == dataset.table:
-            raise StatementError(f"{place(dataset, 'table')}: the table {dataset.table} is that of the dataset {other.name}")
+        if shared := other.tables & dataset.tables:
+            raise StatementError(f"{place(dataset, 'table')}: the table {min(shared)} is that of the dataset {other.name}")
 
 
 def _in_order(known: Mapping[str, Dataset]) -> dict[str, Dataset]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Container, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -62,9 +63,9 @@ def make_dataset(name: str, source: str, settings: Settings, key: Sequence[str] 
 def _refuse_name(name: str, statements: Statements, tables: Set[str]) -> None:
     """Raise InputError for a name that a dataset and its table cannot have."""
     datasets = statements.datasets
-    tables = tables | {table for dataset in datasets.values() for table in (dataset.table, f"{dataset.table}_history")}
+    tables = {*tables, *chain.from_iterable(dataset.tables for dataset in datasets.values())}
     used = {*datasets, *datasets.unused}
-    taken = {*used, *tables, *(table.removesuffix("_history") for table in tables)}
+    taken = {*used, *tables, *(table.removesuffix(ending) for table in tables for ending in ("_history", "_stored"))}
     why = None
     if name in used:
         why = "there is a dataset of that name"

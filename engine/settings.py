@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, quote_plus, unquote, unquote_plus, urlsplit
@@ -335,10 +336,10 @@ def _proxy(value: str) -> str:
     raise ValueError("the URL of a proxy, such as http://user:password@proxy:3128")
 
 
-def _urls(value: str) -> str:
+def _urls(value: str, like: str = "https://hooks.example.com/alerts") -> str:
     if all(re.fullmatch(r"[A-Za-z][A-Za-z0-9.+-]*://\S+", url) for url in value.split()):
         return value
-    raise ValueError("URLs, such as https://hooks.example.com/alerts, with blanks between them")
+    raise ValueError(f"URLs, such as {like}, with blanks between them")
 
 
 def _place(value: str) -> str:
@@ -367,7 +368,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "month_records": ("DBSVC_MONTH_RECORDS", _positive),
     "lock_seconds": ("DBSVC_LOCK_SECONDS", _positive),
     "freeze_seconds": ("DBSVC_FREEZE_SECONDS", _positive),
-    "stage_urls": ("DBSVC_STAGE_URLS", str),
+    "stage_urls": ("DBSVC_STAGE_URLS", partial(_urls, like="scheme://user@worker:5432/name")),
     "log_level": ("DBSVC_LOG_LEVEL", _log_level),
     "check_days": ("DBSVC_CHECK_DAYS", _positive),
     "notify": (_NOTIFY, _urls),

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialects import SCRATCH, dialect_for, families
+from dbsvc.engine.errors import ConfigurationError
 from dbsvc.engine.project import Project, find_project
 from dbsvc.engine.settings import Settings, read_settings
 from dbsvc.engine.statements.catalog import Statements, load_statements
@@ -39,6 +40,8 @@ def connect(
     if lock_seconds is not None:
         settings = replace(settings, lock_seconds=min(settings.lock_seconds, lock_seconds))
     dialect = dialect_for(settings.database_url if url is None else url, settings, name=name, create=create)
+    if settings.stage_urls and url is None and not dialect.elsewhere():
+        raise ConfigurationError(f"DBSVC_STAGE_URLS names nodes, and {dialect.label} has none: leave it out.")
     return Database(dialect, find_project(settings.project))
 
 

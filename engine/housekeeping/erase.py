@@ -73,6 +73,8 @@ def _erase(tx: Transaction, name: str, *, dry_run: bool) -> Erased:
             records[shown] = sum(_rename(tx, table, column, name, pseudonym, dry_run) for column in dataset.personal)
         if dataset.is_digested and not dry_run and records[dataset.table]:
             _account_again(tx, dataset, pseudonym)
+        if dataset.placed and not dry_run:
+            tx.run("housekeeping/erase/forget_keys", dataset=dataset.name)
         rejects = sum(1 for _ in rename_rejects(tx, dataset, one, dry_run=dry_run))
         records["rejects"] = records.get("rejects", 0) + rejects
     return Erased(pseudonym, records)

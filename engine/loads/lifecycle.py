@@ -16,7 +16,7 @@ from dbsvc.engine.loads.audit import audit
 from dbsvc.engine.loads.ledger import find_checkpoints, find_replaced
 from dbsvc.engine.loads.model import Load, LoadStatus, Outcome
 from dbsvc.engine.loads.publish import publish
-from dbsvc.engine.loads.register import find_delivery, register
+from dbsvc.engine.loads.register import find_delivery, register, sample_keys
 from dbsvc.engine.loads.stage import partition, read_records, stage
 from dbsvc.engine.log import step
 from dbsvc.engine.openlineage.telling import Telling
@@ -79,7 +79,9 @@ def _carry_on(
         if load.status is LoadStatus.STAGING:
             with _timed(seconds, "stage"):
                 if jobs and header.dataset.placed and scanned.lines >= settings.month_records:
-                    db.run_transaction(partial(partition, load=load, records=scanned.lines, settings=settings))
+                    keys = partial(sample_keys, file, header, scanned)
+                    how = partial(partition, load=load, records=scanned.lines, settings=settings, find_keys=keys)
+                    db.run_transaction(how)
                 progress("stage", 0, scanned.lines)
                 stage(db, load, file, header, jobs, lambda done: progress("stage", done, scanned.lines))
             with _timed(seconds, "audit"):

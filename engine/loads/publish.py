@@ -78,6 +78,8 @@ def publish_in(
 
 def close(tx: Transaction, load: Load) -> None:
     """Prune what was kept for this load, and drop its staging table."""
+    if tx.statements.datasets[load.dataset].placed:
+        tx.run("ledger/forget_keys", dataset=load.dataset)
     run_statement(tx, load, "load/merge/prune_reconfirmations")
     run_statement(tx, load, "load/staging/drop")
 

@@ -84,8 +84,9 @@ def register(
         tx.insert_rows("load_versions", ("load_id", "version"), [(load_id, file.version)])
     if header.stream:
         tx.run("ledger/add_stream", load_id=load_id, stream=header.stream)
-    if header.dataset.placed:
-        _keep_sample(tx, load_id, file, header, scanned)
+    if day := header.dataset.partition_by:
+        days = "\n".join(record.get(day, "")[:_LONGEST_DAY] for record in _sample(file, header, scanned))
+        tx.run("ledger/add_sample", load_id=load_id, days=days)
     if scanned.ending:
         ending = asdict(scanned.ending)
         tx.insert_rows("load_endings", ("load_id", *ending), [(load_id, *ending.values())])
@@ -122,15 +123,11 @@ def find_delivery(tx: Transaction, dataset: str, sha256: str, again: bool) -> Lo
     return newest if stands or newest.status is not LoadStatus.PUBLISHED else None
 
 
-def _keep_sample(tx: Transaction, load_id: int, file: SourceFile, header: Header, scanned: Scan) -> None:
-    """Keep the keys of some records, as they are written; and days, where the table is partitioned by these."""
+def sample_keys(file: SourceFile, header: Header, scanned: Scan) -> str:
+    """Return the keys of some records, as they are written: JSON."""
     records = _sample(file, header, scanned)
-    day = header.dataset.partition_by
-    if day:
-        tx.run("ledger/add_sample", load_id=load_id, days="\n".join(record.get(day, "")[:_LONGEST_DAY] for record in records))
     keys = [[nth, *(record.get(name, "") for name in header.dataset.key)] for nth, record in enumerate(records)]
-    readable = [key for key in keys if all(str(part).isprintable() for part in key)]
-    tx.insert_rows("load_keys", ("load_id", "keys"), [(load_id, json.dumps(readable))])
+    return json.dumps([key for key in keys if all(str(part).isprintable() for part in key)])
 
 
 def _sample(file: SourceFile, header: Header, scanned: Scan) -> list[dict[str, str]]:

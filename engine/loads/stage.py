@@ -44,9 +44,10 @@ class Turn:
     more: bool
 
 
-def partition(tx: Transaction, load: Load, records: int, settings: Settings) -> None:
+def partition(tx: Transaction, load: Load, records: int, settings: Settings, find_keys: Callable[[], str]) -> None:
     """Let a large load be staged where it will stay, or by months that can be placed; unless some of it is staged already.
 
+    ``find_keys`` samples the keys of its file; they are kept until it is published or discarded.
     Records that may be taken out again once they are staged, by rules that no pattern knows, are not sought in a large table.
     """
     load = lock_load(tx, load)
@@ -62,7 +63,10 @@ def partition(tx: Transaction, load: Load, records: int, settings: Settings) -> 
             run_phase(tx, load, "load/split")
         for month in months:
             run_phase(tx, load, "load/split_month", **month)
-    elif tx.run_with(placed, parameters(tx, load, **limits)).rows:
+        return
+    if not tx.run("ledger/has_keys", load_id=load.load_id).rows:
+        tx.insert_rows("load_keys", ("load_id", "keys"), [(load.load_id, find_keys())])
+    if tx.run_with(placed, parameters(tx, load, **limits)).rows:
         run_phase(tx, load, "load/log")
 
 

@@ -54,7 +54,8 @@ class Declared(dict[str, Dataset]):
     unused: Mapping[str, str]
 
     def __missing__(self, name: str) -> Dataset:
-        raise ConfigurationError(f"{self.absent(name)}.")
+        said = self.absent(name)
+        raise ConfigurationError(said if said.endswith("?") else f"{said}.")
 
     def absent(self, name: str) -> str:
         """Say that a dataset is not declared, or not in use, without a full stop."""

@@ -1,19 +1,10 @@
 -- Whose record a reject is, where that can be told: should it pass one day, what was delivered of its key since then must be
--- known. Materialized, for Citus lets no update call what makes a key.
-WITH keyed AS MATERIALIZED (
-    SELECT
-        :first_line + validated.line_in_chunk - 1 AS line_no,
-        '' /*:key*/ AS record_key
-    FROM :"validated" AS validated
-    WHERE
-        :first_line + validated.line_in_chunk - 1 IN (
-            SELECT rejects.line_no
-            FROM rejects
-            WHERE rejects.load_id = :load_id AND rejects.line_no BETWEEN :first_line AND :last_line
-        )
-)
-
+-- known.
 UPDATE rejects
-SET record_key = keyed.record_key
-FROM keyed
-WHERE rejects.load_id = :load_id AND rejects.line_no = keyed.line_no AND keyed.record_key IS NOT NULL
+SET record_key = '' /*:key*/
+FROM :"validated" AS validated
+WHERE
+    rejects.load_id = :load_id
+    AND not_sought(rejects.line_no) BETWEEN :first_line AND :last_line
+    AND rejects.line_no = :first_line + validated.line_in_chunk - 1
+    AND '' /*:key*/ IS NOT NULL

@@ -83,6 +83,7 @@ def test_placed_rows_are_seen_when_their_load_is_published(ours: Database, tmp_p
     assert buckets(publish(ours, staged)) == {"inserted": 40}
     assert len(rows(ours)) == 40
     assert wrong(ours) == set()
+    assert query(ours, "SELECT count(*) FROM load_keys") == [(0,)]
 
 
 def test_what_meets_a_stored_key_is_merged(ours: Database, dialect: str, tmp_path: Path) -> None:
@@ -116,7 +117,9 @@ def test_unpublished_rows_make_way(ours: Database, tmp_path: Path, order: Sequen
 
 def test_a_load_that_is_given_up_leaves_nothing(ours: Database, tmp_path: Path) -> None:
     staged = stage(ours, stays(tmp_path, "one", [(n, 1) for n in range(30)]))
+    assert query(ours, "SELECT count(*) FROM load_keys") == [(1,)]
     discard(ours, staged.load_id)
+    assert query(ours, "SELECT count(*) FROM load_keys") == [(0,)]
     assert rows(ours, "stays_stored") == {}
     assert buckets(load(ours, stays(tmp_path, "two", [(n, 2) for n in range(30)]), **IN_PLACE).load) == {"inserted": 30}
 

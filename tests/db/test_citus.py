@@ -12,7 +12,7 @@ from psycopg import errors
 from dbsvc import connect
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialects.citus import Driver
-from dbsvc.engine.errors import UnavailableError
+from dbsvc.engine.errors import ConfigurationError, UnavailableError
 from dbsvc.engine.settings import Settings
 from tests.helpers import buckets, load, usage_csv, write
 from tests.helpers.citus import Cluster
@@ -41,6 +41,17 @@ def test_the_nodes_that_settings_name() -> None:
     assert [node.elsewhere() for node in named] == [[], []]
     assert driver().elsewhere() == []
     assert driver().label == "citus://coordinator:5432/bills"
+
+
+def test_nodes_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("sqlite:///x.db", "citus://u:p#w@a/x"):
+        with pytest.raises(ConfigurationError, match=r"^DBSVC_STAGE_URLS must name nodes of Citus"):
+            driver(replace(Settings(), stage_urls=url)).elsewhere()
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///x.db")
+    for urls, says in (("worker", "must be URLs, such as"), ("citus://a:1/x", "names nodes, and sqlite:///x.db has none")):
+        monkeypatch.setenv("DBSVC_STAGE_URLS", urls)
+        with pytest.raises(ConfigurationError, match=says):
+            connect()
 
 
 @pytest.fixture

@@ -216,6 +216,7 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path, setting
         ("usage", "there is a dataset of that name. our_usage would do."),
         ("bills", "there is a table of that name. our_bills would do."),
         ("loads", "there is a table of that name. our_loads would do."),
+        ("bills_stored", "there is a table of that name. our_bills_stored would do."),
         ("order", "it is a word of SQL. orders would do."),
         ("Order Items", "a dataset is named by small letters, digits and _, 30 at most. order_items would do."),
         ("x" * 40, f"a dataset is named by small letters, digits and _, 30 at most. {'x' * 26} would do."),

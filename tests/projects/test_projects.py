@@ -146,6 +146,10 @@ WRONG = {
         {"datasets/meters/dataset.toml": METERS.replace('table = "meters"', 'table = "bills"')},
         "datasets/meters/dataset.toml:4: the table bills is that of the dataset usage",
     ),
+    "the stored table of a built-in one": (
+        {"datasets/meters/dataset.toml": METERS.replace('table = "meters"', 'table = "bills_stored"')},
+        "datasets/meters/dataset.toml:4: the table bills_stored is that of the dataset usage",
+    ),
     "a name of a table": (
         {"datasets/meters/dataset.toml": METERS.replace('table = "meters"', 'table = "Meters!"')},
         "datasets/meters/dataset.toml:4: the table Meters! must be named by small letters",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,12 @@ import psycopg
 
 from dbsvc.engine.db.dialect import Dialect
 from dbsvc.engine.db.dialects import postgresql
-from dbsvc.engine.errors import DatabaseError
+from dbsvc.engine.errors import ConfigurationError, DatabaseError
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements.catalog import Statements
 
+#: How the URL of a node begins.
+_SCHEMES = ("citus", "postgresql", "postgres")
 #: How Citus says that a node is away, by whatever code.
 _NODE_AWAY = re.compile(r"failed to COPY to shard|connection to the remote node|any connections? to the node")
 
@@ -42,7 +45,15 @@ class Driver(postgresql.Driver):
     def elsewhere(self) -> list[Dialect[Any]]:
         """Return the nodes that the settings name: each takes rows of a table that is spread, and knows the ledger."""
         others, settings = self._read.stage_urls.split(), replace(self._read, stage_urls="")
-        return [Driver(url, settings, name=self._name, create=False) for url in others]
+        return [self._node(url, settings) for url in others]
+
+    def _node(self, url: str, settings: Settings) -> Driver:
+        with suppress(ConfigurationError):
+            if url.partition("://")[0] in _SCHEMES:
+                return Driver(url, settings, name=self._name, create=False)
+        raise ConfigurationError(
+            "DBSVC_STAGE_URLS must name nodes of Citus by their URLs, such as citus://user@worker:5432/name."
+        )
 
     def begin(self, connection: postgresql.Connection, statements: Statements, begin: str) -> None:
         """Open a transaction on the coordinator; each node that comes into it later is told the settings that it shares."""
