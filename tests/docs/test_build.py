@@ -43,7 +43,7 @@ def test_the_wheel_is_whole_and_brings_nothing_else(tmp_path: Path) -> None:
     assert {name.split("/")[0] for name in names} == {"dbsvc"}
     assert {name.split("/")[1] for name in names} == {
         *("cli", "engine", "sql", "migrations"),
-        *("__init__.py", "__main__.py", "py.typed"),
+        *("__init__.py", "__main__.py", "aio.py", "py.typed"),
     }
 
 
