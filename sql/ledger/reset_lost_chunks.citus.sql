@@ -1,6 +1,7 @@
 -- Staged rows are logged on Citus, so that no crash takes them from one node; but a backup may leave them out, or a person
--- delete them. A chunk whose rows are not all there is staged again, as on PostgreSQL. Rows are counted on their nodes, before
--- the ledger is changed, for no update can ask for both. Rows that are staged by months are not counted.
+-- delete them. A chunk whose rows are not all there is staged again, as on PostgreSQL. Rows that are
+-- staged by months are not counted.
+-- Twin: rows are counted on their nodes, before the ledger is changed, for no update can ask for both.
 -- noqa: disable=AL04, RF02
 WITH ranges AS MATERIALIZED (
     SELECT

@@ -7,7 +7,7 @@ import tomllib
 from collections import defaultdict
 from difflib import SequenceMatcher
 from importlib.resources import files
-from itertools import chain, takewhile
+from itertools import chain, combinations, takewhile
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ SQL = Path(str(files("dbsvc"))) / "sql"
 #: More of them need a reason to change this number.
 MOST = 28
 #: The more of two bodies is the same, the less there is that keeps them apart.
-ALIKE = 0.88
+ALIKE = 0.87
 DIALECTS = ("postgresql", "sqlite")
 
 
@@ -98,8 +98,11 @@ def alike(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("name", TWINS)
 def test_none_could_be_one(name: str) -> None:
-    one, other = (path.read_text() for path in TWINS[name])
-    assert alike(one, other) < ALIKE, f"{name}: these say nearly the same; sql/functions helps to write one file"
+    """Those of Citus are left out: it takes PostgreSQL's where it has none, so what it refuses by one word is a file."""
+    for one, other in combinations((path for path in TWINS[name] if ".citus." not in path.name), 2):
+        assert alike(one.read_text(), other.read_text()) < ALIKE, (
+            f"{one} and {other.name} say nearly the same; sql/functions helps to write one file"
+        )
 
 
 #: what is filled with other statements, or is made of functions alone

@@ -1,4 +1,4 @@
--- As the portable file, but for a LIMIT that depends: Citus refuses that, and asks a condition once.
+-- Twin: Citus refuses the LIMIT of the portable file, for it depends on a query; here a condition is asked once.
 -- Audit: 03/04/2021 can be read in two ways. The contract says day first; but where every day of the file can be read with the
 -- month first as well, and only so the days follow each other, the file was hardly written day first. Nobody guesses: it is held.
 -- Days follow each other when no step from one to the next is longer than a week or so; of fewer than three days that says

@@ -5,7 +5,7 @@
 -- Bills of one day, customer and currency have the very same amounts, but different ids: one bill was probably made twice, and
 -- counts twice in revenue. Bills over nothing at all are not looked at.
 
--- Each node hashes its own bills: LATERAL, which PostgreSQL uses to take days one by one, cannot be sent there.
+-- Twin: each node hashes its own bills: LATERAL, which PostgreSQL uses to take days one by one, cannot be sent there.
 SELECT
     bill_date,
     customer_name,

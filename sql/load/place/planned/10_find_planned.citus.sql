@@ -1,4 +1,4 @@
--- As on PostgreSQL; but of a table that is spread, shards plan each query when it comes, with the months that are attached then.
+-- Twin: of a table that is spread, shards plan each query when it comes, with the months that are attached then.
 SELECT
     datasets.months,
     pg_namespace.nspname AS schema

@@ -1,3 +1,4 @@
+-- Twin: only PostgreSQL makes plans that outlive a statement and count on what was attached.
 -- Whether plans that are made now count fewer months than were attached; and the schema of the function that they count by.
 SELECT
     datasets.months,

@@ -1,5 +1,6 @@
--- Of the events of a touched moment the one with the greatest id counts, as on PostgreSQL. The events of a moment lie on several
--- nodes, so they are gathered first: neither LATERAL nor a comparison with each other can be sent there.
+-- Of the events of a touched moment the one with the greatest id counts, as on PostgreSQL.
+-- Twin: the events of a moment lie on several nodes, so they are gathered first: neither LATERAL nor a comparison with each other
+-- can be sent there.
 CREATE TEMP VIEW winners AS
 SELECT DISTINCT ON (events.inverter_id, events.event_time) events.*
 FROM touched

@@ -1,5 +1,5 @@
--- No day is added to: every day that gains readings is summed up again. A reading cannot ask for its neighbours on its node, and
--- fetching these costs what summing up costs.
+-- No day is added to: every day that gains readings is summed up again.
+-- Twin: a reading cannot ask for its neighbours on its node, and fetching these costs what summing up costs.
 CREATE TEMP TABLE extended_days AS
 SELECT
     plant_id,
