@@ -268,7 +268,7 @@ def test_work_that_is_staged_is_not_done_again(db: Database, tmp_path: Path, mon
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        load(db, path, progress=die)
+        load(db.branch(), path, progress=die)  # it is of no use afterwards
     assert len(calls) == 1
     assert buckets(load(db, path).load) == {"inserted": 3, "rejected": 2}
     assert len(calls) == 5
