@@ -31,6 +31,7 @@ def test_every_function_can_be_awaited() -> None:
         assert inspect.signature(awaited) == inspect.signature(getattr(dbsvc, name))
 
 
+@pytest.mark.one_database
 def test_the_loop_goes_on(url: str, file: Path) -> None:
     """While a load waits, in a thread, for the loop to go on, the loop does."""
     ticks = 0
@@ -56,6 +57,7 @@ def test_the_loop_goes_on(url: str, file: Path) -> None:
     assert ticks > 5
 
 
+@pytest.mark.one_database
 def test_errors_are_raised(url: str, file: Path) -> None:
     def stop(*_: object) -> None:
         raise StopIteration("mine")
@@ -101,6 +103,7 @@ def test_what_is_cancelled_ends_before_it_says_so(url: str, file: Path, phase: s
         assert (len(bills(db)), statuses(db)) == (40, ["published"])
 
 
+@pytest.mark.one_database
 def test_a_time_out(url: str, file: Path) -> None:
     """It cancels what waits for somebody else's lock, at once."""
 

@@ -81,6 +81,7 @@ if CONFIGURED:
 
 
 @pytest.mark.parametrize("configured", [True, False])
+@pytest.mark.one_database
 def test_a_host_keeps_what_is_its_own(url: str, tmp_path: Path, configured: bool) -> None:
     file = write(tmp_path / "usage.csv", usage_csv([("2021-10-01", 1, "USD", "x", 1, 0)]))
     script = HOST.format(configured=configured)
@@ -101,6 +102,7 @@ def test_importing_is_lean() -> None:
 
 @pytest.mark.slow  # it starts processes
 @pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.one_database
 def test_in_a_pool_of_processes(url: str, tmp_path: Path, method: str) -> None:
     files = [write(tmp_path / f"{day}.csv", usage_csv([(f"2021-10-{day:02}", 1, "USD", "x", 1, 0)])) for day in range(1, 5)]
     ingest = partial(dbsvc.ingest, database=url)
@@ -133,6 +135,7 @@ def test_an_open_database_after_a_fork(url: str, tmp_path: Path) -> None:
         assert (len(bills(db)), statuses(db)) == (3, ["published"] * 3)
 
 
+@pytest.mark.one_database
 def test_a_program_of_somebody_else(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It uses every function, and is as typed as we are: the linter reads it, too."""
     program.main(url, str(ROOT / "samples"))

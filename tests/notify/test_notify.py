@@ -70,6 +70,7 @@ def test_every_change_is_told_once(db: Database, receiver: Told) -> None:
     assert query(db, "SELECT subject FROM notices") == []  # what is over, and was told, is not kept
 
 
+@pytest.mark.one_database
 def test_what_it_says(db: Database, receiver: Told) -> None:
     observe(db, receiver.url, replace(ONCE, runbook_url="https://wiki.example.com/RUNBOOK"), bills_orphaned="critical")
     ((message,), (path, headers)) = receiver.messages, receiver.requests[0]
@@ -83,6 +84,7 @@ def test_what_it_says(db: Database, receiver: Told) -> None:
     assert (path, headers["Content-Type"]) == ("/services/T0/hidden-1234567890", "application/json")
 
 
+@pytest.mark.one_database
 def test_each_receiver_is_told(db: Database, receiver: Told) -> None:
     observe(db, receiver.url, bills_orphaned="critical")
     observe(db, f"{receiver.url}/second", bills_orphaned="critical", loads_held="warning")
@@ -120,6 +122,7 @@ def test_what_is_not_taken_stays_owed(
     assert receiver.notices == [("bills_orphaned", "critical", "new")]
 
 
+@pytest.mark.one_database
 def test_it_is_tried_again_in_the_same_run(db: Database, receiver: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.uniform", lambda low, high: 0.01)
     receiver.answers = [503, 500]
@@ -145,6 +148,7 @@ def hanging() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/hidden-1234567890"
 
 
+@pytest.mark.one_database
 def test_who_hangs_holds_up_nobody(db: Database, receiver: Told) -> None:
     """The other receivers are told, and the run ends."""
     checks = {check.name: check for check in load_checks(db.statements)}
@@ -155,6 +159,7 @@ def test_who_hangs_holds_up_nobody(db: Database, receiver: Told) -> None:
     assert set(count_owed(db, receivers).values()) == {0, 1}
 
 
+@pytest.mark.one_database
 def test_a_server_that_drips_holds_up_nobody(db: Database) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -247,6 +252,7 @@ def test_a_released_load_is_healed_whoever_runs_next(db: Database, receiver: Tol
     assert receiver.notices == [(str(load_id), "held", "new"), (str(load_id), "ok", "healed")]
 
 
+@pytest.mark.one_database
 def test_a_name_of_any_length(db: Database, receiver: Told) -> None:
     long = "\u202e<b>&" * 2500
     names = [f"s3://bucket/{long}{end}.csv" for end in "ab"]
@@ -324,6 +330,7 @@ def test_the_form_is_told_by_the_url(url: str, form: str) -> None:
     assert receiver.form == form
 
 
+@pytest.mark.one_database
 def test_apprise(db: Database, receiver: Told) -> None:
     pytest.importorskip("apprise", reason="pip install -e '.[notify]' enables this")
     with pytest.raises(ConfigurationError, match="does not understand"):

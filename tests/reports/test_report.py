@@ -203,6 +203,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.one_database
 def test_names_cannot_disturb_the_page(db: Database, tmp_path: Path) -> None:
     quoted = ['"' + name.replace('"', '""') + '"' for name in NAMES]
     bills(db, tmp_path, [(DAY, n, "USD", name, 100 - n, 0) for n, name in enumerate(quoted, 1)])
@@ -219,6 +220,7 @@ def test_names_cannot_disturb_the_page(db: Database, tmp_path: Path) -> None:
     assert "x" * 200 not in page
 
 
+@pytest.mark.one_database
 def test_a_million_findings_are_bounded(db: Database, tmp_path: Path) -> None:
     """As many of each check as fit; every text as long as it can be."""
     bills(db, tmp_path, [(DAY, 1, "USD", "a", 1, 0)])
@@ -230,6 +232,7 @@ def test_a_million_findings_are_bounded(db: Database, tmp_path: Path) -> None:
     assert "1 000 000 found" in page.text
 
 
+@pytest.mark.one_database
 def test_datasets_with_much_to_show_are_bounded(db: Database, tmp_path: Path) -> None:
     bills(db, tmp_path, [(DAY, 1, "USD", "a", 1, 0)])
     found = read_report(db, 92)
@@ -242,6 +245,7 @@ def test_datasets_with_much_to_show_are_bounded(db: Database, tmp_path: Path) ->
         assert says in sound(render(replace(found, sections=sections))).text
 
 
+@pytest.mark.one_database
 def test_an_amount_that_is_none_fails_nothing(db: Database, tmp_path: Path) -> None:
     bills(db, tmp_path, [(DAY, 1, "USD", "a", 1, 0)])
     found = read_report(db, 28)
@@ -252,6 +256,7 @@ def test_an_amount_that_is_none_fails_nothing(db: Database, tmp_path: Path) -> N
         assert f"the newest of usage {shown} USD" in page.text
 
 
+@pytest.mark.one_database
 def test_no_rates_and_negative_amounts(db: Database, tmp_path: Path) -> None:
     bills(db, tmp_path, [(DAY, 1, "EUR", "a", 5, 0), (DAY, 2, "ILS", "b", 7, 0)])
     page = sound(render(read_report(db, 28)))
@@ -443,6 +448,7 @@ def test_what_hangs_below_zero_and_what_is_unknown() -> None:
     assert set(heat(cells, days).paths) == {"0", "unknown", "5"}
 
 
+@pytest.mark.one_database
 def test_a_report_is_frozen(db: Database) -> None:
     found: Report = read_report(db, 500)
     assert found.days == 92
