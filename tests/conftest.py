@@ -23,7 +23,7 @@ from tests.helpers import ROOT
 from tests.helpers.citus import Cluster
 from tests.helpers.cli import Cli
 from tests.helpers.growing import know
-from tests.helpers.server import Server, start_server
+from tests.helpers.server import Server, make_template, start_server
 
 #: The nodes of a Citus cluster, if there is one.
 CITUS = os.environ.get("DBSVC_TEST_CITUS_URLS", "").split()
@@ -84,8 +84,7 @@ def server() -> Iterator[Server]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite database."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    with connect(f"sqlite:///{path}") as db:
-        migrate(db)
+    make_template(f"sqlite:///{path}")
     return path
 
 

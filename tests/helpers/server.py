@@ -31,6 +31,14 @@ _MISSING = (
 )
 
 
+def make_template(url: str) -> None:
+    """Migrate the database that others are copied from: without the project of the test that happens to ask first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DBSVC_PROJECT", raising=False)
+        with connect(url) as db:
+            migrate(db)
+
+
 class Server:
     """A PostgreSQL server. The newest 16 databases made on it exist."""
 
@@ -50,8 +58,7 @@ class Server:
         """Make a database; returns its URL."""
         if migrated and self._template is None:
             template = self._create("template1")
-            with connect(self.url(template)) as db:
-                migrate(db)
+            make_template(self.url(template))
             self._template = template
         name = self._create(self._template or "template1" if migrated else "template1")
         self._databases.append(name)
