@@ -1,6 +1,6 @@
 -- One reading for each moment of an inverter: of the new event that has it to itself, or of the one that wins. Where a changed
--- event has moved to the moment of a new one, that moment is touched. Power in watts, everything to three places (half up: nothing
--- is negative), the day by the clock of the plant.
+-- event has moved to the moment of a new one, that moment is touched. Power in watts, everything to three places (half up, for
+-- nothing is negative), the day by the clock of the plant.
 INSERT INTO inverter_telemetry_clean (
     inverter_id, event_time, plant_id, day, event_id, source,
     ac_power_w, dc_power_w, energy_wh_total, temperature_c, status
