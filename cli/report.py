@@ -73,7 +73,7 @@ def report(
         raise typer.BadParameter(f"-o names the file here, such as report.html. For -o {file}: `dbsvc check -o {file}`.")
     from dbsvc.engine.settings import read_settings
 
-    chosen = days or min(read_settings().check_days, 92)
+    chosen = days or read_settings().check_days
     if serve:
         _serve(chosen, port)
         return
