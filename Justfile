@@ -80,6 +80,10 @@ bench-telemetry *arguments:
 bench-check *arguments:
     python bench/check.py {{arguments}}
 
+# Compare loading an object of 500 MB, by one instance and by two, with loading the same file.
+bench-objects *arguments:
+    python bench/objects.py {{arguments}}
+
 # Build the wheel and the programs that need no installation into dist, with their SBOM and hashes.
 build:
     python3 -m venv var/build && var/build/bin/pip install -q --require-hashes -r deploy/requirements.txt

@@ -27,6 +27,7 @@ from dbsvc.engine.sources.aws import find_profile
 from dbsvc.engine.sources.odd_keys import OddKeyError
 from dbsvc.engine.sources.stores import GO_ON, OWN_AUTHORITY, Part, Pin, Seen
 from dbsvc.engine.sources.urls import Url
+from dbsvc.engine.sources.variables import is_server, refuse_unusable
 
 T = TypeVar("T")
 
@@ -37,8 +38,9 @@ _ENDPOINTS = {
     "gs": ("GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST"),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
-#: What the library takes. Over some other texts its Rust panics.
-_ENDPOINT = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?(/[!-~]*)?", re.ASCII)
+#: The clouds' own servers; and by what another one of Azure's is meant.
+_SERVERS = {"gs": "https://storage.googleapis.com", "az": "https://{}.blob.core.windows.net"}
+_ELSEWHERE = ("AZURE_STORAGE_USE_EMULATOR", "AZURE_USE_FABRIC_ENDPOINT")
 _REGION = re.compile(r"[\w-]+", re.ASCII)
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _AUTHORITIES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
@@ -56,6 +58,8 @@ _NO_CREDENTIALS = re.compile(
 _ODD_KEY = re.compile(r'[Pp]ath "(.*?)"(?: contained empty path segment|: Encountered illegal character)', re.DOTALL)
 #: What fails before a request is sent, for a setting is wrong: it will not pass.
 _UNSENT = re.compile(r"builder error|token file")
+#: What is heard of a server that answers TLS with something else.
+_NO_TLS = re.compile(r"InvalidContentType|InvalidMessage\(")
 _WHY = {
     r"connection refused": "connection refused",
     r"dns error|failed to lookup": "its name is not known",
@@ -154,7 +158,19 @@ def list_all(url: Url) -> Folder:
     except OddKeyError as error:
         keys, odd = _list_with_odd(url, error)
         return Folder(keys, [], odd)
-    return Folder([str(one["path"]) for one in found], [], [])
+    keys = [str(one["path"]) for one in found if one["size"] or not _marks_folder(url, str(one["path"]))]
+    return Folder(keys, [], [])
+
+
+def _marks_folder(url: Url, key: str) -> bool:
+    """Whether what is empty is called otherwise: with a slash at its end, which the library leaves out."""
+    import obstore
+
+    try:
+        _ask(url.beside(key), lambda store: obstore.head(store, key))
+    except InputMissingError:
+        return True
+    return False
 
 
 def _list_with_odd(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
@@ -164,7 +180,7 @@ def _list_with_odd(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
     from dbsvc.engine.sources.odd_keys import list_with_odd
 
     if url.scheme != "s3":
-        raise error
+        return _list_by_relay(url, error)
     settings = read_settings()
     patience = (settings.store_timeout, settings.store_deadline, 0)
     prefix = f"{folder}/" if (folder := url.key.strip("/")) else ""
@@ -178,6 +194,29 @@ def _list_with_odd(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
     with _explained(url, listing=True):
         keys, odd = list_with_odd(url, prefix, sign, settings.store_timeout)
     return [key for key in keys if not key.endswith("/")], odd
+
+
+def _list_by_relay(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
+    """Return the same of Google and Azure. Raises the error where it cannot be told where their server is."""
+    import obstore
+
+    from dbsvc.engine.sources.relay import relaying
+
+    endpoint = _find_endpoint(url.scheme, {})[1] or _SERVERS.get(url.scheme, "")
+    if "{" in endpoint:
+        account = _open(url).config.get("account_name")
+        is_elsewhere = any(os.environ.get(name, "").lower() in ("1", "true") for name in _ELSEWHERE)
+        if not account or is_elsewhere:
+            raise error
+        endpoint = endpoint.format(account)
+    settings = read_settings()
+    with relaying(endpoint, settings.store_timeout) as (relay, odd), _explained(url, listing=True):
+        store = _open_bucket.__wrapped__(
+            url.scheme, url.bucket, settings.store_timeout, settings.store_deadline, _MOST_RETRIES, relay=relay
+        )
+        found = obstore.list(store, url.key.strip("/") or None).collect()
+    prefix = f"{folder}/" if (folder := url.key.strip("/")) else ""
+    return [key for one in found if (key := str(one["path"])).startswith(prefix)], [*dict.fromkeys(odd)]
 
 
 def import_store(url: Url) -> None:
@@ -209,19 +248,21 @@ def _open(url: Url, most_retries: int = _MOST_RETRIES) -> Any:
 
 
 @cache
-def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float, most_retries: int, query: str = "") -> Any:
-    """Return a bucket; with a ``query``, one whose signed URLs ask S3 for that."""
+def _open_bucket(
+    scheme: str, bucket: str, silent: float, deadline: float, most_retries: int, query: str = "", relay: str = ""
+) -> Any:
+    """Return a bucket; with a ``query``, one whose signed URLs ask S3 for that; with a ``relay``, one that is asked by it."""
     from obstore import exceptions
     from obstore.store import AzureStore, GCSStore, S3Store
 
     config: dict[str, Any] = find_profile() if scheme == "s3" else {}
-    variable = next((name for name in _ENDPOINTS[scheme] if os.environ.get(name)), None)
-    endpoint = os.environ[variable] if variable else config.get("endpoint", "")
-    if scheme == "gs" and endpoint:
-        config["base_url"] = endpoint if "://" in endpoint else f"http://{endpoint}"
-        endpoint = config["base_url"]
-    if endpoint and not _ENDPOINT.fullmatch(endpoint):
-        raise ValueError(f"{variable or 'endpoint_url'} is no URL of a server: https://host, or http://host:port")
+    variable, endpoint = _find_endpoint(scheme, config)
+    endpoint = relay or endpoint
+    if (scheme == "gs" and endpoint) or relay:
+        config["base_url" if scheme == "gs" else "endpoint"] = endpoint
+    if endpoint and not is_server(endpoint):
+        raise ValueError(f"{variable} is no URL of a server: https://host, or http://host:port")
+    refuse_unusable(scheme, config)
     regions = [config.get("region"), *(os.environ.get(name) for name in _REGIONS)] if scheme == "s3" else []
     if any(region and not _REGION.fullmatch(region) for region in regions):
         raise ValueError("AWS_REGION, or region of the profile, is no name of a region")
@@ -253,6 +294,15 @@ def _open_bucket(scheme: str, bucket: str, silent: float, deadline: float, most_
         return kind(bucket, client_options=client, retry_config=retry, **config)
     except exceptions.BaseError as error:  # no request was sent yet: a setting is wrong
         raise ValueError(str(error)) from error
+
+
+def _find_endpoint(scheme: str, config: dict[str, Any]) -> tuple[str, str]:
+    """Return what names the server of a store, and its URL; none if it is the cloud's own."""
+    variable = next((name for name in _ENDPOINTS[scheme] if os.environ.get(name)), None)
+    endpoint = os.environ[variable] if variable else str(config.get("endpoint", ""))
+    if scheme == "gs" and endpoint and "://" not in endpoint:
+        endpoint = f"http://{endpoint}"
+    return variable or "endpoint_url", endpoint
 
 
 def _pin(meta: Any) -> Pin:
@@ -310,6 +360,8 @@ def _explain(url: Url, error: BaseException, listing: bool) -> DbsvcError:
         )
     if re.search(r"certificate|UnknownIssuer|InvalidCertificate", text):
         return StoreRefusedError(f"{shown}: the store's certificate cannot be verified, so nothing was read. {OWN_AUTHORITY}.")
+    if _NO_TLS.search(text):
+        return StoreRefusedError(f"{shown}: the server at the store's endpoint speaks no TLS: https:// there is to be http://.")
     if odd := _ODD_KEY.search(text):
         return OddKeyError(shown, odd[1])
     if isinstance(error, ValueError) or status == 400 or _UNSENT.search(text):

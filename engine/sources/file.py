@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import copy
+import io
 import os
 import sys
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from dbsvc.engine.errors import InputMissingError, ProfileError
 from dbsvc.engine.sources import packed
 from dbsvc.engine.sources.archive import split_member
 from dbsvc.engine.sources.local import LocalFile
-from dbsvc.engine.sources.spool import Spool, reading
+from dbsvc.engine.sources.spool import Glanced, Spool, reading
 from dbsvc.engine.sources.urls import as_path, find_url, shown_name, split_object
 
 if TYPE_CHECKING:
@@ -131,8 +132,11 @@ class SourceFile:
         if packing in by_position:
             whole = self._spool()
             file = self._keep(whole)
-            whole.fill(sys.maxsize)
-            size, near = whole.size, True
+            if origin.has_positions:  # a glance at it takes a part of it
+                file = io.BufferedReader(Glanced(origin.read, origin.size, whole))
+            else:
+                whole.fill(sys.maxsize)
+                size, near = whole.size, True
         else:
             file = origin.stream()
         with reading(self.source):

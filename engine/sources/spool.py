@@ -15,6 +15,8 @@ from dbsvc.engine.errors import InputError, InputMissingError, NoRoomError, Spoo
 
 _BLOCK = 2**20  # bytes
 _ZEROS = bytes(_BLOCK)
+#: How much a glance at what is far takes at most, and at once, in bytes.
+_GLANCE, _RANGE = 8 * 2**20, 64 * 1024
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: What stays free for others where files are spooled: a share of the file system, and never more than this, in bytes.
 _RESERVED_SHARE, _RESERVED = 0.05, 256 * 2**20
@@ -125,6 +127,49 @@ class Rejoined(io.RawIOBase):
         part = self._start or self._more(len(buffer))
         part, self._start = part[: len(buffer)], part[len(buffer) :]
         buffer[: len(part)] = part
+        return len(part)
+
+
+class Glanced(io.RawIOBase):
+    """What is far, as a file that is read here and there: by ranges at first, as a glance does; then all of it is spooled.
+
+    ``read`` returns bytes by position, ``size`` says where they end.
+    """
+
+    def __init__(self, read: Callable[[int, int], bytes], size: int, whole: Spool) -> None:
+        self._read = read
+        self._size = size
+        self._whole = whole
+        self._at = 0
+        self._taken = 0
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that it can be read at any position."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a position."""
+        self._at = max(0, offset + (0, self._at, self._size)[whence])
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read what fits."""
+        if self._taken < _GLANCE:
+            part = self._read(self._at, min(len(buffer), _RANGE))
+            self._taken += len(part)
+        else:
+            self._whole.fill(sys.maxsize)
+            part = self._whole.read(self._at, len(buffer))
+        buffer[: len(part)] = part
+        self._at += len(part)
         return len(part)
 
 

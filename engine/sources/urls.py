@@ -16,7 +16,7 @@ _WEB = ("http", "https")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 #: What was meant to be a URL: a slash misses.
 _BROKEN = re.compile(r"(https?):/?(?!/)|(s3a?|gc?s|az|azure|file):/(?!/)", re.IGNORECASE)
-_BUCKET = re.compile(r"[\w.-]+")
+_BUCKET = re.compile(r"[\w.-]+", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.IGNORECASE)
 _MEMBER = re.compile(r"(.+?\.zip)/(.+)", re.IGNORECASE | re.DOTALL)
 #: What is secret in a query, at least, and long enough to be looked for in any text.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -26,6 +25,8 @@ _MOST_REDIRECTS = 5
 #: Answers after which the same request may succeed.
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _BUSY = (429, 503)
+#: What is heard of a server that answers TLS with something else, or with a version that is refused: it will not pass.
+_NO_TLS = re.compile(r"wrong version number|record layer failure|unsupported protocol|protocol version|http request", re.I)
 _LONGEST_PAUSE = 10.0  # seconds
 _GRACE = 1.0  # seconds: who is silent at the end is called so, and not slow
 _BLOCK = 2**20  # bytes: what is read at a time of what cannot be asked for in parts
@@ -210,10 +211,12 @@ class WebStore:
         shown, why = self._url.shown, _reason(error)
         if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
             return StoreRefusedError(f"{shown}: the URL, or where it is redirected to, is malformed.")
-        if "certificate" in why.lower() or isinstance(error.__cause__, ssl.SSLError):
+        if "certificate" in why.lower():
             return StoreRefusedError(
                 f"{shown}: the server's certificate cannot be verified ({why}), so nothing was read. {OWN_AUTHORITY}."
             )
+        if _NO_TLS.search(why):
+            return StoreRefusedError(f"{shown}: the server speaks no TLS that we know ({why}), so nothing was read.")
         if isinstance(error, httpx.ProxyError):
             return _PassingError(
                 StoreError(f"{shown}: the proxy does not let us through ({why}): see HTTPS_PROXY and NO_PROXY.")

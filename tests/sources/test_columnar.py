@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 
 from dbsvc import Database
 from dbsvc.engine.errors import ExtraMissingError, InputError
+from dbsvc.engine.sources import clouds
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
 from tests.helpers import HEADER, OTHERS, bills, load, processes, rejects, write
+from tests.helpers.bucket_server import serving
 from tests.helpers.cli import Cli, summary
 from tests.helpers.growing import ON_ONE, run
 
@@ -173,3 +175,26 @@ def test_without_pyarrow_it_is_said(cli: Cli, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ExtraMissingError, match=r"pip install 'dbsvc\[parquet\]'") as raised:
         SourceFile(str(path))
     assert raised.value.exit_code == 78
+
+
+@needed
+def test_a_glance_at_a_table_in_a_bucket_takes_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("obstore")
+    content = packed({"a": [os.urandom(64) for _ in range(300_000)]}, use_dictionary=False, row_group_size=50_000)
+    with serving() as buckets:
+        buckets.use(monkeypatch)
+        clouds._open_bucket.cache_clear()
+        source = buckets.put("a.parquet", content)
+
+        def taken() -> int:
+            ranges = [(wanted or "").removeprefix("bytes=").split("-") for *_, wanted in buckets.requests]
+            return sum(min(int(last) + 1, len(content)) - int(first) for first, last in ranges)
+
+        with SourceFile(source) as glanced:
+            glanced.read(0, 1000)
+        assert taken() < len(content) / 4
+        buckets.requests.clear()
+        with SourceFile(source) as delivery:
+            whole = delivery.read(0, 2**30)
+        assert whole.count(b"\n") > 300_000
+        assert taken() < 1.6 * len(content)  # a glance, and all of it

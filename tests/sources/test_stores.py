@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -236,6 +237,55 @@ def test_odd_keys_stand_in_no_other_ones_way(buckets: Buckets) -> None:
         assert "dd//odd.csv" in found.left_out[source, "named as nothing can be read"]
     buckets.objects["bucket"] = {key: [GOOD] for key in ("dd/a.csv", "dd/./odd.csv")}
     assert [one.path for one in find_sources(["s3://bucket/dd"]).sources] == ["s3://bucket/dd"]
+
+
+def list_as_azure(handler: Handler) -> bool:
+    """Answer as Azure does, three objects a page."""
+    objects = handler.server.buckets.objects["bucket"]
+    asked = handler.query
+    if asked.get("comp") != "list":
+        return False
+    found, folders = [], set()
+    for key in sorted(objects):
+        within, deeper, _ = key.removeprefix(asked.get("prefix", "")).partition("/")
+        if key.startswith(asked.get("prefix", "")):
+            if deeper and "delimiter" in asked:
+                folders.add(f"{asked.get('prefix', '')}{within}/")
+            else:
+                found.append(key)
+    begin = int(asked.get("marker", 0))
+    names = [f'<Name Encoded="true">{quote(key)}</Name>' if "\x01" in key else f"<Name>{key}</Name>" for key in found]
+    of = "<Last-Modified>Thu, 26 Nov 2026 13:00:00 GMT</Last-Modified><Content-Length>1</Content-Length><Content-Type/>"
+    blobs = "".join(f"<Blob>{name}<Properties>{of}</Properties></Blob>" for name in names[begin : begin + 3])
+    blobs += "".join(f"<BlobPrefix><Name>{folder}</Name></BlobPrefix>" for folder in sorted(folders))
+    more = f"<NextMarker>{begin + 3}</NextMarker>" if begin + 3 < len(found) else ""
+    handler.answer(200, f"<EnumerationResults><Blobs>{blobs}</Blobs>{more}</EnumerationResults>".encode())
+    return True
+
+
+@pytest.mark.parametrize(("scheme", "fault"), [("gs", None), ("az", list_as_azure)])
+def test_odd_keys_of_other_stores_stand_in_no_other_ones_way(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, scheme: str, fault: Callable[[Handler], bool] | None
+) -> None:
+    account = {"AZURE_STORAGE_ENDPOINT": buckets.url, "AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}
+    use(buckets, monkeypatch, GOOGLE_BASE_URL=buckets.url, GOOGLE_SKIP_SIGNATURE="true", **account)
+    buckets.fault = fault
+    for key in ("dd/a.csv", "dd/b.csv", "dd/in/", "dd/in/c.csv", "dd//odd.csv", "dd/./odd.csv", "dd/\x01.csv", "e/f.csv"):
+        buckets.put(key, b"x")
+    folder, everything = (find_sources([f"{scheme}://bucket/{name}"]) for name in ("dd/", "**"))
+    good = [f"{scheme}://bucket/{key}" for key in ("dd/a.csv", "dd/b.csv", "dd/in/c.csv", "e/f.csv")]
+    assert [one.path for one in folder.sources if not one.error] == good[:2]
+    assert [one.error.exit_code for one in folder.sources if one.error] == [65]
+    assert folder.left_out[f"{scheme}://bucket/dd/", "named as nothing can be read"] == ["dd/./odd.csv", "dd//odd.csv"]
+    assert [one.path for one in everything.sources if not one.error] == good
+    assert any(r"dd/\x01.csv" in str(one.error) for one in everything.sources)
+
+
+def test_what_marks_a_folder_is_no_object(buckets: Buckets) -> None:
+    for key, content in (("in/", b""), ("in/sub/", b""), ("in/sub/a.csv", GOOD), ("in/none/", b""), ("in/empty.csv", b"")):
+        buckets.put(key, content)
+    found = [source.path for source in find_sources(["s3://bucket/**"]).sources]
+    assert found == ["s3://bucket/in/empty.csv", "s3://bucket/in/sub/a.csv"]
 
 
 def test_ten_thousand_keys_in_natural_order(buckets: Buckets) -> None:
@@ -524,6 +574,18 @@ def test_what_stays_is_said_in_one_sentence(
         assert time.monotonic() - started < 30
 
 
+def test_a_server_without_tls_is_said_at_once(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    buckets.put("usage.csv", GOOD)
+    secure = buckets.url.replace("http", "https")
+    use(buckets, monkeypatch, AWS_ENDPOINT_URL=secure)
+    started = time.monotonic()
+    for source in ("s3://bucket/usage.csv", f"{secure}/bucket/usage.csv"):
+        error = refused(source)
+        assert error.exit_code == 78
+        assert "no TLS" in str(error)
+    assert time.monotonic() - started < 20  # and not until the deadline
+
+
 def test_a_store_that_is_not_there(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
     use(buckets, monkeypatch, AWS_ENDPOINT_URL="http://127.0.0.1:1", DBSVC_STORE_DEADLINE="0.5")
     for source in ("s3://bucket/x.csv", "http://127.0.0.1:1/x.csv"):
@@ -639,9 +701,14 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(buckets: Buckets, monke
         ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "notaurl"}, "AWS_ENDPOINT_URL"),
         ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "http://a b"}, "AWS_ENDPOINT_URL"),
         ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "ftp://host"}, "AWS_ENDPOINT_URL"),
-        ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "http://host:99999"}, "endpoint"),
+        ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "http://host:99999"}, "AWS_ENDPOINT_URL"),
         ("s3://b/*.csv", {"AWS_REGION": "eu west 1"}, "AWS_REGION"),
-        ("s3://b/x.csv", {"AWS_ACCESS_KEY_ID": "key\n"}, "a key"),
+        ("s3://b/x.csv", {"AWS_ACCESS_KEY_ID": "key\n"}, "AWS_ACCESS_KEY_ID has a character"),
+        ("s3://b/x.csv", {"AWS_SESSION_TOKEN": "\x01"}, "AWS_SESSION_TOKEN has a character"),
+        ("s3://b/x.csv", {"AWS_METADATA_ENDPOINT": "here"}, "AWS_METADATA_ENDPOINT is no URL"),
+        ("s3://b/x.csv", {"AWS_ENDPOINT_URL": ""}, "AWS_ENDPOINT_URL is no URL"),
+        ("s3://b/x.csv", {"AWS_ENDPOINT_URL": "http://xn--a"}, "AWS_ENDPOINT_URL is no URL"),
+        ("az://b/x.csv", {"AZURE_STORAGE_TENANT_ID": "a b"}, "AZURE_STORAGE_TENANT_ID has a character"),
         ("gs://b/x.csv", {"GOOGLE_BASE_URL": "http://"}, "GOOGLE_BASE_URL"),
         ("gs://b/x.csv", {"GOOGLE_APPLICATION_CREDENTIALS": "/nope.json"}, "/nope.json"),
         ("az://b/x.csv", {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_ACCOUNT_KEY": "notbase64=="}, "Invalid Access Key"),
@@ -650,7 +717,13 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(buckets: Buckets, monke
     ],
 )
 def test_a_wrong_setting_is_said_and_other_sources_are_read(
-    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, variables: dict[str, str], why: str
+    buckets: Buckets,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    source: str,
+    variables: dict[str, str],
+    why: str,
 ) -> None:
     use(buckets, monkeypatch, DBSVC_STORE_DEADLINE="1", **variables)
     if variables.get("AWS_ACCESS_KEY_ID") == "":
@@ -665,6 +738,7 @@ def test_a_wrong_setting_is_said_and_other_sources_are_read(
     assert "\n" not in str(error)
     assert read(other.path) == GOOD
     assert buckets.requests == []
+    assert capfd.readouterr().err == ""  # no panic of the library
 
 
 def test_google_is_asked_as_well(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
