@@ -6,17 +6,19 @@ Nearly all records of nearly all files take it. The others are landed and valida
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
-from dbsvc.engine.db.batches import Batch
+from dbsvc.engine.db.batches import Batch, slice_end
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load, LoadChunk
 from dbsvc.engine.loads.phases import own
 from dbsvc.engine.loads.validate import DOUBTS, find_broken
 from dbsvc.engine.sources.formats import Format, raw_records
+from dbsvc.engine.sources.formats.record import FastRecords
 from dbsvc.engine.sources.header import Header
 
 #: This share of a chunk's records must take the fast path, or else none does: taking a chunk apart costs time.
@@ -24,25 +26,49 @@ _WORTH = 0.5
 _BLANK = re.compile(rb"\n++")
 #: With more other records than this in a chunk, none takes the fast path.
 _MOST_OTHERS = 2**16
+_SLICE = 64 * 1024  # bytes matched at once
+
+
+def _go_on() -> None:
+    pass
 
 
 class NotWorthItError(Exception):
     """Most records of a chunk are to be validated after all: at once with the others, which is faster than one by one."""
 
 
+#: Patterns of each column's fields.
+Patterns = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A chunk's bytes; and the batches of them that match the patterns, and the others, unless few do."""
+
+    data: bytes
+    split: tuple[list[Batch], list[Batch]] | None
+
+
+def prepare(data: bytes, header: Header, patterns: Patterns | None, give_way: Callable[[], None] = _go_on) -> Prepared:
+    """Take a chunk apart, as far as that needs no database. ``give_way`` is called again and again, for other threads."""
+    if not patterns:
+        return Prepared(data, None)
+    plain = header.translation.translate(data) if header.translation else data
+    fields = [patterns[column] for column in header.columns]
+    return Prepared(data, split_chunk(header.dataset.format, plain, header.names, fields, give_way))
+
+
 def stage_fast(
-    tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes, table: str
+    tx: Transaction, load: Load, chunk: LoadChunk, header: Header, prepared: Prepared, table: str
 ) -> tuple[int, list[Batch]]:
     """Stage the records of a chunk that surely keep the contract into a table; or apart, where that is another one.
 
     Returns how many, and batches of the others. Raises NotWorthItError, and is to be taken back, if these are most.
     """
-    before, patterns, of = chunk.first_line - 1, find_patterns(tx, header.dataset), header.dataset.format
-    plain = header.translation.translate(data) if header.translation and patterns else data
-    split = split_chunk(of, plain, header.names, [patterns[column] for column in header.columns]) if patterns else None
-    if split is None:
+    before, data = chunk.first_line - 1, prepared.data
+    if prepared.split is None:
         return 0, [(before + 1, data)]
-    fast, others = ([(before + line, batch) for line, batch in batches] for batches in split)
+    fast, others = ([(before + line, batch) for line, batch in batches] for batches in prepared.split)
     columns = ["line_no", "load_id", *header.columns]
     apart = load.staging_table if table != load.staging_table else None
     staged = tx.copy_batches(own(load, "contract/copy"), table, columns, fast, [load.load_id], apart)
@@ -76,7 +102,11 @@ def find_codes(tx: Transaction, column: Column) -> list[str]:
 
 
 def split_chunk(
-    of: Format, data: bytes, names: Sequence[str], patterns: Sequence[Sequence[str]]
+    of: Format,
+    data: bytes,
+    names: Sequence[str],
+    patterns: Sequence[Sequence[str]],
+    give_way: Callable[[], None] = _go_on,
 ) -> tuple[list[Batch], list[Batch]] | None:
     """Split a chunk into batches of CSV, each a run of records whose fields match their patterns, and the others, each a batch.
 
@@ -96,10 +126,10 @@ def split_chunk(
             continue
         start = position
         for form in forms:  # which may alternate
-            if (found := form.run.match(data, position)) and found.end() > position:
-                fast.append((line, form.to_csv(data[position : found.end()])))
-                line += data.count(b"\n", position, found.end())
-                position = found.end()
+            if (end := _end_of_run(form, data, position, give_way)) > position:
+                fast.append((line, form.to_csv(data[position:end])))
+                line += data.count(b"\n", position, end)
+                position = end
         if position == start:
             position, _ = of.whole_record(data, position)
             others.append((line, data[start:position]))
@@ -107,3 +137,15 @@ def split_chunk(
             if len(others) > _MOST_OTHERS:
                 return None
     return (fast, others) if len(others) < line * _WORTH else None
+
+
+def _end_of_run(form: FastRecords, data: bytes, position: int, give_way: Callable[[], None]) -> int:
+    """Return where the run of records of a form ends. In slices: while an expression matches, no other thread has its turn."""
+    while position < len(data):
+        end = slice_end(data, _SLICE, position, len(data))
+        found = form.run.match(data, position, end)
+        position = found.end() if found else position
+        if position < end:
+            break
+        give_way()
+    return position

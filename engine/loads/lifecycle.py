@@ -83,7 +83,7 @@ def _carry_on(
                     how = partial(partition, load=load, records=scanned.lines, settings=settings, find_keys=keys)
                     db.run_transaction(how)
                 progress("stage", 0, scanned.lines)
-                stage(db, load, file, header, jobs, lambda done: progress("stage", done, scanned.lines))
+                stage(db, load, file, header, jobs, lambda done: progress("stage", done, scanned.lines), scanned.chunks)
             with _timed(seconds, "audit"):
                 progress("audit")
                 load = db.run_transaction(partial(audit, load=load, settings=settings))

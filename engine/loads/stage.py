@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,17 +15,19 @@ from typing import Any, TypeVar
 from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import ChangedError, ConfigurationError, IntegrityError, UnavailableError
-from dbsvc.engine.loads.fast_path import NotWorthItError, stage_fast
+from dbsvc.engine.errors import ConfigurationError, IntegrityError, UnavailableError
+from dbsvc.engine.loads.fast_path import NotWorthItError, Prepared, find_patterns, stage_fast
 from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import own, parameters, run_phase
+from dbsvc.engine.loads.prepare import Preparing, read_chunk
 from dbsvc.engine.loads.validate import BATCH, DOUBTS, stage_valid
 from dbsvc.engine.log import event, step
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import part, raw_records
 from dbsvc.engine.sources.header import Header
+from dbsvc.engine.sources.scan import Chunk
 from dbsvc.engine.threads import workers
 
 T = TypeVar("T")
@@ -70,20 +71,29 @@ def partition(tx: Transaction, load: Load, records: int, settings: Settings, fin
         run_phase(tx, load, "load/log")
 
 
-def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int, progress: Callable[[int], None]) -> None:
+def stage(
+    db: Database,
+    load: Load,
+    file: SourceFile,
+    header: Header,
+    jobs: int,
+    progress: Callable[[int], None],
+    chunks: Sequence[Chunk] = (),
+) -> None:
     """Stage chunk after chunk, until nobody has any left. ``progress`` is told the records staged so far.
 
-    Without ``jobs`` it is done by this thread, in the transaction that it may have open.
+    Without ``jobs`` it is done by this thread, in the transaction that it may have open. One job alone prepares the chunk that
+    is next of the ``chunks`` that were scanned, while the one before is inserted; several have their cores at work anyway.
     """
 
     def turn_at(node: Database | None) -> Turn | None:
         """Stage a chunk through a node, or through the database itself if the node cannot be reached."""
         if node:
             try:
-                return node.run_transaction(lambda tx: stage_chunk(tx, load, file, header), _TRIES_OF_A_NODE)
+                return node.run_transaction(lambda tx: stage_chunk(tx, load, preparing), _TRIES_OF_A_NODE)
             except UnavailableError as error:
                 event("staged without a node", logging.WARNING, node=node.dialect.label, because=str(error))
-        return db.run_transaction(lambda tx: stage_chunk(tx, load, file, header))
+        return db.run_transaction(lambda tx: stage_chunk(tx, load, preparing))
 
     def work(node: Database | None = None) -> None:
         more = True
@@ -94,46 +104,49 @@ def stage(db: Database, load: Load, file: SourceFile, header: Header, jobs: int,
             if more := turn.more:
                 db.give_way()
 
+    preparing = Preparing(file, header)
     if not jobs:
         work()
         return
-    with workers(db, jobs, "stage") as pool:
+    with workers(db, jobs + (jobs == 1), "stage") as pool:
+        if jobs == 1:
+            preparing.ahead(pool, chunks)
         nodes = islice(cycle(db.elsewhere or [None]), jobs)
         futures = [pool.submit(work, node) for node in nodes]
         for future in wait(futures, return_when=FIRST_EXCEPTION).done:
             future.result()
 
 
-def stage_chunk(tx: Transaction, load: Load, file: SourceFile, header: Header) -> Turn | None:
+def stage_chunk(tx: Transaction, load: Load, preparing: Preparing) -> Turn | None:
     """Claim a chunk and stage it. Returns None when there is no more to do."""
-    load_id = load.load_id
+    load_id, header = load.load_id, preparing.header
     now = share_load(tx, load)
     if now.status is not LoadStatus.STAGING:
         return None
     if now.rules != tx.statements.fingerprint(load.dataset, header.profile.text if header.profile else ""):
         raise ConfigurationError(f"Load {load_id} is being loaded by another version of dbsvc: leave it to that one.")
     found = tx.run("ledger/claim_chunk", load_id=load_id).rows or tx.run("ledger/await_chunk", load_id=load_id).rows
-    staged = _stage_claimed(tx, now, LoadChunk.from_row(found[0]), file, header) if found else None
+    staged = _stage_claimed(tx, now, LoadChunk.from_row(found[0]), preparing) if found else None
     state = count_chunks(tx, load_id)
     more = bool(state["staged_chunks"] < state["chunks"])
     return Turn(state["read"], staged, more) if found or more else None
 
 
-def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, file: SourceFile, header: Header) -> dict[str, Any]:
+def _stage_claimed(tx: Transaction, load: Load, chunk: LoadChunk, preparing: Preparing) -> dict[str, Any]:
     started = time.perf_counter()
-    data = _read_chunk(chunk, file)
+    prepared = preparing.prepare(chunk, find_patterns(tx, preparing.header.dataset))
     run_phase(tx, load, "load/session")
     place = {"load_id": load.load_id, "chunk_no": chunk.chunk_no}
     # not before the file is at hand again: until then they are kept
     tx.run("ledger/clear_chunk_rejects", **place, first_line=chunk.first_line)
-    read, passed = _stage_data(tx, load, chunk, header, data)
+    read, passed = _stage_data(tx, load, chunk, preparing.header, prepared)
     # the database checks: read = staged + rejected
     tx.run("ledger/finish_chunk", **place, read=read, staged=passed, rejected=read - passed)
     seconds = round(time.perf_counter() - started, 3)
     return {"chunk_no": chunk.chunk_no, "read": read, "rejected": read - passed, "seconds": seconds}
 
 
-def _stage_data(tx: Transaction, load: Load, chunk: LoadChunk, header: Header, data: bytes) -> tuple[int, int]:
+def _stage_data(tx: Transaction, load: Load, chunk: LoadChunk, header: Header, prepared: Prepared) -> tuple[int, int]:
     """Stage a chunk where its rows will stay, if its load is to be placed and nobody merges there now.
 
     Else, or if it meets a key there, apart. Returns how many records were read, and how many of them passed.
@@ -142,9 +155,9 @@ def _stage_data(tx: Transaction, load: Load, chunk: LoadChunk, header: Header, d
     tables = [header.dataset.stored, load.staging_table] if free else [load.staging_table]
     try:
         with tx.transaction():
-            passed, others = _stage_into(tx, tables, partial(stage_fast, tx, load, chunk, header, data))
+            passed, others = _stage_into(tx, tables, partial(stage_fast, tx, load, chunk, header, prepared))
     except (IntegrityError, NotWorthItError):  # a constraint that no pattern knows: the rules say which records break it
-        passed, others = 0, [(chunk.first_line, data)]
+        passed, others = 0, [(chunk.first_line, prepared.data)]
     read = passed
     for batches in _parts(header, others):
         landed, good = _stage_into(tx, tables, partial(stage_valid, tx, load, header, batches))
@@ -162,14 +175,7 @@ def _stage_into(tx: Transaction, tables: list[str], stage: Callable[[str], T]) -
 
 def read_records(chunk: LoadChunk, lines: Collection[int], *, file: SourceFile, header: Header) -> Iterator[tuple[int, bytes]]:
     """Read the records that begin on these lines of a chunk."""
-    return raw_records(header.format, [(chunk.first_line, _read_chunk(chunk, file))], lines)
-
-
-def _read_chunk(chunk: LoadChunk, file: SourceFile) -> bytes:
-    data = file.read(chunk.byte_start, chunk.byte_end - chunk.byte_start)
-    if hashlib.sha256(data).hexdigest() != chunk.sha256:
-        raise ChangedError(file.source, f"load {chunk.load_id} was reading it")
-    return data
+    return raw_records(header.format, [(chunk.first_line, read_chunk(chunk, file))], lines)
 
 
 def _parts(header: Header, batches: list[Batch]) -> Iterator[list[Batch]]:

@@ -431,6 +431,21 @@ def test_constraints_are_asked_again_after_copying(notes: Database, ids: tuple[i
             tx.execute("INSERT INTO notes (id, title) VALUES (7, 'forbidden')")
 
 
+@pytest.mark.parametrize("lengths", [[1], [199, 1], [200], [450], [3, 1, 1, 450, 2, 199, 201, 600, 5], [1] * 210 + [405]])
+def test_records_of_batches_are_numbered(db: Database, lengths: list[int]) -> None:
+    """However long the batches are, and whatever lies between them."""
+    batches, expected, line = [], [], 5
+    for length in lengths:
+        batches.append((line, b"".join(b"%d%% %%d %%,%d\n" % (n, n) for n in range(line, line + length))))
+        expected += [(n, 7, 8, f"{n}% %d %", str(n)) for n in range(line, line + length)]
+        line += length + len(expected) % 3
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE numbered (line_no integer, one integer, two integer, a text, b text)")
+        columns = ["line_no", "one", "two", "a", "b"]
+        assert tx.copy_batches("rows/copy", "numbered", columns, batches, [7, 8]) == len(expected)
+        assert [tuple(row.values()) for row in tx.execute("SELECT * FROM numbered ORDER BY line_no").rows] == expected
+
+
 def test_copy_csv_of_one_column(db: Database) -> None:
     assert copied(db, b'a\n""\n"b\nc"\n', ("a",)) == [("a",), ("",), ("b\nc",)]
 

@@ -29,6 +29,7 @@ from dbsvc.engine.loads import stage as staging
 from dbsvc.engine.loads.lifecycle import ingest_all
 from dbsvc.engine.loads.model import Load, Outcome
 from dbsvc.engine.loads.operations import discard, find_retryable, release, retry
+from dbsvc.engine.loads.prepare import Preparing
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
@@ -105,7 +106,7 @@ def stage_one(db: Database, source: Path, registered: Load) -> None:
     """Stage one chunk of a load."""
     with SourceFile(str(source)) as delivery:
         header = read_header(delivery, db.statements.datasets.values())
-        db.run_transaction(lambda tx: staging.stage_chunk(tx, registered, delivery, header))
+        db.run_transaction(lambda tx: staging.stage_chunk(tx, registered, Preparing(delivery, header)))
 
 
 def retry_all(db: Database) -> list[tuple[int, int, int]]:

@@ -275,24 +275,28 @@ class Driver:
 
         CHECK constraints would cost nearly as much as all the rest, and asking which rows were inserted a third.
         """
-        width, inserted, repeats = len(columns), 0, False
+        before, width, inserted, repeats = 1 + len(constants), len(columns), 0, False
         left: list[Any] = []
 
-        def insert(into: str, values: list[Any], *, leaving: bool = False) -> Iterator[tuple[Any, ...]]:
-            sql = _many_rows(copy, into, tuple(columns), len(values) // width)
-            return connection.execute(f"{sql}\n{copy.header['repeats']}" if leaving else sql, values)
+        def insert(into: str, values: list[Any], leaving: str = "") -> Iterator[tuple[Any, ...]]:
+            return connection.execute(_many_rows(copy, into, tuple(columns), len(values) // width) + leaving, values)
+
+        def insert_run(into: str, first: int, fields: list[Any]) -> None:
+            sql = _many_rows(copy, into, tuple(columns), len(fields) // (width - before), before)
+            connection.execute(sql, [first, *constants, *fields])
 
         with self._unchecked(connection):
-            for values in _number(batches, width, constants):
-                inserted += len(values) // width
+            for first, fields in _runs(batches, width - before, constants):
+                inserted += len(fields) // (width if first is None else width - before)
                 if not repeats:
                     try:
-                        insert(table, values)
+                        insert(table, fields) if first is None else insert_run(table, first, fields)
                         continue
                     except sqlite3.IntegrityError:
                         if not (repeats := apart is not None):
                             raise
-                kept = {line for (line,) in insert(table, values, leaving=True)}
+                values = fields if first is None else _numbered(first, fields, width - before, constants)
+                kept = {line for (line,) in insert(table, values, f"\n{copy.header['repeats']}")}
                 for start in range(0, len(values), width):
                     if values[start] not in kept:
                         left += values[start : start + width]
@@ -471,9 +475,17 @@ def _rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
 
 
 @lru_cache(maxsize=64)
-def _many_rows(copy: Statement, table: str, columns: tuple[str, ...], rows: int) -> str:
-    row = f"({', '.join('?' * len(columns))})"
-    return copy.render(lambda _: ", ".join([row] * rows), {"table": table, "columns": list(columns)})
+def _many_rows(copy: Statement, table: str, columns: tuple[str, ...], rows: int, shared: int = 0) -> str:
+    """Return how many rows are inserted at once.
+
+    If the first values are ``shared``, they come once: the first one, to which the number of the row is added, and constants.
+    """
+    if shared:
+        more = "".join(f", ?{place}" for place in range(2, shared + 1)) + ", ?" * (len(columns) - shared)
+        values = ", ".join(f"(?1 + {row}{more})" for row in range(rows))
+    else:
+        values = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    return copy.render(lambda _: values, {"table": table, "columns": list(columns)})
 
 
 def _step(width: int) -> int:
@@ -481,28 +493,50 @@ def _step(width: int) -> int:
     return width * min(_ROWS_PER_INSERT, _MOST_PARAMETERS // width)
 
 
-def _number(batches: Iterable[Batch], width: int, constants: Sequence[int]) -> Iterator[list[Any]]:
-    """Split records without quotes into flat lists of values, one list an insert: line number, constants, fields."""
-    before, step = 1 + len(constants), _step(width)
-    fields_of_one = width - before
-    values: list[Any] = []
+def _runs(batches: Iterable[Batch], width: int, constants: Sequence[int]) -> Iterator[tuple[int | None, list[Any]]]:
+    """Split records without quotes into flat lists of values, of as many rows as are inserted at once but for the last ones.
+
+    Fields of records that follow each other come with the first one's line, so that no value is made for the others' lines.
+    What is left of them goes with its lines and the constants, and without a first line, however short the batches are.
+    """
+    step = _step(width)
+    row = 1 + len(constants) + width
+    left: list[Any] = []
     for line, data in batches:
+        fields: list[Any] = []
         for part in slices(data, _PART):
-            fields = part.decode().replace("\n", ",").split(",")
-            records = (len(fields) - 1) // fields_of_one  # after the last line end comes nothing
-            numbered: list[Any] = [None] * (records * width)
-            numbered[::width] = range(line, line + records)
-            for place, constant in enumerate(constants, 1):
-                numbered[place::width] = [constant] * records
-            for field in range(fields_of_one):
-                numbered[field + before :: width] = fields[field:-1:fields_of_one]
-            values += numbered
-            whole = len(values) - len(values) % step
-            yield from (values[start : start + step] for start in range(0, whole, step))
-            del values[:whole]
-            line += records
-    if values:
-        yield values
+            fields += part.decode().replace("\n", ",").split(",")
+            fields.pop()  # after the last line end comes nothing
+            if left:
+                lacking = step - len(left) // row * width
+                left += _numbered(line, fields[:lacking], width, constants)
+                line += len(fields[:lacking]) // width
+                del fields[:lacking]
+                if len(left) < step // width * row:
+                    continue
+                yield None, left
+                left = []
+            whole = len(fields) - len(fields) % step
+            for start in range(0, whole, step):
+                yield line + start // width, fields[start : start + step]
+            line += whole // width
+            del fields[:whole]
+        left += _numbered(line, fields, width, constants)
+    if left:
+        yield None, left
+
+
+def _numbered(line: int, fields: Sequence[Any], width: int, constants: Sequence[int]) -> list[Any]:
+    """Return a flat list of values: before the fields of each record go its line and the constants."""
+    before = 1 + len(constants)
+    records = len(fields) // width
+    values: list[Any] = [None] * (records * (before + width))
+    values[:: before + width] = range(line, line + records)
+    for place, constant in enumerate(constants, 1):
+        values[place :: before + width] = [constant] * records
+    for field in range(width):
+        values[before + field :: before + width] = fields[field::width]
+    return values
 
 
 def _split(data: bytes, width: int) -> Iterator[list[str]]:
