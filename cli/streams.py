@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import select
 import sys
 from contextlib import suppress
@@ -42,6 +43,27 @@ class _Outlet(io.FileIO):
         return memoryview(data).nbytes
 
 
+#: Letters that are written from right to left, with what stands among them, but never over the gap between two columns.
+_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_RIGHT_TO_LEFT = re.compile(rf"[{_LETTERS}]+(?:(?:(?! {{2}}|\n)[\W\d_])*?[{_LETTERS}]+)*")
+
+
+def isolated(text: str) -> str:
+    """Return the text with Hebrew or Arabic between isolates, which take no room.
+
+    Many a terminal turns what is written from right to left, and with it the numbers behind, over into other columns.
+    """
+    return text if text.isascii() else _RIGHT_TO_LEFT.sub("\u2068\\g<0>\u2069", text)
+
+
+class _Lines(io.TextIOWrapper):
+    """A stream of text; what stands on a terminal keeps its order."""
+
+    def write(self, text: str, /) -> int:
+        """Write it."""
+        return super().write(isolated(text) if self.isatty() and (self.encoding or "").lower().startswith("utf") else text)
+
+
 _results: _Outlet | None = None
 
 
@@ -69,7 +91,7 @@ def secure() -> None:
 
 
 def _replace(stream: TextIO | None, outlet: _Outlet, *, line_buffering: bool = False) -> TextIO:
-    return io.TextIOWrapper(
+    return _Lines(
         io.BufferedWriter(outlet),
         encoding=getattr(stream, "encoding", None) or "utf-8",
         errors="simpler",

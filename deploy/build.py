@@ -10,17 +10,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import shutil
 import subprocess
 import sys
 import tarfile
+from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST, WORK = ROOT / "dist", ROOT / "var" / "build"
 PINNED = ROOT / "deploy" / "requirements.txt"
 PYTHONS = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
+#: what is in the programs
+EXTRAS = {"cloud", "notify", "openlineage", "otel"}
 #: what is imported by a name that only the program knows, or read as a file
 COLLECTED = ("dbsvc", "yoyo", "psycopg", "tzdata", "obstore")
 IMPORTED = ("psycopg_binary._psycopg", "psycopg_binary.pq", "opentelemetry.context.contextvars_context")
@@ -51,8 +58,49 @@ def main() -> None:
         "-o",
         DIST / "dbsvc.cdx.json",
     )
+    add_graph(DIST / "dbsvc.cdx.json")
     sums = [f"{digest(path)}  {path.name}\n" for path in sorted(DIST.iterdir())]
     (DIST / "SHA256SUMS").write_text("".join(sums))
+
+
+def add_graph(path: Path) -> None:
+    """Say in the SBOM which component needs which: what the metadata of those that are installed here says, for any Python."""
+    bom = json.loads(path.read_text())
+    root = bom["metadata"]["component"]
+    refs = {canonicalize_name(each["name"]): each["bom-ref"] for each in [root, *bom["components"]]}
+    extras = {name: {""} for name in refs}
+    extras["dbsvc"] |= EXTRAS
+    needed: dict[str, set[str]] = {}
+    waiting = [*refs]
+    while waiting:
+        name = waiting.pop()
+        found = needed.setdefault(name, set())
+        for need in map(Requirement, _requires(name)):
+            other = canonicalize_name(need.name)
+            if other not in refs or not any(_is_needed(need, extra) for extra in extras[name]):
+                continue
+            found.add(refs[other])
+            if not need.extras <= extras[other]:
+                extras[other] |= need.extras
+                waiting.append(other)
+    bom["dependencies"] = [
+        {"ref": refs[name], **({"dependsOn": sorted(found)} if found else {})} for name, found in sorted(needed.items())
+    ]
+    path.write_text(json.dumps(bom, indent=2) + "\n")
+
+
+def _requires(name: str) -> list[str]:
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # another Python or system needs it
+        return []
+
+
+def _is_needed(need: Requirement, extra: str) -> bool:
+    if need.marker is None:
+        return True
+    pythons = ({"python_version": version.rpartition(".")[0], "python_full_version": version} for version in PYTHONS)
+    return any(need.marker.evaluate({"extra": extra, **python}) for python in pythons)
 
 
 def one_file(wheel: Path) -> None:

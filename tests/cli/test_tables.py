@@ -178,3 +178,14 @@ def test_no_name_moves_the_cursor_or_turns_the_line(cli: Cli) -> None:
         assert not set(odd) - set("[31m") & set(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)), command
         assert "\x1b[31m\u200f" not in seen
     assert record in cli("rejects", "export", "1").out
+
+
+def test_what_is_written_from_right_to_left_turns_nothing_else(cli: Cli) -> None:
+    assert streams.isolated("שמש ארץ בע״מ  12.50  شركة 3 الكهرباء  7  name") == (
+        "\u2068שמש ארץ בע״מ\u2069  12.50  \u2068شركة 3 الكهرباء\u2069  7  name"
+    )
+    assert streams.isolated("株式会社 é 5") == "株式会社 é 5"
+    name = cli.write("usage.csv", usage_csv([("2021-10-01", 1, "USD", "שמש", 1, 0)]))
+    assert cli("ingest", name).code == 0
+    assert "\u2068שמש\u2069" in cli.on_a_terminal("revenue", "--by", "customer")
+    assert "\u2068" not in cli("revenue", "--by", "customer").out.decode()  # off a terminal all stays as it came

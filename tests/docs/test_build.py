@@ -205,4 +205,16 @@ def test_hashes_and_sbom_are_of_what_is_delivered(built: Path) -> None:
     bom = json.loads((built / "dbsvc.cdx.json").read_text())
     pinned = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "deploy" / "requirements.txt").read_text(), re.MULTILINE)
     assert {(each["name"], each["version"]) for each in bom["components"]} == set(pinned)
-    assert bom["metadata"]["component"]["name"] == "dbsvc"
+    root = bom["metadata"]["component"]
+    assert root["name"] == "dbsvc"
+    names = {each["bom-ref"]: each["name"] for each in [root, *bom["components"]]}
+    needs = {names[each["ref"]]: {names[ref] for ref in each.get("dependsOn", [])} for each in bom["dependencies"]}
+    assert set(needs) == set(names.values())
+    assert {"obstore", "psycopg", "typer", "apprise"} <= needs["dbsvc"]
+    assert "psycopg-binary" in needs["psycopg"]
+    reached, waiting = set(), ["dbsvc"]
+    while waiting:
+        if (name := waiting.pop()) not in reached:
+            reached.add(name)
+            waiting += needs[name]
+    assert set(needs) - reached == set()  # all that is in it, something needs
