@@ -141,10 +141,12 @@ class StoredFile:
             blocks = [] if small else self._find_blocks(start, end, first, last)
         if small:
             return bytes(self._store.fetch(pin, start, end))
-        parts = [memoryview(self._wait(number, block)) for number, block in enumerate(blocks, first)]
-        parts[-1] = parts[-1][: end - last * _BLOCK]
-        parts[0] = parts[0][start - first * _BLOCK :]
-        return b"".join(parts)
+        found = io.BytesIO()  # returns what was written without another copy
+        for number in range(first, last + 1):
+            part = memoryview(self._wait(number, blocks.pop(0)))
+            begin = number * _BLOCK
+            found.write(part[max(0, start - begin) : end - begin])
+        return found.getvalue()
 
     def _find_blocks(self, start: int, end: int, first: int, last: int) -> list[Future[Part]]:
         """Return blocks, fetched or being so; whoever reads on where the last reader ended will want the next ones, too."""
