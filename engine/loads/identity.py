@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load, LoadChunk
-from dbsvc.engine.loads.phases import own, run_phase, seeking
+from dbsvc.engine.loads.phases import own, seeking
+from dbsvc.engine.loads.repeats import repeated_keys
 
 #: Given a chunk and lines of it: the records that begin there, each with its line, as far as their bytes are at hand.
 FindRecords = Callable[[LoadChunk, Collection[int]], Iterable[tuple[int, bytes]]]
@@ -19,10 +20,18 @@ FindRecords = Callable[[LoadChunk, Collection[int]], Iterable[tuple[int, bytes]]
 _COLUMNS = ("load_id", "line_no", "reasons", "raw_record", "record_key")
 
 
-def reject_conflicts(tx: Transaction, load: Load, find_records: FindRecords) -> int:
-    """Quarantine staged records whose keys belong to others, as far as their bytes are at hand. Returns how many there were."""
+def has_identity(tx: Transaction, load: Load) -> bool:
+    """Whether records of the load's dataset may have keys that belong to others."""
+    return bool(tx.statements.phase(own(load, "identity")))
+
+
+def reject_conflicts(tx: Transaction, load: Load, find_records: FindRecords, *, lent: bool = False) -> int:
+    """Quarantine staged records whose keys belong to others, as far as their bytes are at hand. Returns how many there were.
+
+    ``lent``: repeated keys are known.
+    """
     load_id = load.load_id
-    with _conflicts(tx, load) as found:
+    with _conflicts(tx, load, lent) as found:
         for row in tx.run("load/identity/find_chunks", load_id=load_id).rows if found else []:
             chunk, place = LoadChunk.from_row(row), {"first_line": row["first_line"], "last_line": row["last_line"]}
             known = {row["line_no"]: row for row in tx.run("load/identity/find_in_chunk", **place).rows}
@@ -46,7 +55,7 @@ def quarantine_of(tx: Transaction, load: Load) -> Iterator[FindRecords]:
         place = {"first_line": min(lines), "last_line": max(lines)}
         return ((row["line_no"], row["raw_record"]) for row in tx.run("load/identity/find_in_quarantine", **place).rows)
 
-    if not tx.statements.phase(own(load, "identity")):
+    if not has_identity(tx, load):
         yield find_records
         return
     tx.run("load/identity/keep_quarantine", load_id=load.load_id)
@@ -55,16 +64,13 @@ def quarantine_of(tx: Transaction, load: Load) -> Iterator[FindRecords]:
 
 
 @contextmanager
-def _conflicts(tx: Transaction, load: Load) -> Iterator[int]:
+def _conflicts(tx: Transaction, load: Load, lent: bool) -> Iterator[int]:
     """Find conflicts, which are in a table of their own meanwhile; yields how many there are."""
-    phase = own(load, "identity")
-    if not tx.statements.phase(phase):
+    if not has_identity(tx, load):
         yield 0
         return
     tx.run("load/identity/create_conflicts")
-    run_phase(tx, load, "load/analyze")
-    run_phase(tx, load, "load/plan")
-    with seeking(tx, load):
-        found = sum(result.count for _, result in tx.run_phase(phase, staged=load.staging_table))
+    with repeated_keys(tx, load, lent=lent), seeking(tx, load):
+        found = sum(result.count for _, result in tx.run_phase(own(load, "identity"), staged=load.staging_table))
     yield found
     tx.run("load/identity/drop_conflicts")

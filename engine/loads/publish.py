@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from contextlib import nullcontext
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import IntegrityError
 from dbsvc.engine.loads.account import account_again, add_changes, add_rows, require_rows
 from dbsvc.engine.loads.corrections import close_mended
-from dbsvc.engine.loads.identity import FindRecords, reject_conflicts
+from dbsvc.engine.loads.identity import FindRecords, has_identity, reject_conflicts
 from dbsvc.engine.loads.in_place import count_in_place
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
-from dbsvc.engine.loads.phases import find_rows, parameters, run_phase, run_statement, seeking
+from dbsvc.engine.loads.phases import find_rows, own, parameters, run_phase, run_statement, seeking
 from dbsvc.engine.loads.place import make_way, mark, place, require_months, with_months
+from dbsvc.engine.loads.repeats import repeated_keys
 from dbsvc.engine.log import step
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.reports.loads import count_rows
@@ -62,14 +64,16 @@ def publish_in(
     load = lock_load(tx, load)
     if load.status is not LoadStatus.STAGED:
         return load, False
-    if reset_lost_chunks(tx, load) or reject_conflicts(tx, load, find_records):
-        return restage(tx, load), False
-    try:
-        with tx.transaction():
-            counts = merge(tx, load, max_contradicting_share)
-    except FindingsError as found:
-        tx.run("ledger/hold_load", load_id=load.load_id, held_because=str(found))
-        return find_load(tx, load.load_id), False
+    lent = has_identity(tx, load)  # which asks for repeated keys, as merging does
+    with repeated_keys(tx, load) if lent else nullcontext():
+        if reset_lost_chunks(tx, load) or reject_conflicts(tx, load, find_records, lent=lent):
+            return restage(tx, load), False
+        try:
+            with tx.transaction():
+                counts = merge(tx, load, max_contradicting_share, lent=lent)
+        except FindingsError as found:
+            tx.run("ledger/hold_load", load_id=load.load_id, held_because=str(found))
+            return find_load(tx, load.load_id), False
     tx.run("ledger/publish_load", load_id=load.load_id, **counts)
     close_mended(tx, load)
     close(tx, load)
@@ -84,11 +88,11 @@ def close(tx: Transaction, load: Load) -> None:
     run_statement(tx, load, "load/staging/drop")
 
 
-def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[str, int]:
+def merge(tx: Transaction, load: Load, max_contradicting_share: float, *, lent: bool = False) -> dict[str, int]:
     """Make the staged records public, with all that is derived from them; returns how many went into each bucket.
 
-    Raises FindingsError if a larger share of them than that contradict each other, unless the load was released; and
-    MonthsMissingError.
+    ``lent``: repeated keys are known. Raises FindingsError if a larger share of them than that contradict each other, unless
+    the load was released; and MonthsMissingError.
     """
     counts = Counter[str]()
     any_staged = bool(tx.run("ledger/any_staged", staged=load.staging_table).rows)
@@ -108,7 +112,7 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float) -> dict[s
         inserted = _insert_vacant(tx, load)
         counts += inserted or Counter()
         if not inserted:
-            counts += _dedupe(tx, load, 1.0 if load.released else max_contradicting_share)
+            counts += _dedupe(tx, load, 1.0 if load.released else max_contradicting_share, lent)
             if inserted is None:  # a key stood there twice, which none does now
                 counts += _insert_vacant(tx, load) or Counter()
             counts += _merge_rows(tx, load)
@@ -126,9 +130,10 @@ def _match_months(tx: Transaction, load: Load) -> None:
         tx.run("load/staging/drop", staged=rest)
 
 
-def _dedupe(tx: Transaction, load: Load, max_contradicting_share: float) -> Counter[str]:
+def _dedupe(tx: Transaction, load: Load, max_contradicting_share: float, lent: bool) -> Counter[str]:
     """Leave each key once in the staging table; returns what became of the others. Raises FindingsError."""
-    counts = run_phase(tx, load, "load/find_duplicates")
+    with repeated_keys(tx, load, lent=lent):
+        counts = run_phase(tx, load, "load/find_duplicates")
     if counts or load.status is LoadStatus.PUBLISHED:  # retried records must not contradict what is published of their load
         given = parameters(tx, load, max_contradicting_share=max_contradicting_share)
         if findings := [row["finding"] for row in tx.run_with("load/merge/find_contradictions", given).rows]:
@@ -141,8 +146,8 @@ def _dedupe(tx: Transaction, load: Load, max_contradicting_share: float) -> Coun
 
 def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
     """Merge staged rows with stored ones, and derive what depends on them; phases with nothing to do are left out."""
-    own, after = tx.statements.derivations(load.dataset)
-    all_new = bool(own) and not _count_known(tx, load)
+    derive, after = tx.statements.derivations(load.dataset)
+    all_new = bool(derive) and not _count_known(tx, load)
     if all_new:
         run_statement(tx, load, "load/merge/view_changes")
         counts = Counter(new=1)  # or more: inserting counts them
@@ -152,7 +157,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
         run_statement(tx, load, "load/merge/leave_unchanged")
         counts = run_statement(tx, load, "load/merge/count_changes")
     changed = counts["new"] + counts["replay"] > 0
-    replays = counts["replay"] > 0 or (changed and bool(own))  # what derives reads the deliveries as well
+    replays = counts["replay"] > 0 or (changed and bool(derive))  # what derives reads the deliveries as well
     if replays:
         run_statement(tx, load, "load/merge/create_deliveries")
     if counts["replay"]:
@@ -161,12 +166,12 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
         counts = run_statement(tx, load, "load/merge/count_changes")
     add_changes(tx, load, inserted=counts["new"] > 0, replayed=counts["replay"] > 0)
     if counts["new"]:
-        counts += run_statement(tx, load, "load/merge/insert_rows")
+        counts += _insert_rows(tx, load)
     if counts["reconfirmed"]:
         run_statement(tx, load, "load/merge/write_reconfirmations")
-    if changed and own:
+    if changed and derive:
         with seeking(tx, load):
-            for phase in own:
+            for phase in derive:
                 run_phase(tx, load, phase)
     for phase in after if counts["replay"] else []:
         run_phase(tx, load, phase)
@@ -176,6 +181,18 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
         run_statement(tx, load, "load/delivered/drop", view="changes")
     else:
         run_statement(tx, load, "load/merge/drop_changes")
+    return counts
+
+
+def _insert_rows(tx: Transaction, load: Load) -> Counter[str]:
+    """Insert new rows. Where they are most of the table's, and its database lets us, an index of it is made anew after them."""
+    unindex, index = own(load, "unindex"), own(load, "index")
+    anew = bool(tx.statements.phase(unindex) and find_rows(tx, load, "load/outgrow"))
+    if anew:
+        run_phase(tx, load, unindex)
+    counts = run_statement(tx, load, "load/merge/insert_rows")
+    if anew:
+        run_phase(tx, load, index)
     return counts
 
 

@@ -20,27 +20,30 @@ CONTRACT: frozenset[str] = frozenset(
 DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "control_total": frozenset({"staged", "load_id"}),
     "identity": frozenset({"staged"}),
+    "index": frozenset(),
     "newest_day": frozenset(),
     "report": frozenset({"since", "until", "most"}),
+    "unindex": frozenset(),
 }
 #: Those that it may do without.
-OPTIONAL = ("control_total", "identity", "newest_day", "report")
+OPTIONAL = ("control_total", "identity", "index", "newest_day", "report", "unindex")
 
 #: The folders of statements that all loads share: ``make_way``, ``leave_place`` and ``withdraw`` take unpublished rows out of
-#: their place; ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how the last
-#: delivery wins and the loser is kept.
+#: their place; ``repeated``, ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how
+#: the last delivery wins and the loser is kept.
 LOAD_FOLDERS = (
-    *("staging", "make_way", "leave_place", "withdraw", "find_duplicates", "dedupe", "merge", "gather", "replay", "revert"),
-    "empty",
+    *("staging", "make_way", "leave_place", "withdraw", "repeated", "find_duplicates", "dedupe", "merge", "gather", "replay"),
+    *("revert", "empty"),
 )
 #: Those that a database may do without: how a session reads dates; how staged rows are spread; an index of staged lines;
 #: staging by months, which are placed as partitions, or compared month by month; how that is planned; or, without partitions,
-#: inserting what there is nothing to compare with, in the order that it came in if that will do.
+#: inserting what there is nothing to compare with, in the order that it came in if that will do; whether more rows
+#: come than are stored.
 PLACE_FOLDERS = (
     *("session", "spread", "number", "log", "split", "split_month", "vacant", "order"),
     *(f"place/{step}" for step in ("find", "lock", "key", "analyze", "detach", "set_aside", "attach", "take_over")),
     *(f"place/{step}" for step in ("missing", "known", "create", "planned", "plan", "mark")),
-    *("analyze", "plan", "seek", "by_month"),
+    *("analyze", "plan", "seek", "by_month", "outgrow"),
 )
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.

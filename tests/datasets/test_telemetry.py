@@ -778,6 +778,24 @@ def test_a_late_event_a_correction_a_move_and_a_runner_up(world: World) -> None:
     assert days(scene)[2:] == [("K2", 5, 3.0, 3.0, 1, None)]
 
 
+def test_an_index_that_is_made_anew_is_the_one_of_the_migrations(
+    dialect: str, fresh_url: Callable[[], str], tmp_path: Path
+) -> None:
+    """It goes before most of the table's rows come, where a database lets us; what was there before is found by it, too."""
+    index = "FROM sqlite_master WHERE name" if dialect == "sqlite" else "FROM pg_indexes WHERE indexname"
+    column = "sql" if dialect == "sqlite" else "indexdef"
+    with connect(fresh_url()) as db:
+        scene = World(db, tmp_path).scene()
+        made = query(db, f"SELECT {column} {index} = 'inverter_telemetry_raw_reading'")
+        for delivery, hours in enumerate((2, 20, 3)):
+            scene.load(scene.own([reading(f"{delivery}-{n}", f"2024-01-01 {n:02}:00", n) for n in range(hours)]))
+            assert query(db, f"SELECT {column} {index} = 'inverter_telemetry_raw_reading'") == made
+        assert len(made) == 1
+        assert [(row[0], row[4]) for row in scene.tables()[1]] == [
+            (f"{scene.name}K1", f"{scene.name}{2 if n < 3 else 1}-{n}") for n in range(20)
+        ]
+
+
 DAYS = [
     ("L", "2024-03-30 23:59:59", "2024-03-30"),
     ("L", "2024-03-31 00:00", "2024-03-31"),

@@ -156,6 +156,16 @@ def test_ids_that_start_again(solar: Database, tmp_path: Path) -> None:
     assert buckets(release(solar, held.load_id)) == {"updated": 40}
 
 
+def test_events_that_contradict_each_other_hold_their_load(solar: Database, tmp_path: Path) -> None:
+    """What was looked up for that is nobody's afterwards: the next load finds its own."""
+    twice = [event(f"e{n // 2}", "i1", n // 2, 100 + n) for n in range(40)]
+    held = load(solar, telemetry(tmp_path, *twice), **STRICT).load
+    assert (held.status, owners(solar)) == ("held", {})
+    more = [event("f0", "i1", 50), event("f0", "i1", 50), *(event(f"f{n}", "i2", n) for n in range(1, 30))]
+    assert buckets(load(solar, telemetry(tmp_path, *more), **STRICT).load) == {"inserted": 30, "duplicate": 1}
+    assert buckets(release(solar, held.load_id)) == {"inserted": 20, "superseded": 20}
+
+
 def test_two_loads_staged_at_the_same_time(solar: Database, tmp_path: Path) -> None:
     """Whoever publishes first has the id; the other finds that out when it publishes, and needs its file to keep the bytes."""
     sent = {i: [event(f"{i}-{n}", f"i{i}", n) for n in range(20)] + [event("x", f"i{i}", 40)] for i in (1, 2)}

@@ -1,13 +1,6 @@
 -- The same key twice in one file: the last line wins (before that the dataset's precedence, if it has one: the newest event), and
 -- has no bucket here. A line that equals a later one is its duplicate; one with other values is superseded.
 CREATE TEMP TABLE duplicates AS
-WITH keys AS (
-    SELECT :"key"
-    FROM :"staged"
-    GROUP BY :"key"
-    HAVING count(*) > 1
-)
-
 SELECT
     line_no,
     CASE
@@ -24,5 +17,5 @@ FROM (
         count(*) OVER (PARTITION BY :"key") AS of_key,
         count(*) OVER (PARTITION BY :"columns") AS of_values
     FROM :"staged"
-    WHERE (:"key") IN (SELECT * FROM keys) -- noqa: RF02
+    WHERE (:"key") IN (SELECT * FROM repeated) -- noqa: RF02
 ) AS repeated

@@ -5,6 +5,7 @@ INSERT INTO conflicts (line_no, reasons, record_key)
 WITH several AS (
     SELECT event_id
     FROM :"staged"
+    WHERE event_id IN (SELECT repeated.event_id FROM repeated)
     GROUP BY event_id
     HAVING min(inverter_id) <> max(inverter_id)
 ),

@@ -25,16 +25,14 @@ WITH late AS MATERIALIZED (
             FROM inverter_telemetry_clean AS later
             WHERE later.inverter_id = readings.inverter_id AND later.event_time > readings.event_time
         ) AS time_after
-    FROM changes
-    -- each is looked up
-    CROSS JOIN inverter_telemetry_clean AS readings
-    INNER JOIN steady_days AS days
-        ON readings.inverter_id = days.inverter_id AND readings.day = days.day AND readings.plant_id = days.plant_id
+    FROM new_readings AS readings
+    -- each asks for its day
+    CROSS JOIN steady_days AS days
     WHERE
-        changes.bucket = 'inserted'
-        AND changes.inverter_id = readings.inverter_id
-        AND changes.event_time = readings.event_time
-        -- else nothing is looked up
+        readings.inverter_id = days.inverter_id
+        AND readings.day = days.day
+        AND readings.plant_id = days.plant_id
+        -- else none asks
         AND EXISTS (SELECT 1 FROM steady_days)
 ),
 

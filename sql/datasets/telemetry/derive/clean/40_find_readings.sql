@@ -1,25 +1,34 @@
 -- One reading for each moment of an inverter: of the new event that has it to itself, or of the one that wins. Where a changed
 -- event has moved to the moment of a new one, that moment is touched. Power in watts, everything to three places (half up, for
--- nothing is negative), the day by the clock of the plant.
-INSERT INTO inverter_telemetry_clean (
-    inverter_id, event_time, plant_id, day, event_id, source,
-    ac_power_w, dc_power_w, energy_wh_total, temperature_c, status
-)
+-- nothing is negative), the day by the clock of the plant, which is asked for once: the next phase counts by it.
+CREATE TEMP TABLE new_readings AS
 SELECT
     events.inverter_id,
     events.event_time,
     events.plant_id,
-    local_day(events.event_time, plants.timezone),
+    local_day(events.event_time, plants.timezone) AS day,
     events.event_id,
     events.source,
-    whole(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000.0,
-    whole(events.dc_power * (dc_unit.watts * 1000) + 0.5) / 1000.0,
-    whole(events.energy_wh_total * 1000 + 0.5) / 1000.0,
-    (whole((events.temperature_c + 300) * 1000 + 0.5) - 300000) / 1000.0,
+    whole(events.ac_power * (ac_unit.watts * 1000) + 0.5) / 1000.0 AS ac_power_w,
+    whole(events.dc_power * (dc_unit.watts * 1000) + 0.5) / 1000.0 AS dc_power_w,
+    whole(events.energy_wh_total * 1000 + 0.5) / 1000.0 AS energy_wh_total,
+    (whole((events.temperature_c + 300) * 1000 + 0.5) - 300000) / 1000.0 AS temperature_c,
     events.status
 FROM (
-    SELECT *
-    FROM uncontested
+    SELECT
+        inverter_id,
+        event_time,
+        plant_id,
+        event_id,
+        source,
+        ac_power,
+        ac_power_unit,
+        dc_power,
+        dc_power_unit,
+        energy_wh_total,
+        temperature_c,
+        status
+    FROM new_events
     WHERE (inverter_id, event_time) NOT IN (SELECT * FROM touched) -- noqa: RF02
     UNION ALL
     SELECT

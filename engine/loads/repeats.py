@@ -1,0 +1,22 @@
+"""Repeats: the keys that stand more than once in what is staged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dbsvc.engine.db.transaction import Transaction
+from dbsvc.engine.loads.model import Load
+from dbsvc.engine.loads.phases import run_phase, run_statement
+
+
+@contextmanager
+def repeated_keys(tx: Transaction, load: Load, *, lent: bool = False) -> Iterator[None]:
+    """Lend a table of them, named ``repeated``, unless it is ``lent`` already by somebody further out."""
+    if lent:
+        yield
+        return
+    for phase in ("load/analyze", "load/plan", "load/repeated"):
+        run_phase(tx, load, phase)
+    yield
+    run_statement(tx, load, "load/merge/drop_repeated")

@@ -1,0 +1,2 @@
+-- Written down.
+DROP VIEW new_events

@@ -1,2 +1,0 @@
--- Written down.
-DROP VIEW uncontested

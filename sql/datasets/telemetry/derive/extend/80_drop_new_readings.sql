@@ -1,0 +1,2 @@
+-- Written down.
+DROP TABLE new_readings

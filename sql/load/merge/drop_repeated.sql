@@ -1,0 +1,2 @@
+-- All is asked.
+DROP TABLE repeated
