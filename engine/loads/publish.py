@@ -185,13 +185,13 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
 
 
 def _insert_rows(tx: Transaction, load: Load) -> Counter[str]:
-    """Insert new rows. Where they are most of the table's, and its database lets us, an index of it is made anew after them."""
+    """Insert new rows. Where they are most of the table's, and its database lets us, an index of it is built again after them."""
     unindex, index = own(load, "unindex"), own(load, "index")
-    anew = bool(tx.statements.phase(unindex) and find_rows(tx, load, "load/outgrow"))
-    if anew:
+    rebuilt = bool(tx.statements.phase(unindex) and find_rows(tx, load, "load/outgrow"))
+    if rebuilt:
         run_phase(tx, load, unindex)
     counts = run_statement(tx, load, "load/merge/insert_rows")
-    if anew:
+    if rebuilt:
         run_phase(tx, load, index)
     return counts
 

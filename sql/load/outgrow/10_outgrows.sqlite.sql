@@ -1,4 +1,4 @@
--- Whether a load brings more rows than are stored: then an index is made faster anew than row by row. On PostgreSQL that would
+-- Whether a load brings more rows than are stored: then building an index again is faster than row by row. On PostgreSQL that would
 -- lock readers out.
 WITH few AS (SELECT count(*) AS records FROM :"staged")
 
