@@ -1,5 +1,5 @@
--- Whether a load brings more rows than are stored: then building an index again is faster than row by row. On PostgreSQL that would
--- lock readers out.
+-- Whether a load brings more rows than are stored: then building an index again is faster than row by row. On PostgreSQL that
+-- would lock readers out.
 WITH few AS (SELECT count(*) AS records FROM :"staged")
 
 SELECT 1 AS outgrows
