@@ -25,6 +25,7 @@ import dbsvc
 from dbsvc.cli import main
 from dbsvc.engine import checks, errors, settings
 from dbsvc.engine.columns import Column
+from dbsvc.engine.db.dialects import families
 from dbsvc.engine.reports import dbt
 from dbsvc.engine.reports.datasets import reasons_of
 from dbsvc.engine.statements.catalog import Statements
@@ -197,11 +198,17 @@ def _reasons(folder: Path) -> list[str]:
 
 def check_sections() -> str:
     """Every check, as the header of its SQL file says it."""
-    return "\n".join(_check(check) for check in checks.load_checks(Statements(("sqlite",))))
+    known: dict[str, dict[str, checks.Check]] = {}
+    for dialect, family in families().items():
+        for check in checks.load_checks(Statements(family)):
+            known.setdefault(check.name, {})[dialect] = check
+    return "\n".join(_check(next(iter(known[name].values())), list(known[name])) for name in sorted(known))
 
 
-def _check(check: checks.Check) -> str:
+def _check(check: checks.Check, dialects: list[str]) -> str:
     of = f"dataset `{check.dataset}`" if check.dataset else "all datasets"
+    if set(dialects) != set(families()):
+        of = f"only on {', '.join(dialects)}"
     parts = [
         f"## {check.name}\n",
         f"**{check.title}** · {check.severity} · {of} · [RUNBOOK](../../RUNBOOK.md#{check.runbook})\n",

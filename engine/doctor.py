@@ -148,6 +148,10 @@ def _look_at_database(db: Database) -> Iterator[Finding]:
         yield Finding("schema", State.OK, f"up to date: {len(schema.applied)} migrations, the last is {schema.applied[-1]}")
     for name in schema.foreign:
         yield Finding("schema", State.WARNING, f"{name} is of a project that is not here.", "Set DBSVC_PROJECT to its folder.")
+    with db.snapshot() as tx:
+        for _, looked in tx.run_phase("doctor/looks"):  # what only this kind of database has
+            for row in looked.rows:
+                yield Finding(row["about"], State(row["state"]), row["says"], row["todo"])
     yield from _look_at_rights(db, filled=bool(schema.applied))
 
 

@@ -1,13 +1,13 @@
--- What bills need and fx_rates lacks, or has provisionally.
+-- What bills need and fx_rates lacks, or has provisionally. Compared as sets: bills may lie on other nodes than rates.
 SELECT DISTINCT
     bills.bill_date AS rate_date,
     bills.currency
 FROM bills
-WHERE
-    bills.currency <> 'USD'
-    AND NOT EXISTS (
-        SELECT 1
-        FROM fx_rates
-        WHERE fx_rates.rate_date = bills.bill_date AND fx_rates.currency = bills.currency AND NOT fx_rates.provisional
-    )
-ORDER BY rate_date, bills.currency
+WHERE bills.currency <> 'USD'
+EXCEPT
+SELECT
+    fx_rates.rate_date,
+    fx_rates.currency
+FROM fx_rates
+WHERE NOT fx_rates.provisional
+ORDER BY rate_date, currency

@@ -78,7 +78,7 @@ EARLIER = {"sqlite": "datetime('now', '-2 hours')", "postgresql": "current_times
 
 
 def damaged(*statements: str) -> Callable[[Database], object]:
-    return lambda db: execute(db, *(text.replace("{earlier}", EARLIER[db.dialect.family[0]]) for text in statements))
+    return lambda db: execute(db, *(text.replace("{earlier}", EARLIER[db.dialect.family[-1]]) for text in statements))
 
 
 #: what is done, and what each check finds then: these columns

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import random
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import errors
 
 from dbsvc import connect
 from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.dialects.citus import Driver
 from dbsvc.engine.errors import ConfigurationError, UnavailableError
 from dbsvc.engine.settings import Settings
 from tests.helpers import buckets, load, usage_csv, write
+from tests.helpers.check_case import execute, find
 from tests.helpers.citus import Cluster
 
 URL = "citus://user:secret@coordinator:5432/bills"
@@ -76,6 +82,66 @@ def test_records_are_staged_through_nodes(
         staged = [turns(node) for node in db.elsewhere]
         assert buckets(load(db, path, chunk_bytes=200, jobs=2).load) == {"inserted": 60}
         assert any(staged) != away
+
+
+@pytest.fixture
+def db(dbname: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    cluster: Cluster = request.getfixturevalue("cluster")
+    with connect(cluster.url(dbname)) as opened:
+        yield opened
+
+
+def found(db: Database, name: str, **thresholds: float) -> list[Row]:
+    return find(db, name, date.min, date.max, **thresholds)
+
+
+def looked(db: Database) -> dict[str, str]:
+    """What doctor says is wrong with the cluster, and what to do."""
+    with db.snapshot() as tx:
+        rows = [row for _, result in tx.run_phase("doctor/looks") for row in result.rows]
+    return {row["says"]: row["todo"] for row in rows if row["state"] != "ok"}
+
+
+def test_a_node_that_is_away_is_told(db: Database) -> None:
+    assert found(db, "nodes_away") == []
+    assert looked(db) == {}
+    execute(
+        db, "UPDATE pg_dist_node SET nodeport = 9 WHERE nodeid = 2", "UPDATE pg_dist_node SET isactive = FALSE WHERE nodeid = 3"
+    )
+    away, off = found(db, "nodes_away")
+    assert (away["port"], off["says"]) == (9, "is switched off")
+    assert "connect" in away["says"]
+    said = looked(db)
+    assert [says for says in said if says.endswith(":9 does not answer the coordinator.")] != []
+    assert [todo for todo in said.values() if "citus_activate_node(" in todo] != []
+    assert found(db, "transactions_in_doubt") == []  # nor do they need the node
+    assert found(db, "shards_skewed") == []
+
+
+def test_a_transaction_in_doubt_is_told(db: Database, dbname: str, request: pytest.FixtureRequest) -> None:
+    """Of a coordinator that never comes back, for Citus ends those of one that does."""
+    cluster: Cluster = request.getfixturevalue("cluster")
+    gid = f"citus_99_{os.getpid()}_1_0"
+    with psycopg.connect(cluster.urls(dbname)[1], autocommit=True) as worker:
+        worker.execute(f"BEGIN; CREATE TABLE doubtful (); PREPARE TRANSACTION '{gid}'")
+        try:
+            assert found(db, "transactions_in_doubt") == []
+            assert [row["gid"] for row in found(db, "transactions_in_doubt", seconds=0)] == [gid]
+        finally:
+            worker.execute(f"ROLLBACK PREPARED '{gid}'")
+    assert found(db, "transactions_in_doubt", seconds=0) == []
+
+
+def test_a_skewed_shard_is_told(db: Database, tmp_path: Path) -> None:
+    """One bill of every day: all of them lie in one shard."""
+    draw = random.Random(1)
+    days = [date(2021, 1, 1) + timedelta(n) for n in range(3000)]
+    load(db, write(tmp_path / "usage.csv", usage_csv([(day, 7, "USD", draw.randbytes(400).hex(), 1, 2) for day in days])))
+    assert found(db, "shards_skewed") == []
+    execute(db, "ANALYZE bills_stored")
+    (row,) = found(db, "shards_skewed", megabytes=0, times=2)
+    assert row["table_name"] == "bills_stored"
+    assert row["mb"] >= 1
 
 
 def turns(node: Database) -> list[str]:

@@ -33,6 +33,7 @@ from dbsvc import (
     UnavailableError,
     connect,
 )
+from tests.helpers.server import driver
 
 
 class Oops(BaseException):
@@ -261,7 +262,7 @@ def test_bytes_decimals_and_times(db: Database) -> None:
         add_load(tx)
         tx.insert_rows("rejects", ["load_id", "line_no", "reasons", "raw_record"], [(1, 1, "why", raw)])
         tx.insert_rows(
-            "bills",
+            "bills_stored",
             ["bill_date", "bill_id", "customer_name", "currency", "product1_revenue", "product2_revenue", *where],
             [(datetime.date(2021, 10, 31), 7, "Zoë", "USD", *amounts, 1, 2)],
         )
@@ -700,7 +701,7 @@ def remote(notes: Database, dialect: str) -> Database:
 def cut(tx: Transaction, url: str) -> None:
     """Have somebody else end this transaction's connection."""
     pid = tx.execute("SELECT pg_backend_pid() AS pid").rows[0]["pid"]
-    with psycopg.connect(url) as other:
+    with driver(url) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
 
 
@@ -774,7 +775,7 @@ def test_connections_that_died_in_the_pool(remote: Database, url: str, no_pauses
                 barrier.wait()
 
         list(pool.map(work, range(4)))
-    with psycopg.connect(url) as other:
+    with driver(url) as other:
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         other.execute(f"SELECT pg_terminate_backend(pid, 5000) {others}".encode())
     remote.run_transaction(lambda tx: add(tx, 1))
@@ -787,7 +788,7 @@ def test_connections_that_died_in_the_pool(remote: Database, url: str, no_pauses
 @pytest.fixture
 def forever(dialect: str) -> str:
     """A statement that takes longer than anyone may take to stop."""
-    if dialect == "postgresql":
+    if dialect != "sqlite":
         return "SELECT pg_sleep(20)"
     return "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000000) SELECT max(i) FROM n"
 

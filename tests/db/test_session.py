@@ -358,9 +358,7 @@ def test_who_waits_says_for_whom(url: str, dialect: str, monkeypatch: pytest.Mon
             assert warnings.came.wait(10)
         waiting.join()
     name, fields = warnings.seen[0]
-    expected = (
-        f"dbsvc first {os.getpid()}@{socket.gethostname()}"[:63] if dialect == "postgresql" else "write lock of sqlite:///"
-    )
+    expected = f"dbsvc first {os.getpid()}@{socket.gethostname()}"[:63] if dialect != "sqlite" else "write lock of sqlite:///"
     assert name == "waiting"
     assert expected in fields["behind"][0]
 

@@ -10,6 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -313,3 +314,19 @@ def test_a_release_is_of_a_tag(tmp_path: Path) -> None:
     shutil.copy(ROOT / ".ci" / "release", clone / ".ci" / "release")
     ran = run("bash .ci/release", clone)
     assert (ran.returncode, ran.stderr.splitlines()[-1]) == (1, "no release: the commit has no tag v…")
+
+
+def test_a_cluster_is_where_the_tests_are_told() -> None:
+    """The addresses that its file says to set are those of its nodes, which are told what `dbsvc doctor` asks for."""
+    text = (DEPLOY / "compose-citus.yaml").read_text()
+    nodes = yaml.safe_load(text)["services"]
+    told = re.search(r'DBSVC_TEST_CITUS_URLS="(.+)"', text)
+    assert told
+    ports = [urlsplit(url).port for url in told[1].split()]
+    assert ports == [int(node["environment"]["PGPORT"]) for node in nodes.values()]
+    assert nodes["coordinator"]["ports"] == [f"127.0.0.1:{port}:{port}" for port in ports]
+    assert {node.get("network_mode", "service:coordinator") for node in nodes.values()} == {"service:coordinator"}
+    for node in nodes.values():
+        given = dict(each.removeprefix("-c").split("=") for each in node["command"][1:])
+        assert int(given["max_prepared_transactions"]) >= int(given["max_connections"])
+        assert (given["wal_level"], given["citus.recover_2pc_interval"]) == ("logical", "2s")

@@ -19,12 +19,12 @@ AGES = {
 
 
 def _published_minutes_ago(db: Database, minutes: int) -> None:
-    _published(db, AGES[db.dialect.family[0]].format(minutes))
+    _published(db, AGES[db.dialect.family[-1]].format(minutes))
 
 
 def _rejected(db: Database, minutes: int) -> None:
     deliver(db, bills({}, {}, {}, {"day": "never"}, {"bill": "x"}))
-    execute(db, f"UPDATE loads SET published_at = {AGES[db.dialect.family[0]].format(minutes)}")
+    execute(db, f"UPDATE loads SET published_at = {AGES[db.dialect.family[-1]].format(minutes)}")
 
 
 def _rejected_and_closed(db: Database) -> None:

@@ -56,8 +56,8 @@ def _change_quietly(db: Database) -> None:
     deliver(db, PLANTS)
     execute(
         db,
-        "UPDATE bills SET customer_name = 'Mallory' WHERE bill_date = '2021-10-02'",
-        "DELETE FROM bills WHERE bill_date = '2021-10-03'",
+        "UPDATE bills_stored SET customer_name = 'Mallory' WHERE bill_date = '2021-10-02'",
+        "DELETE FROM bills_stored WHERE bill_date = '2021-10-03'",
         "UPDATE plants SET name = 'Elsewhere'",
     )
 
@@ -67,7 +67,7 @@ def _delete_rows(db: Database) -> None:
     telemetry(db, {}, {"event_time": "2025-04-01T06:01:00Z"})
     execute(
         db,
-        "DELETE FROM bills WHERE bill_id = 2",
+        "DELETE FROM bills_stored WHERE bill_id = 2",
         "DELETE FROM bills_history WHERE bill_id = 2",
         "DELETE FROM inverter_telemetry_raw WHERE event_id = 'e2'",
         "INSERT INTO plants (plant_id, name, location, timezone, load_id, line_no) VALUES ('X', 'X', '', 'UTC', 4, 9)",
@@ -80,8 +80,8 @@ def _change_amounts(db: Database) -> None:
     deliver(db, bills({"bill": 4}, {"bill": 5}))
     execute(
         db,
-        "UPDATE bills SET product1_revenue = '2.00000000' WHERE bill_id = 1",
-        "UPDATE bills SET load_id = 2 WHERE bill_id = 4",
+        "UPDATE bills_stored SET product1_revenue = '2.00000000' WHERE bill_id = 1",
+        "UPDATE bills_stored SET load_id = 2 WHERE bill_id = 4",
     )
 
 
@@ -97,9 +97,9 @@ def _change_hardly(db: Database) -> None:
     assert retry(db, waits.load.load_id, Settings()).passed == 1
     execute(
         db,
-        "UPDATE bills SET product1_revenue = '1.99000000' WHERE bill_id = 3",
-        "UPDATE bills SET product1_revenue = '9.00000000' WHERE bill_id IN (4, 5)",
-        "DELETE FROM bills WHERE bill_id = 6",
+        "UPDATE bills_stored SET product1_revenue = '1.99000000' WHERE bill_id = 3",
+        "UPDATE bills_stored SET product1_revenue = '9.00000000' WHERE bill_id IN (4, 5)",
+        "DELETE FROM bills_stored WHERE bill_id = 6",
     )
 
 
@@ -127,8 +127,8 @@ def _orphan_bills(db: Database, day: str) -> None:
     deliver(db, bills({"day": "never"}, {"bill": "x"}, {}))
     execute(
         db,
-        f"UPDATE bills SET load_id = 9 WHERE bill_date = '{day}' AND bill_id <> 3",
-        f"UPDATE bills SET load_id = 2 WHERE bill_date = '{day}' AND bill_id = 3",
+        f"UPDATE bills_stored SET load_id = 9 WHERE bill_date = '{day}' AND bill_id <> 3",
+        f"UPDATE bills_stored SET load_id = 2 WHERE bill_date = '{day}' AND bill_id = 3",
     )
 
 
@@ -342,11 +342,11 @@ CASES = {
     "currencies_unknown": Case(
         trips=[
             lambda db: deliver(db, bills({}, {}, {"day": "2021-10-16"})),
-            lambda db: execute(db, "UPDATE bills SET currency = 'XYZ' WHERE bill_id = 2"),
+            lambda db: execute(db, "UPDATE bills_stored SET currency = 'XYZ' WHERE bill_id = 2"),
         ],
         nearly=[
             lambda db: deliver(db, bills({}, {"currency": "HRK"}, {"day": "2021-10-15"}, {"day": "2021-09-30"})),
-            lambda db: execute(db, "UPDATE bills SET currency = 'XYZ' WHERE bill_id = 4"),
+            lambda db: execute(db, "UPDATE bills_stored SET currency = 'XYZ' WHERE bill_id = 4"),
         ],
         expected=[
             {"what": "the currency is unknown", "bill_date": "2021-10-01", "currency": "XYZ", "first_bill_id": "2"},

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urlsplit
 
 import psycopg
@@ -15,6 +19,7 @@ class Cluster(Server):
     def __init__(self, urls: list[str]) -> None:
         super().__init__(urls[0])
         self.nodes = [Server(url) for url in urls]
+        self._closed = ""  # the template that nobody is connected to any more
 
     def url(self, dbname: str) -> str:
         return super().url(dbname).replace("postgresql://", "citus://", 1)
@@ -24,16 +29,20 @@ class Cluster(Server):
         return [node.url(dbname) for node in self.nodes]
 
     def execute(self, sql: str) -> None:
-        """Run a statement on each node, as the admin, outside any transaction."""
-        for node in self.nodes:
-            with psycopg.connect(node.admin_url, autocommit=True) as connection:
-                connection.execute("SET citus.enable_create_database_propagation = off")
-                connection.execute(sql.encode())
+        """Run a statement on each node, at once, as the admin, outside any transaction."""
+        with ThreadPoolExecutor(len(self.nodes)) as pool:
+            list(pool.map(lambda node: self._execute_on(node, sql), self.nodes))
+
+    def _execute_on(self, node: Server, sql: str) -> None:
+        with psycopg.connect(node.admin_url, autocommit=True) as connection:
+            connection.execute("SET citus.enable_create_database_propagation = off")
+            _insist(lambda: connection.execute(sql.encode()), psycopg.errors.ObjectInUse)
 
     def _create(self, template: str) -> str:
-        if template != "template1":  # Citus keeps a process in every database that uses it
+        if template not in ("template1", self._closed):  # Citus keeps a process in every database that uses it
             self.execute(f"ALTER DATABASE {template} ALLOW_CONNECTIONS false")
             self.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{template}'")
+            self._closed = template
         name = super()._create(template)
         if template == "template1":
             self._join(name)
@@ -48,4 +57,17 @@ class Cluster(Server):
         with psycopg.connect(self.urls(dbname)[0], autocommit=True) as connection:
             connection.execute("SELECT citus_set_coordinator_host(%s, %s)", (coordinator.hostname, coordinator.port or 5432))
             for worker in workers:
-                connection.execute("SELECT citus_add_node(%s, %s)", (worker.hostname, worker.port or 5432))
+                address = worker.hostname, worker.port or 5432
+                add = partial(connection.execute, "SELECT citus_add_node(%s, %s)", address)
+                _insist(add, psycopg.errors.InternalError_)
+
+
+def _insist(act: Callable[[], object], refused: type[psycopg.Error]) -> None:
+    """Do something that Citus, busy with what others of us do beside, may refuse for a moment."""
+    for _ in range(5):
+        try:
+            act()
+            return
+        except refused:
+            time.sleep(1)
+    act()

@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 
 from tests.helpers import forked
+from tests.helpers.server import driver
 
 ROWS = int(os.environ.get("DBSVC_CHAOS_ROWS", 10_000))
 CHUNK_BYTES = max(ROWS * 3 // 2, 15_000)  # some 30 chunks a file
@@ -108,7 +109,7 @@ def observing(url: str) -> Iterator[Any]:
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=PATIENCE, isolation_level=None)) as database:
             yield database
     else:
-        with psycopg.connect(url, autocommit=True, application_name="observer") as connection:
+        with driver(url, autocommit=True, application_name="observer") as connection:
             yield connection
 
 
@@ -120,7 +121,7 @@ def query(url: str, sql: str) -> Rows:
 @contextmanager
 def holding(url: str, lock: str, **values: object) -> Iterator[psycopg.Connection]:
     """Hold a row lock on PostgreSQL."""
-    with psycopg.connect(url, application_name="observer") as connection:
+    with driver(url, application_name="observer") as connection:
         connection.execute(lock.encode(), values)
         yield connection
         with suppress(psycopg.OperationalError):  # the server may have gone in the meantime

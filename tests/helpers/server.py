@@ -39,6 +39,11 @@ def make_template(url: str) -> None:
             migrate(db)
 
 
+def driver(url: str, **options: Any) -> psycopg.Connection:
+    """A connection of the driver's own to a database on PostgreSQL, of whichever kind."""
+    return psycopg.connect(url.replace("citus://", "postgresql://", 1), **options)
+
+
 class Server:
     """A PostgreSQL server. The newest 16 databases made on it exist."""
 

@@ -32,7 +32,7 @@ def test_deleted_and_brought_back(db: Database, cli_on: Cli) -> None:
     assert cli_on("ingest", cli_on.write("usage.csv", FILE)).code == 0
     before = values(db)
     assert cli_on("ingest", "--again", "usage.csv").objects[0]["outcome"] == "already published"
-    execute(db, "DELETE FROM bills WHERE bill_id IN (302, 500)")
+    execute(db, "DELETE FROM bills_stored WHERE bill_id IN (302, 500)")
     assert red(db) == ["rows_differ", "rows_unaccounted"]
     (loaded, _) = cli_on("ingest", "--again", "usage.csv").objects
     assert (loaded["inserted"], loaded["unchanged"]) == (2, 26)
@@ -44,14 +44,14 @@ def test_deleted_and_brought_back(db: Database, cli_on: Cli) -> None:
     assert red(db, "files_alike") == []
     assert reconcile(db, "again") == []
     assert cli_on("ingest", "--again", "usage.csv").objects[0]["outcome"] == "already published"
-    execute(db, "DELETE FROM bills WHERE bill_id = 302")
+    execute(db, "DELETE FROM bills_stored WHERE bill_id = 302")
     assert "rows_unaccounted" in red(db)
 
 
 def test_deleted_for_a_reason(db: Database, tmp_path: Path) -> None:
     load(db, write(tmp_path / "usage.csv", FILE))
     load(db, write(tmp_path / "more.csv", usage_csv([("2021-10-07", 700, "USD", "B", 3, 0)])))
-    execute(db, "DELETE FROM bills WHERE bill_id = 302", "DELETE FROM bills_history")
+    execute(db, "DELETE FROM bills_stored WHERE bill_id = 302", "DELETE FROM bills_history")
     assert reconcile(db, "", dry_run=True) == [Difference("bills", 28, 27), Difference("bills_history", 1, 0)]
     assert query(db, "SELECT * FROM reconciliations") == []
     reconcile(db, "the customer never was one")
@@ -70,7 +70,7 @@ def test_deleted_for_a_reason(db: Database, tmp_path: Path) -> None:
 def test_changed_by_hand(db: Database, cli_on: Cli) -> None:
     assert cli_on("ingest", cli_on.write("usage.csv", FILE)).code == 0
     for bill_id in (302, 500):
-        execute(db, f"UPDATE bills SET customer_name = 'B' WHERE bill_id = {bill_id}")
+        execute(db, f"UPDATE bills_stored SET customer_name = 'B' WHERE bill_id = {bill_id}")
     assert red(db) == ["rows_differ"]
     assert [row["changed"] for row in cli_on("db", "reconcile", "--dry-run").objects] == [2]
     assert red(db) == ["rows_differ"]

@@ -29,7 +29,7 @@ WHOLE = GOOD + BEFORE + b"2021-10-02,9,USD,name 9,5.00,12.34"
 @pytest.mark.parametrize("end", range(len(GOOD), len(WHOLE) + 1))
 def test_cut_off_anywhere(db: Database, dialect: str, tmp_path: Path, end: int) -> None:
     """Wherever the last record is cut; if nothing of it is there, nobody can know."""
-    if dialect == "postgresql" and end % 5:
+    if dialect != "sqlite" and end % 5:
         pytest.skip("each on one database, some on both")
     outcome = load(db, write(tmp_path / "usage.csv", WHOLE[:end]))
     whole = end in (len(GOOD), len(WHOLE))

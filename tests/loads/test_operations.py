@@ -7,7 +7,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from dbsvc import ConfigurationError, ContentionError, Database, InputError, connect, migrate
@@ -17,7 +16,7 @@ from dbsvc.engine.loads.operations import discard, publish_staged, release
 from dbsvc.engine.migrations import reset
 from dbsvc.engine.settings import Settings
 from tests.helpers import bills, buckets, load, query, register, stage, statuses, usage_csv, write
-from tests.helpers.server import Server
+from tests.helpers.server import Server, driver
 
 ROWS = [("2021-10-01", n, "USD", "A", n, 0) for n in range(1, 6)]
 
@@ -165,17 +164,17 @@ def test_a_table_of_another_role_stops_no_load(server: Server, good: Path) -> No
     """Who restored a backup may have been somebody else."""
     role, url = f"dbsvc_loader_{os.getpid()}", server.create(migrated=False)
     server.execute(f"CREATE ROLE {role} LOGIN")
-    with psycopg.connect(url) as connection:
+    with driver(url) as connection:
         connection.execute(f"GRANT ALL ON SCHEMA public TO {role}".encode())
     try:
         with connect(re.sub(r"://[^@/]*@", f"://{role}@", url)) as db:
             migrate(db)
-            with psycopg.connect(url) as connection:
+            with driver(url) as connection:
                 connection.execute("CREATE TABLE staged_usage_1 (line_no integer)")
             assert load(db, good).load.load_id == 2
             assert statuses(db) == ["published"]
     finally:
-        with psycopg.connect(url) as connection:
+        with driver(url) as connection:
             connection.execute(f"DROP OWNED BY {role}".encode())
         server.execute(f"DROP ROLE {role}")
 

@@ -22,7 +22,7 @@ from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.loads.revert import revert
 from dbsvc.engine.settings import Settings
 from tests.helpers import ROOT, load, usage_csv, write
-from tests.helpers.server import Server
+from tests.helpers.server import Server, driver
 
 #: how many bills there are, what they come to, and of how many loads they are
 SUMS = "SELECT count(*), sum(product1_revenue), count(DISTINCT load_id) FROM bills"
@@ -60,7 +60,7 @@ class Reader:
     """Sums the bills up, within one transaction unless it begins none."""
 
     def __init__(self, url: str, *, prepare: bool = True, begin: str = "BEGIN") -> None:
-        self.connection = psycopg.connect(url, autocommit=True, prepare_threshold=0 if prepare else None)
+        self.connection = driver(url, autocommit=True, prepare_threshold=0 if prepare else None)
         # a plan that is kept, whatever it would be worth to make another one
         self.connection.execute("SET plan_cache_mode = force_generic_plan")
         self.connection.execute(begin.encode())
@@ -226,7 +226,7 @@ def test_killed_before_plans_count_the_month(
 
 def test_who_may_read_nothing_but_bills(db: Database, server: Server, url: str, tmp_path: Path) -> None:
     role = f"reader_{url.partition('?')[0].rpartition('/')[2]}"
-    with psycopg.connect(url, autocommit=True) as admin:
+    with driver(url, autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {role}".encode())
         admin.execute(f"GRANT SELECT ON bills TO {role}".encode())
     try:
@@ -244,14 +244,14 @@ def test_who_may_read_nothing_but_bills(db: Database, server: Server, url: str, 
             reader.connection.execute("ROLLBACK")
             assert reader.look(sums) == (24, 28, 3)
     finally:
-        with psycopg.connect(url, autocommit=True) as admin:
+        with driver(url, autocommit=True) as admin:
             admin.execute(f"DROP OWNED BY {role}".encode())
             admin.execute(f"DROP ROLE {role}".encode())
 
 
 def test_a_month_that_comes_by_hand_waits_for_its_readers(db: Database, url: str) -> None:
     """So no plan of theirs can be older than it."""
-    with closing(Reader(url)) as reader, psycopg.connect(url, autocommit=True) as writer:
+    with closing(Reader(url)) as reader, driver(url, autocommit=True) as writer:
         reader.look()
         writer.execute("SET lock_timeout = '50ms'")
         by_hand = "INSERT INTO bills VALUES ('2031-01-01', 1, 'a', 'USD', 1, 0, 1, 0)"
@@ -266,7 +266,7 @@ def test_migrating_a_database_with_bills(db: Database, url: str, tmp_path: Path,
     """Again, after a migrator died; back; and forth."""
     forth = ROOT / "migrations" / "postgresql" / "0020_plans_of_before.sql"
     bring(db, tmp_path, OCTOBER)
-    with psycopg.connect(url, autocommit=True) as admin:
+    with driver(url, autocommit=True) as admin:
         for file in (forth, forth.with_suffix(".rollback.sql"), forth):
             admin.execute(file.read_bytes())
             assert fresh.look() == (23, 23, 2)

@@ -216,7 +216,7 @@ def test_a_bill_of_the_future_is_mended_as_the_runbook_says(db: Database, tmp_pa
     wrong = ("2099-10-01", 7, "USD", "A", 0, 0)
     load(db, write(tmp_path / "wrong.csv", usage_csv([wrong, ("2021-10-01", 1, "USD", "A", 1, 1)])))
     with db.transaction() as tx:  # as older versions let it in
-        tx.execute("UPDATE bills SET product1_revenue = '1.00000000' WHERE bill_id = 7")
+        tx.execute("UPDATE bills_stored SET product1_revenue = '1.00000000' WHERE bill_id = 7")
         tx.execute("UPDATE loads SET control_total = control_total + 1")
     today = datetime.date(2021, 10, 2)
 

@@ -209,7 +209,7 @@ def test_names_cannot_disturb_the_page(db: Database, tmp_path: Path) -> None:
     bills(db, tmp_path, [(DAY, n, "USD", name, 100 - n, 0) for n, name in enumerate(quoted, 1)])
     bills(db, tmp_path, [(DAY, "x", "USD", name, 1, 0) for name in quoted], "<b>odd\u202e.csv")
     with db.transaction() as tx:  # a delivery of it is rejected
-        tx.execute("UPDATE bills SET customer_name = :name WHERE bill_id = 6", name="x" * 10_000)
+        tx.execute("UPDATE bills_stored SET customer_name = :name WHERE bill_id = 6", name="x" * 10_000)
     page = render(read_report(db, 28))
     parsed = sound(page)
     assert html.escape(NAMES[0]).replace("&#x27;", "&#39;") in page
@@ -263,7 +263,9 @@ def test_no_rates_and_negative_amounts(db: Database, tmp_path: Path) -> None:
     assert "the newest of usage unknown USD ▲ Without 2 bills without an exchange rate" in page.text
     assert "0.00" not in page.text
     with db.transaction() as tx:
-        tx.execute("UPDATE bills SET product1_revenue = :amount, currency = 'USD' WHERE bill_id = 1", amount="-12.50000000")
+        tx.execute(
+            "UPDATE bills_stored SET product1_revenue = :amount, currency = 'USD' WHERE bill_id = 1", amount="-12.50000000"
+        )
     page = sound(render(read_report(db, 28)))
     assert "\u221212.50 USD" in page.text
 

@@ -52,7 +52,7 @@ def fill(db: Database, bills: Sequence[Bill], rates: Rates) -> None:
             "line_no",
         ]
         rows = [(day, n, who, code, places(a), places(b), 1, n) for n, (day, code, who, a, b) in enumerate(bills)]
-        tx.insert_rows("bills", columns, rows)
+        tx.insert_rows("bills_stored", columns, rows)
     if rates:
         tell(db, *(final(rate, currency=code, day=day) for (day, code), rate in rates.items()))
 

@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -34,6 +33,7 @@ from dbsvc.engine.sources.translation import keeps_ascii
 from dbsvc.engine.statements.catalog import load_statements
 from tests.helpers import ROOT, bills, buckets, history, load, query, rejects, usage_csv, write
 from tests.helpers.cli import Cli
+from tests.helpers.server import driver
 
 DATASETS = load_statements(("sqlite",)).datasets
 HEADER = "Date_,Bill_ID,Currency,Name,Product1 revenue,Product2 revenue"
@@ -719,7 +719,7 @@ def test_constraints_of_before_go_back_and_forth(db: Database, url: str, dialect
     forth = ROOT / "migrations" / dialect / "0022_credit_notes.sql"
     back = forth.with_suffix(".rollback.sql")
     change = "UPDATE bills_stored SET product1_revenue = '-1.00000000' WHERE bill_id = 1"
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///")) if dialect == "sqlite" else psycopg.connect(url)) as admin:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///")) if dialect == "sqlite" else driver(url)) as admin:
         run: Any = admin.executescript if isinstance(admin, sqlite3.Connection) else admin.execute
         for file in (forth, back, back) if dialect == "sqlite" else (forth, back):
             run(file.read_text())

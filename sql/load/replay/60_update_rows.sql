@@ -1,5 +1,8 @@
--- The newest version of each replayed row.
+-- The newest version of each replayed row. They are named first: what lies on every node takes no temporary table, but a query's
+-- rows.
+WITH newest AS (SELECT * FROM deliveries WHERE is_current)
+
 UPDATE :"table" AS stored
 SET :"assignments"
-FROM deliveries AS newest
-WHERE newest.is_current AND (:"stored_key") = (:"newest_key")
+FROM newest
+WHERE (:"stored_key") = (:"newest_key")

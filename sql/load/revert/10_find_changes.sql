@@ -1,15 +1,24 @@
 -- What a load is to be taken back of: the rows that stand by it, and its part in the past of others. Where there is a past, the
 -- deliveries of a row are put in order again without the load's; else the row goes.
+-- noqa: disable=LT09, RF02, ST07
 CREATE TEMP TABLE changes AS
-SELECT -- noqa: LT09
+WITH past AS (
+    SELECT DISTINCT
+        :"key",
+        TRUE AS replay
+    FROM :"history"
+)
+
+SELECT
     :"columns",
     line_no,
     'reverted' AS bucket,
-    (:"key") IN (SELECT :"key" FROM :"history") AS replay -- noqa: RF02
+    coalesce(past.replay, FALSE) AS replay
 FROM :"table"
+LEFT JOIN past USING (:"key")
 WHERE load_id = :load_id
 UNION ALL
-SELECT -- noqa: LT09
+SELECT
     :"columns",
     line_no,
     'past' AS bucket,

@@ -1,0 +1,51 @@
+"""How far a cluster carries: `python bench/scale.py`. One to eight workers, simulated from measured CPU seconds.
+
+The times are those of docs/benchmarks.md, of two workers on one machine. A chunk waits for a core of the coordinator, then for one
+of the worker whose turn it is. Disks and networks are as fast as they must be: this is the most that can be hoped for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+
+#: CPU seconds per million rows: of the coordinator, and of all workers together
+MEASURED = {"first load": (2.7, 10.4), "half of the bills changed": (24.7, 62.7)}
+CHUNK = 100_000  # rows that are handled at once
+CHUNKS = 20_000
+MOST = 8  # workers
+
+
+def simulate(workers: int, cores: int, coordinator: float, worker: float) -> tuple[float, float, float]:
+    """Return how many rows a second are done, and what share of the coordinator's and of the workers' cores is busy."""
+    share = CHUNK / 1_000_000
+    front, back = [0.0] * cores, [[0.0] * cores for _ in range(workers)]
+    done = 0.0
+    for number in range(CHUNKS):
+        begun = heapq.heappop(front) + coordinator * share
+        heapq.heappush(front, begun)
+        node = back[number % workers]
+        ended = max(heapq.heappop(node), begun) + worker * share
+        heapq.heappush(node, ended)
+        done = max(done, ended)
+    busy = CHUNKS * share / done / cores
+    return CHUNKS * CHUNK / done, busy * coordinator, busy * worker / workers
+
+
+def main() -> None:
+    """Print a table for each kind of work."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cores", type=int, default=8, help="of every node (default: %(default)s)")
+    parser.add_argument("--rows", type=float, default=100e9, help="how many there are to load (default: %(default).0e)")
+    given = parser.parse_args()
+    for work, (coordinator, worker) in MEASURED.items():
+        print(f"\n{work}: {coordinator} + {worker} CPU seconds per million rows, {given.cores} cores a node\n")
+        print("| workers | rows a second | coordinator busy | workers busy | days for all |")
+        print("|--:|--:|--:|--:|--:|")
+        for workers in range(1, MOST + 1):
+            speed, front, back = simulate(workers, given.cores, coordinator, worker)
+            print(f"| {workers} | {speed:,.0f} | {front:.0%} | {back:.0%} | {given.rows / speed / 86_400:,.1f} |")
+
+
+if __name__ == "__main__":
+    main()
