@@ -25,7 +25,7 @@ import dbsvc
 from dbsvc.cli import main
 from dbsvc.engine import checks, errors, settings
 from dbsvc.engine.columns import Column
-from dbsvc.engine.db.dialects import families
+from dbsvc.engine.db.dialects import all_families
 from dbsvc.engine.reports import dbt
 from dbsvc.engine.reports.datasets import reasons_of
 from dbsvc.engine.statements.catalog import Statements
@@ -199,7 +199,7 @@ def _reasons(folder: Path) -> list[str]:
 def check_sections() -> str:
     """Every check, as the header of its SQL file says it."""
     known: dict[str, dict[str, checks.Check]] = {}
-    for dialect, family in families().items():
+    for dialect, family in all_families().items():
         for check in checks.load_checks(Statements(family)):
             known.setdefault(check.name, {})[dialect] = check
     return "\n".join(_check(next(iter(known[name].values())), list(known[name])) for name in sorted(known))
@@ -207,7 +207,7 @@ def check_sections() -> str:
 
 def _check(check: checks.Check, dialects: list[str]) -> str:
     of = f"dataset `{check.dataset}`" if check.dataset else "all datasets"
-    if set(dialects) != set(families()):
+    if set(dialects) != set(all_families()):
         of = f"only on {', '.join(dialects)}"
     parts = [
         f"## {check.name}\n",

@@ -16,7 +16,7 @@ import pytest
 from dbsvc import connect
 from dbsvc.engine import Database
 from dbsvc.engine.checks import load_checks
-from dbsvc.engine.db.dialects import families
+from dbsvc.engine.db.dialects import all_families
 from dbsvc.engine.loads import operations
 from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import ROOT, bucket_server, load, query, register, stage, statuses, usage_csv, write
@@ -155,7 +155,7 @@ def test_the_site_is_built_and_asks_no_other_host(tmp_path: Path) -> None:
 
 def test_runbook_has_a_section_for_every_state_exit_code_incident_and_check() -> None:
     titles = re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE)
-    checks = {check.runbook for family in families().values() for check in load_checks(Statements(family))}
+    checks = {check.runbook for family in all_families().values() for check in load_checks(Statements(family))}
     assert {*STATES, *EXIT_CODES, *INCIDENTS, *RATES, *checks} == set(titles)
     assert all(section(title) for title in titles)
     index = RUNBOOK.partition("## States")[0]

@@ -6,7 +6,6 @@ import ast
 import re
 import shutil
 from collections.abc import Callable
-from importlib import import_module
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dbsvc import StatementError
-from dbsvc.engine.db.dialects import SCHEMES
+from dbsvc.engine.db.dialects import all_families
 from dbsvc.engine.statements import catalog
 from dbsvc.engine.statements.catalog import Statements
 from dbsvc.engine.statements.rules import DATASET_PHASES, LOAD_FOLDERS, PLACE_FOLDERS
@@ -22,7 +21,7 @@ from dbsvc.engine.statements.statement import Statement, quote
 from dbsvc.engine.toml import read_text
 
 SQL = Path(str(files("dbsvc"))) / "sql"
-FAMILIES = {name: import_module(f"dbsvc.engine.db.dialects.{name}").Driver.family for name in sorted(set(SCHEMES.values()))}
+FAMILIES = all_families()
 
 
 @pytest.fixture

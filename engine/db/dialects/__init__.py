@@ -17,10 +17,14 @@ SCHEMES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgres
 SCRATCH = "sqlite:///{path}"
 
 
+def all_families() -> dict[str, tuple[str, ...]]:
+    """Return the kinds of database, and of each its family."""
+    return {name: import_module(f".{name}", __name__).Driver.family for name in dict.fromkeys(SCHEMES.values())}
+
+
 def families() -> dict[str, tuple[str, ...]]:
     """Return the kinds of database that inherit from no other, and of each its family. What is made for these holds for all."""
-    found = {name: import_module(f".{name}", __name__).Driver.family for name in dict.fromkeys(SCHEMES.values())}
-    return {name: family for name, family in found.items() if len(family) == 1}
+    return {name: family for name, family in all_families().items() if len(family) == 1}
 
 
 def dialect_for(url: str, settings: Settings, *, name: str, create: bool) -> Dialect[Any]:
