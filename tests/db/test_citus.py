@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -19,9 +20,12 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.dialects.citus import Driver
 from dbsvc.engine.errors import ConfigurationError, UnavailableError
 from dbsvc.engine.settings import Settings
-from tests.helpers import buckets, load, usage_csv, write
+from tests.helpers import ROOT, buckets, load, query, usage_csv, write
 from tests.helpers.check_case import execute, find
 from tests.helpers.citus import Cluster
+from tests.helpers.cli import Cli
+from tests.helpers.server import Server
+from tests.helpers.shell import run
 
 URL = "citus://user:secret@coordinator:5432/bills"
 
@@ -155,3 +159,30 @@ def turns(node: Database) -> list[str]:
 
     node.dialect.begin = begin  # type: ignore[method-assign, assignment]
     return found
+
+
+PAGE = (ROOT / "docs" / "how-to" / "move-to-citus.md").read_text()
+#: What the page types.
+MOVE = re.findall(r"^<!-- not run: it needs a cluster.*?\n```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.long
+@pytest.mark.slow  # it starts many processes
+def test_the_page_moves_a_full_database(request: pytest.FixtureRequest, dbname: str, tmp_path: Path) -> None:
+    """The same revenue; files that were loaded before are known, and others go in."""
+    cluster: Cluster = request.getfixturevalue("cluster")
+    plain = Server(cluster.nodes[0].admin_url)  # the coordinator's server, and no Citus
+    old, name = plain.create(), cluster.empty()
+    new = cluster.urls(name)[0]
+    assert Cli(tmp_path, old)("ingest", str(ROOT / "samples")).code in (0, 65)
+    shell = "\n".join(["set -e", *MOVE])
+    ran = run(shell, tmp_path, DATABASE_URL=old, NEW_URL=new, CITUS_URL=cluster.url(name))
+    assert ran.returncode == 0, (ran.stdout, ran.stderr)
+    with connect(old) as before, connect(cluster.url(name)) as after:
+        for table in ("bills", "inverter_telemetry_clean", "inverter_daily_summary", "loads"):
+            assert query(after, f"SELECT * FROM {table} ORDER BY 1, 2, 3") == query(
+                before, f"SELECT * FROM {table} ORDER BY 1, 2, 3"
+            )
+    usage_file = write(tmp_path / "later.csv", usage_csv([("2021-10-31", 7, "USD", "Acme", 1, 2)]))
+    assert Cli(tmp_path, cluster.url(name))("ingest", str(usage_file)).code == 0
+    plain.close()

@@ -168,7 +168,9 @@ def test_a_provisional_rate_is_stored_only_if_allowed_and_gives_way(db: Database
         "provisional = NULL",
     ],
 )
-def test_the_database_refuses_what_is_no_rate(db: Database, change: str) -> None:
+def test_the_database_refuses_what_is_no_rate(db: Database, dialect: str, change: str) -> None:
+    if dialect == "citus" and "XXQ" in change:
+        pytest.skip("Citus keeps no key between rates and currencies: each is looked up")
     tell(db, final("3.2"))
     with pytest.raises(IntegrityError), db.transaction() as tx:
         tx.execute(f"UPDATE fx_rates SET {change}")

@@ -28,6 +28,12 @@ class Cluster(Server):
         """The URLs of a database on each node, the coordinator first."""
         return [node.url(dbname) for node in self.nodes]
 
+    def empty(self) -> str:
+        """Make a database whose nodes know each other, and nothing else; returns its name."""
+        name = self._create("template1")
+        self._databases.append(name)
+        return name
+
     def execute(self, sql: str) -> None:
         """Run a statement on each node, at once, as the admin, outside any transaction."""
         with ThreadPoolExecutor(len(self.nodes)) as pool:
