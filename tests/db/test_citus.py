@@ -139,7 +139,7 @@ def test_a_transaction_in_doubt_is_told(db: Database, dbname: str, request: pyte
 def test_a_skewed_shard_is_told(db: Database, tmp_path: Path) -> None:
     """One bill of every day: all of them lie in one shard."""
     draw = random.Random(1)
-    days = [date(2021, 1, 1) + timedelta(n) for n in range(3000)]
+    days = [date(2015, 1, 1) + timedelta(n) for n in range(3000)]
     load(db, write(tmp_path / "usage.csv", usage_csv([(day, 7, "USD", draw.randbytes(400).hex(), 1, 2) for day in days])))
     assert found(db, "shards_skewed") == []
     execute(db, "ANALYZE bills_stored")
