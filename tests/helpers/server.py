@@ -93,7 +93,7 @@ class Server:
 
     def _create(self, template: str) -> str:
         self._made += 1
-        name = f"dbsvc_test_{os.getpid()}_{self._made}"
+        name = f"dbsvc_{type(self).__name__.lower()}_{os.getpid()}_{self._made}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
