@@ -702,7 +702,7 @@ def cut(tx: Transaction, url: str) -> None:
     """Have somebody else end this transaction's connection."""
     pid = tx.execute("SELECT pg_backend_pid() AS pid").rows[0]["pid"]
     with driver(url) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        other.execute("SELECT pg_terminate_backend(%s::integer, 5000)", (pid,))
 
 
 def test_a_lost_connection_is_unavailable(remote: Database, url: str) -> None:
