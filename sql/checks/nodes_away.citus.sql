@@ -1,6 +1,6 @@
 -- title: Nodes that are away
 -- severity: critical
--- do: Start the node, or mend the network between it and the coordinator
+-- do: Start the node, or repair the network between it and the coordinator
 -- runbook: nodes_away
 -- A node of the cluster does not answer the coordinator, or is switched off. What it keeps can be neither read nor changed: loads
 -- wait for it, and other checks are unknown.

@@ -28,7 +28,7 @@ nodes AS (
     LEFT JOIN answers ON node.nodeid = answers.nodeid
 ),
 
-judged AS (
+told AS (
     SELECT
         *,
         CASE
@@ -56,5 +56,5 @@ SELECT
         WHEN 'differ' THEN 'Install the same version of Citus on every node.'
         ELSE ''
     END AS todo
-FROM judged
+FROM told
 ORDER BY groupid, nodename, nodeport
