@@ -185,7 +185,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
 
 
 def _insert_rows(tx: Transaction, load: Load) -> Counter[str]:
-    """Insert new rows. Where they are most of the table's, an index of it is built again after them, if its database lets us."""
+    """Insert new rows. Where they are most of the table's, an index of it is built again after them, if the database may."""
     unindex, index = own(load, "unindex"), own(load, "index")
     rebuilt = bool(tx.statements.phase(unindex) and find_rows(tx, load, "load/outgrow"))
     if rebuilt:
