@@ -46,7 +46,7 @@ class Settings:
     store_deadline: float = 50
     #: how many records a load must bring to be placed before it is published; where a table has months: how many a month
     month_records: int = 10_000
-    #: how many seconds each of 8 tries waits for somebody else's transaction; on PostgreSQL more tries behind one of ours
+    #: how many seconds each of 8 tries waits for others' transactions; longer behind one of ours, or (SQLite) while others end
     lock_seconds: int = 30
     #: PostgreSQL: after how many seconds a transaction is taken away from an instance that froze
     freeze_seconds: int = 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 from dbsvc.engine.datasets import Dataset
@@ -14,7 +15,8 @@ from dbsvc.engine.loads.phases import run_statement
 def add_rows(tx: Transaction, load: Load, table: str) -> None:
     """Account for the rows of a load in a table."""
     given = tx.statements.datasets[load.dataset].merge_parameters()
-    tx.run_with("load/account/add_rows", {**given, "load_id": load.load_id, "from_table": table})
+    days = tx.run_with("load/account/sum_rows", {**given, "load_id": load.load_id, "from_table": table}).rows
+    tx.run("load/account/add_days", load_id=load.load_id, sums=json.dumps(days))
 
 
 def count_days(tx: Transaction, load: Load, first_day: date, next_day: date) -> int:

@@ -447,6 +447,30 @@ def test_records_of_batches_are_numbered(db: Database, lengths: list[int]) -> No
         assert [tuple(row.values()) for row in tx.execute("SELECT * FROM numbered ORDER BY line_no").rows] == expected
 
 
+@pytest.mark.one_database
+def test_who_waits_while_others_take_turns_does_not_give_up(tmp_path: Path) -> None:
+    """On SQLite nobody queues: on a machine that is busy another one may be faster again and again."""
+    path, held = tmp_path / "turns.db", threading.Event()
+    with connect(f"sqlite:///{path}", lock_seconds=1) as db:
+        with db.transaction() as tx:
+            tx.execute("CREATE TABLE turns (turn integer)")
+
+        def take_turns() -> None:
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                for _ in range(4):  # with hardly a moment in between
+                    other.execute("BEGIN IMMEDIATE")
+                    other.execute("INSERT INTO turns VALUES (1)")
+                    held.set()
+                    time.sleep(0.4)
+                    other.execute("COMMIT")
+
+        with ThreadPoolExecutor(1) as pool:
+            taking = pool.submit(take_turns)
+            held.wait()
+            db.run_transaction(lambda tx: tx.execute("INSERT INTO turns VALUES (2)"), attempts=1)
+            taking.result()
+
+
 def test_copy_csv_of_one_column(db: Database) -> None:
     assert copied(db, b'a\n""\n"b\nc"\n', ("a",)) == [("a",), ("",), ("b\nc",)]
 

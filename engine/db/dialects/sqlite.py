@@ -128,6 +128,7 @@ class Driver:
         self.patience = (min(3.0, settings.lock_seconds / 2), 60.0)
         self._interrupted = False
         self._configure: Statement
+        self._changes: Statement
         #: connections that wait for another process, and what that holds
         self._waiting: dict[sqlite3.Connection, str] = {}
 
@@ -160,7 +161,7 @@ class Driver:
         )
         try:
             _equip(connection)
-            configure = self._configure = statements["session/configure"]
+            configure = self._use(statements)
             encoding = self.execute(connection, statements["session/open"], {}).rows[0]["encoding"]
             if encoding != "UTF-8":
                 raise UnusableError(
@@ -196,12 +197,16 @@ class Driver:
         closed = not self._create and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
         return f"file:{quote(str(path))}?mode=rw{'&immutable=1' if closed else ''}"
 
+    def _use(self, statements: Statements) -> Statement:
+        self._configure, self._changes = statements["session/configure"], statements["session/changes"]
+        return self._configure
+
     def begin(self, connection: sqlite3.Connection, statements: Statements, begin: str) -> None:
         """Open a transaction. Its settings are the connection's.
 
         SQLite's own pauses between two looks are longer than those that others leave between two transactions.
         """
-        self._configure = statements["session/configure"]  # another one of us may have opened the connection
+        self._use(statements)  # another one of us may have opened the connection
         self._set_busy(connection, 0)
         try:
             self.execute(connection, statements[begin], {})
@@ -317,20 +322,36 @@ class Driver:
         return max(connection.executemany(sql, (list(map(_stored, row)) for row in rows)).rowcount, 0)
 
     def _patiently(self, connection: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
-        """Execute; outside a transaction wait for other processes' transactions, in slices, so that we can be interrupted."""
+        """Execute; outside a transaction wait for others' transactions, in slices, so that we can be interrupted.
+
+        We give up when none has ended for so long. Where many wait, on a machine that is busy, each turn may be another one's.
+        """
         give_up = time.monotonic() + self._lock_seconds
+        changes: int | None = None
         try:
             while True:
                 try:
                     return connection.execute(sql, values)
                 except sqlite3.OperationalError as error:
                     busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                    if not busy or connection.in_transaction or self._interrupted or time.monotonic() > give_up:
+                    if not busy or connection.in_transaction or self._interrupted:
                         raise
+                    late = time.monotonic() > give_up
+                    if late or changes is None:
+                        before, changes = changes, self._count_changes(connection)
+                        if late and changes == before:
+                            raise
+                        give_up = time.monotonic() + self._lock_seconds
                     self._waiting[connection] = f"the write lock of {self.label}"
                     time.sleep(_LOOK)
         finally:
             self._waiting.pop(connection, None)
+
+    def _count_changes(self, connection: sqlite3.Connection) -> int:
+        """Return what changes when others commit; 0 if it cannot be asked for now."""
+        with suppress(sqlite3.OperationalError):
+            return int(connection.execute(self._changes.text).fetchone()[0])
+        return 0
 
     def _set_busy(self, connection: sqlite3.Connection, seconds: float) -> None:
         """Say how long SQLite itself waits for a lock."""
