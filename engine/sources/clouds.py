@@ -43,6 +43,7 @@ _SERVERS = {"gs": "https://storage.googleapis.com", "az": "https://{}.blob.core.
 _ELSEWHERE = ("AZURE_STORAGE_USE_EMULATOR", "AZURE_USE_FABRIC_ENDPOINT")
 _REGION = re.compile(r"[\w-]+", re.ASCII)
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _AUTHORITIES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 _KEYS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
@@ -371,4 +372,5 @@ def _explain(url: Url, error: BaseException, listing: bool) -> DbsvcError:
         )
     kind = StoreBusyError if status in (429, 503) else StoreError
     why = answer or next((said for pattern, said in _WHY.items() if re.search(pattern, text, re.IGNORECASE)), "no answer")
-    return kind(f"{shown}: the store does not answer as it should ({why}). {GO_ON}.")
+    proxy = next((f"; {one} names a proxy" for one in _PROXIES if os.environ.get(one)), "")
+    return kind(f"{shown}: the store does not answer as it should ({why}{proxy}). {GO_ON}.")

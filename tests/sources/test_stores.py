@@ -842,7 +842,8 @@ def test_a_proxy_of_the_environment_is_asked(buckets: Buckets, monkeypatch: pyte
 
     buckets.fault = refuse
     for source in ("s3://bucket/x.csv", "http://127.0.0.1:1/x.csv"):
-        assert "password" not in str(refused(source))
+        assert "password" not in (said := str(refused(source)))
+        assert source.startswith("http") or "; HTTP_PROXY names a proxy" in said
         assert "://" in buckets.requests[-1][1]
 
 
