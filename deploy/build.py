@@ -28,6 +28,8 @@ PINNED = ROOT / "deploy" / "requirements.txt"
 PYTHONS = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
 #: what is in the programs
 EXTRAS = {"cloud", "notify", "openlineage", "otel"}
+#: systems that the pinned requirements are for
+SYSTEMS = ({}, {"sys_platform": "win32", "platform_system": "Windows"}, {"sys_platform": "emscripten"})
 #: what is imported by a name that only the program knows, or read as a file
 COLLECTED = ("dbsvc", "yoyo", "psycopg", "tzdata", "obstore")
 IMPORTED = ("psycopg_binary._psycopg", "psycopg_binary.pq", "opentelemetry.context.contextvars_context")
@@ -99,8 +101,8 @@ def _requires(name: str) -> list[str]:
 def _is_needed(need: Requirement, extra: str) -> bool:
     if need.marker is None:
         return True
-    pythons = ({"python_version": version.rpartition(".")[0], "python_full_version": version} for version in PYTHONS)
-    return any(need.marker.evaluate({"extra": extra, **python}) for python in pythons)
+    pythons = [{"python_version": version.rpartition(".")[0], "python_full_version": version} for version in PYTHONS]
+    return any(need.marker.evaluate({"extra": extra, **python, **of}) for python in pythons for of in SYSTEMS)
 
 
 def one_file(wheel: Path) -> None:
