@@ -13,13 +13,15 @@ import typer
 
 from dbsvc.cli import commands, completion, metrics, output, streams
 from dbsvc.cli.database import open_database
+from dbsvc.cli.notify import Notify
+from dbsvc.engine.limits import MOST_SAMPLES
 
 if TYPE_CHECKING:
     from dbsvc.engine.checks import Check, Checked, CheckResult
 
 _CODES = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 UNKNOWN = _CODES["unknown"]
-_SAMPLE, _MOST = 10, 10_000  # rows of a finding: they are kept in memory
+_SAMPLE = 10  # rows of a finding
 
 app = commands.group()
 
@@ -83,19 +85,11 @@ def check(
         typer.Option(
             metavar="N",
             min=0,
-            max=_MOST,
+            max=MOST_SAMPLES,
             help="How many rows of what each check finds to show; 0 for all, up to 10,000.",
         ),
     ] = _SAMPLE,
-    notify: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="URL",
-            help="Tell this receiver what changed: a webhook, Slack, Teams, or what Apprise knows. May be given again. A URL "
-            "is a secret: rather set DBSVC_NOTIFY.",
-            show_default=False,
-        ),
-    ] = None,
+    notify: Notify = None,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -112,7 +106,7 @@ def check(
             code = _explain(explain)
         else:
             told = notify or []
-            code = _check(only or [], dataset or [], since, fail_on, told, record=not no_record, most=limit or _MOST)
+            code = _check(only or [], dataset or [], since, fail_on, told, record=not no_record, most=limit or MOST_SAMPLES)
     except Exception as error:
         output.headline(f"UNKNOWN: {output.explain(error)}")
         code = UNKNOWN
@@ -212,10 +206,10 @@ def _show(problems: Sequence[CheckResult]) -> None:
         output.table("", result.sample, list(result.sample[0]))
         name, found = result.check.name, result.findings or 0
         if found > (shown := len(result.sample)):
-            more = f"dbsvc check --only {name} --limit {min(found, _MOST)}"
+            more = f"dbsvc check --only {name} --limit {min(found, MOST_SAMPLES)}"
             output.headline(
-                f"Showing {shown:,} of {found:,} rows; `{more}` shows {'all' if found <= _MOST else 'more'}."
-                if shown < _MOST
+                f"Showing {shown:,} of {found:,} rows; `{more}` shows {'all' if found <= MOST_SAMPLES else 'more'}."
+                if shown < MOST_SAMPLES
                 else f"Showing {shown:,} of {found:,} rows; `dbsvc check --explain {name}` shows the query for the others."
             )
         output.paragraph(f"{result.check.meaning}\nDo: {result.check.todo}")

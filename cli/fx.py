@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 50  # rates; of more, people are shown the unusual ones
 
+#: what options are called that are no words of the engine
+_CALLED = {
+    "days": "--date, --from with --to",
+    "first": "--from",
+    "last": "--to",
+    "missing": "--missing",
+    "retry_unavailable": "--retry-unavailable",
+    "currencies": "--currency",
+    "time_frames": "--timeframe",
+    "accept": "--accept",
+    "refresh": "--refresh",
+}
+
 app = commands.group()
 
 _EXAMPLES = commands.examples(
@@ -71,38 +84,26 @@ def fx(
 
     What is stored costs no call, nor what the provider is known not to have.
     """
-    from dbsvc.engine.fx.fetched import Asked, ask
+    from dbsvc.engine.fx.fetched import Asked
 
-    codes = ask(currency or ())
-    named = (date is not None) + (first is not None or last is not None) + missing
-    if named > 1 or not (named or retry_unavailable):
-        raise typer.BadParameter("Name the days by one of --date, --from with --to, --missing, and --retry-unavailable.")
-    if (first is None) != (last is None):
+    if date and (first or last):
+        raise typer.BadParameter("--date names one day, --from with --to several.")
+    if first and not last:
         raise typer.BadParameter("--from and --to go together.")
-    if first and last and first > last:
-        raise typer.BadParameter("--from is after --to.")
-    if currency and not codes:
-        raise typer.BadParameter("--currency names currencies by their codes, such as EUR,ILS.")
-    if timeframe and date:
-        raise typer.BadParameter("--timeframe goes with --from and --to, with --missing, or with --retry-unavailable.")
-    if accept and not refresh:
-        raise typer.BadParameter("--accept goes with --refresh.")
-    if refresh and not (date or first):
-        raise typer.BadParameter("--refresh goes with --date, or with --from and --to.")
-    span = [day.date() for day in (first or date, last or date) if day]
     started = time.perf_counter()
+    days = [day.date() if day else None for day in (first or date, last)]
     asked = Asked(
-        first=span[0] if span else None,
-        last=span[-1] if span else None,
+        first=days[0],
+        last=days[1],
         missing=missing,
-        currencies=codes,
+        currencies=currency or None,
         time_frames=timeframe,
         refresh=refresh,
         accept=accept,
         allow_provisional=allow_provisional,
         retry_unavailable=retry_unavailable,
-    )
-    with open_database(create=bool(span) and not dry_run) as db:
+    ).check(_CALLED)
+    with open_database(create=bool(asked.first) and not dry_run) as db:
         plan = asked.plan(db)
         if dry_run:
             _show_plan(plan)

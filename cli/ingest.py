@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dbsvc.cli import commands, completion, metrics, output, waiting
+from dbsvc.cli.notify import Notify, Teller
+from dbsvc.engine.limits import MOST_JOBS
 
 if TYPE_CHECKING:
-    from dbsvc.engine import Database
     from dbsvc.engine.loads.ingested import Ingested, IngestedFile
     from dbsvc.engine.loads.model import Replaced
     from dbsvc.engine.loads.run import Run
-    from dbsvc.engine.notify.receivers import Receiver
-    from dbsvc.engine.settings import Settings
 
 _HELD = 65
 _MOST_NAMES = 5  # are shown of what is left out
@@ -28,7 +27,6 @@ _MOST_NAMES = 5  # are shown of what is left out
 COUNTED = ("files", "published", "already_published", "held", "discarded", "skipped", "failed")
 #: Columns of a load that its report leaves out.
 _UNSAID = ("header", "source", "released", "out_of_turn")
-_MOST_JOBS = 4  # each has a chunk in memory; for more start more instances
 
 app = commands.group()
 
@@ -53,7 +51,7 @@ def ingest(
     ],
     jobs: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, max=_MOST_JOBS, help="Staging workers; by default what suits the database."),
+        typer.Option(metavar="N", min=1, max=MOST_JOBS, help="Staging workers; by default what suits the database."),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep reading one file while it grows, until stopped.")] = False,
     again: Annotated[
@@ -81,15 +79,7 @@ def ingest(
             "whoever writes.",
         ),
     ] = False,
-    notify: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="URL",
-            help="Tell this receiver which loads are held and which files failed: see `dbsvc check --notify`. A URL is a "
-            "secret: rather set DBSVC_NOTIFY.",
-            show_default=False,
-        ),
-    ] = None,
+    notify: Notify = None,
     every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="With --follow: publish at most this often.")] = 10.0,
     idle: Annotated[
         float | None,
@@ -97,7 +87,6 @@ def ingest(
     ] = None,
 ) -> None:
     """Load files, each whole or not at all. After any failure run it again: it goes on where it was."""
-    from dbsvc.engine.notify.receivers import read_receivers
     from dbsvc.engine.settings import read_settings
     from dbsvc.engine.sources.urls import is_folder, shown_name
 
@@ -116,7 +105,7 @@ def ingest(
     if dry_run and notify:
         raise typer.BadParameter("--dry-run changes nothing, so there is nothing to --notify of.")
     settings = read_settings()
-    receivers = read_receivers(settings, notify or [])
+    teller = Teller(notify, settings)
     if dry_run:
         from dbsvc.cli.rehearsal import show_rehearsal
 
@@ -127,7 +116,7 @@ def ingest(
     started = time.perf_counter()
     with output.connect(create=True) as db:
         if follow:
-            tell = partial(_tell, db, settings, receivers)
+            tell = partial(teller.tell, db)
             tally = output.interruptible(db, lambda: _follow(Run(db, settings, jobs=jobs), files[0], every, idle, tell))
             ingested = Ingested(retries=db.retries)
         else:
@@ -138,7 +127,7 @@ def ingest(
                 ingested = _require_files(ingested)
             tally = ingested.count()
         _conclude(tally, ingested, again=again, seconds=round(time.perf_counter() - started, 3))
-        output.interruptible(db, lambda: _tell(db, settings, receivers, ingested.files))
+        teller.tell(db, ingested.files)
     if code := ingested.exit_code or (_HELD if tally["held"] else 0):
         raise typer.Exit(code)
 
@@ -161,14 +150,6 @@ def tell_what_was_not_read(ingested: Ingested) -> None:
         output.say(f"{folder}: there is no file to load in this folder.")
     if ingested.nothing_to_load:
         output.say("There was nothing to load.")
-
-
-def _tell(db: Database, settings: Settings, receivers: Sequence[Receiver], files: Sequence[IngestedFile]) -> None:
-    """Tell who is to be told what became of files."""
-    if receivers:
-        from dbsvc.engine.notify.notices import tell_of_loads
-
-        tell_of_loads(db, settings, receivers, files)
 
 
 def _follow(

@@ -12,6 +12,8 @@ import typer
 
 from dbsvc.cli import commands, completion, output, sparks, waiting
 from dbsvc.cli.database import DryRun, Yes, confirm, open_database
+from dbsvc.cli.notify import Notify, Teller
+from dbsvc.engine.limits import MOST_PAST
 from dbsvc.engine.loads.model import LoadStatus
 
 if TYPE_CHECKING:
@@ -61,7 +63,6 @@ Named = Annotated[
 ]
 
 _HELD = 65
-_MOST_PAST = 10  # records that are not current are shown of a load
 
 
 @app.callback()
@@ -109,7 +110,7 @@ def show_load(load_id: LoadId) -> None:
     from dbsvc.engine.reports import loads
 
     with open_database() as db:
-        details = loads.show_load(db, load_id, most_past=_MOST_PAST)
+        details = loads.show_load(db, load_id, most_past=MOST_PAST)
     columns = {**output.load_row(details.load), "chunks": details.chunks, "staged_chunks": details.staged_chunks}
     if details.profile:
         columns["profile"] = details.profile
@@ -125,7 +126,7 @@ def show_load(load_id: LoadId) -> None:
     if details.rejects:
         output.say("Rejects: " + ", ".join(f"{records:,} {state}" for state, records in details.rejects.items()) + ".")
     if past := details.past:
-        output.table("not current" + (f", the first {_MOST_PAST}" if len(past) == _MOST_PAST else ""), past, list(past[0]))
+        output.table("not current" + (f", the first {MOST_PAST}" if len(past) == MOST_PAST else ""), past, list(past[0]))
     output.say(_NEXT[details.load.status].format(load_id=load_id, source=shlex.quote(details.load.source)))
 
 
@@ -140,14 +141,16 @@ _NEXT = {
 
 
 @app.command(cls=commands.Command, epilog=commands.examples("dbsvc loads release 17"))
-def release(load_id: LoadId) -> None:
+def release(load_id: LoadId, notify: Notify = None) -> None:
     """Publish a held load as it is; or allow a discarded one to be loaded after all."""
     from dbsvc.engine.loads import operations
 
+    teller = Teller(notify)
     with open_database() as db:
         load = output.interruptible(db, lambda: operations.release(db, load_id), "release")
         hints = waiting.find_hints(db, [load])
-    show_loads("", [load])
+        show_loads("", [load])
+        teller.tell(db)
     for hint in hints:
         output.say(hint)
     if load.status == "staging":
@@ -157,15 +160,17 @@ def release(load_id: LoadId) -> None:
 
 
 @app.command(cls=commands.Command, epilog=commands.examples("dbsvc loads publish 17"))
-def publish(load_id: LoadId) -> None:
+def publish(load_id: LoadId, notify: Notify = None) -> None:
     """Publish a load of which all is staged; its file is not needed."""
     from dbsvc.engine.loads import operations
     from dbsvc.engine.settings import read_settings
 
     settings = read_settings()
+    teller = Teller(notify, settings)
     with open_database() as db:
         load = output.interruptible(db, lambda: operations.publish_staged(db, load_id, settings), "publish")
-    show_loads("", [load])
+        show_loads("", [load])
+        teller.tell(db)
     if load.status != "published":
         output.say(_NEXT[load.status].format(load_id=load.load_id, source=shlex.quote(load.source)))
         raise typer.Exit(_HELD)
@@ -175,14 +180,17 @@ def publish(load_id: LoadId) -> None:
 def discard(
     load_id: LoadId,
     yes: Yes = False,
+    notify: Notify = None,
 ) -> None:
     """Give up a load that is not published: what is staged of it is deleted."""
     from dbsvc.engine.loads import operations
 
+    teller = Teller(notify)
     with open_database() as db:
         confirm(f"Delete what is staged of load {load_id} in {db.dialect.label}?", yes=yes)
         load = output.interruptible(db, lambda: operations.discard(db, load_id), "discard")
-    show_loads("", [load])
+        show_loads("", [load])
+        teller.tell(db)
 
 
 @app.command(cls=commands.Command, epilog=commands.examples("dbsvc loads revert 17 --dry-run", "dbsvc loads revert 17"))

@@ -18,6 +18,7 @@ from dbsvc.cli import commands, completion, output, streams, waiting
 from dbsvc.cli.database import Yes, confirm, open_database
 from dbsvc.cli.files import written_whole
 from dbsvc.cli.loads import LoadId, Most
+from dbsvc.cli.notify import Notify, Teller
 
 if TYPE_CHECKING:
     from dbsvc.engine.db.dialect import Row
@@ -183,14 +184,16 @@ def dismiss_rejects(
 
 
 @app.command("retry", cls=commands.Command, epilog=commands.examples("dbsvc rejects retry", "dbsvc rejects retry 17"))
-def retry_rejects(load_id: AnyLoad = 0) -> None:
+def retry_rejects(load_id: AnyLoad = 0, notify: Notify = None) -> None:
     """Validate rejected records again, by today's rules and registries; publish those that pass. Dismissed ones stay."""
     from dbsvc.engine.loads import operations
     from dbsvc.engine.settings import read_settings
 
     settings = read_settings()
+    teller = Teller(notify, settings)
     with open_database() as db:
         found = output.interruptible(db, lambda: operations.retry_all(db, settings, load_id or None), "retry")
+        teller.tell(db)
     retried = found.loads
     if output.results_are_json():
         output.objects(

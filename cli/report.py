@@ -10,6 +10,7 @@ import typer
 
 from dbsvc.cli import commands, output
 from dbsvc.cli.database import open_database
+from dbsvc.engine.limits import MOST_DAYS
 
 if TYPE_CHECKING:
     from dbsvc.engine import Database
@@ -51,7 +52,7 @@ def report(
         typer.Option(
             metavar="N",
             min=1,
-            max=92,
+            max=MOST_DAYS,
             help="How many days to show, back from the newest of the data. By default DBSVC_CHECK_DAYS.",
             show_default=False,
         ),

@@ -31,7 +31,7 @@ def status(
     ] = False,
     every: Annotated[float, typer.Option(metavar="SECONDS", min=0.2, help="With --watch: how often.")] = 2.0,
 ) -> None:
-    """Show what is in the database: its tables, its newest loads, the newest days of inverters."""
+    """Show what is in the database: its tables, its newest loads, the newest days of inverters, notifications that are owed."""
     from dbsvc.engine.reports.status import read_status
 
     with open_database() as db:
@@ -54,7 +54,12 @@ def _show(label: str, found: Status) -> None:
     loads = found.newest.loads
     if output.results_are_json():
         shown = [output.load_row(load) for load in loads]
-        output.objects([{"database": label, "tables": found.tables, "loads": shown, "daily_summary": found.days}])
+        owed = [
+            {"receiver": one.receiver, "notices": one.notices, "since": one.since, "because": one.because}
+            for one in found.undelivered
+        ]
+        named = {"tables": found.tables, "loads": shown, "daily_summary": found.days, "undelivered": owed}
+        output.objects([{"database": label, **named}])
         return
     output.say(label)
     filled = [table for table in found.tables if table["rows"]]
@@ -65,3 +70,5 @@ def _show(label: str, found: Status) -> None:
     sparks.show_activity(found.newest.activity)
     if found.days:
         output.table("newest days", found.days, list(found.days[0])[:7])
+    for one in found.undelivered:
+        output.say(f"Notifications: {one} The next run tries again.")

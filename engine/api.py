@@ -12,9 +12,11 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dbsvc.engine import arguments, calls
+from dbsvc.engine.errors import UsageError
+from dbsvc.engine.limits import MOST_DAYS, MOST_JOBS, MOST_PAST, MOST_SAMPLES
 
 if TYPE_CHECKING:
     from dbsvc.engine.calls import Call
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from dbsvc.engine.loads.model import Dismissed, Load, RetriedLoads
     from dbsvc.engine.loads.revert import Reverted
     from dbsvc.engine.log import Event
+    from dbsvc.engine.notify.receivers import Receiver
     from dbsvc.engine.progress import Progress
     from dbsvc.engine.reports.lineage import Lineage
     from dbsvc.engine.reports.loads import LoadDetails, LoadList
@@ -34,10 +37,10 @@ if TYPE_CHECKING:
     from dbsvc.engine.reports.status import Status
     from dbsvc.engine.settings import Settings
 
-MOST_JOBS = 4  # each has a chunk in memory
-_MOST_PAST = 10  # records that are not current, of a load that is shown
+T = TypeVar("T")
 
 
+@arguments.checked
 def ingest(
     *sources: str | os.PathLike[str],
     database: str | Database | None = None,
@@ -47,6 +50,7 @@ def ingest(
     again: bool = False,
     require_files: bool = False,
     dry_run: bool = False,
+    notify: Collection[str] | None = None,
     raise_failed: bool = True,
     raise_held: bool = False,
     progress: Progress | None = None,
@@ -59,7 +63,8 @@ def ingest(
     and ``failures`` are in it. A load that is held is a result, for a person has to decide; with ``raise_held`` it is
     HeldError. ``profile`` is the one to read all files by, ``jobs`` the number of staging threads, 1 to 4. ``again`` delivers
     known bytes of files once more, so that they win over what came after them. With ``require_files`` a folder or glob in
-    which there is nothing to load is a failure. ``dry_run`` says what would be, and stores nothing.
+    which there is nothing to load is a failure. ``dry_run`` says what would be, and stores nothing. ``notify`` names URLs of
+    receivers, beside those of the settings, who are told of loads that are held and files that failed.
 
     >>> done = dbsvc.ingest("samples/usage.csv", database="sqlite:///example.db")
     >>> [(file.outcome.value, file.load.read, file.load.inserted) for file in done.files]
@@ -68,25 +73,33 @@ def ingest(
     'already published'
     """
     names = _names(sources, again=again, jobs=jobs)
+    if dry_run and notify:
+        raise UsageError("dry_run changes nothing, so there is nothing to notify of.")
 
     def work(call: Call) -> Ingested:
         from dbsvc.engine.loads.rehearse import stage_of
         from dbsvc.engine.loads.run import Run
+        from dbsvc.engine.notify.notices import tell_of_loads
         from dbsvc.engine.settings import read_settings
 
         chosen = settings or read_settings()
         if dry_run:
             with stage_of(call.db) as stage, call.on(stage):
                 run = Run(stage, chosen, profile, again=again, show=call.show)
-                return run.rehearse(names, temporary=stage is not call.db)
-        return Run(call.db, chosen, profile, jobs, again, show=call.show).ingest(names)
+                rehearsed = run.rehearse(names, temporary=stage is not call.db)
+                return rehearsed.require_files() if require_files else rehearsed
+        receivers = _receivers(chosen, notify)
+        ingested = Run(call.db, chosen, profile, jobs, again, show=call.show).ingest(names)
+        ingested = ingested.require_files() if require_files else ingested
+        tell_of_loads(call.db, chosen, receivers, ingested.files)
+        return ingested
 
     ingested = calls.run(work, database, settings, progress, on_event, create=not dry_run, ready=False)
-    ingested = ingested.require_files() if require_files else ingested
     ingested.raise_for_failures(failed=raise_failed, held=raise_held)
     return ingested
 
 
+@arguments.checked
 def check(
     *,
     database: str | Database | None = None,
@@ -97,6 +110,7 @@ def check(
     thresholds: Mapping[str, float] | None = None,
     record: bool = True,
     limit: int = 10,
+    notify: Collection[str] | None = None,
     progress: Progress | None = None,
     on_event: Callable[[Event], object] | None = None,
 ) -> Checked:
@@ -105,27 +119,35 @@ def check(
     ``only`` names checks, ``datasets`` whose checks to run: one name, or several; by default all. An empty list is UsageError,
     for nothing would be looked at. They look at what is since the day ``since``, by default 28 days back from the newest.
     ``thresholds`` go before the settings of these names, as ``DBSVC_CHECK_LOADS_UNFINISHED_HOURS``. Without ``record`` nothing
-    is written. Of each finding the first ``limit`` rows are kept, at most 10,000.
+    is written. Of each finding the first ``limit`` rows are kept, at most 10,000. ``notify`` names URLs of receivers, beside
+    those of the settings, who are told what changed since the last run.
 
     >>> checked = dbsvc.check(database="sqlite:///example.db", only=["bills_orphaned", "loads_held"])
     >>> checked.state, [result.check.name for result in checked.problems]
     ('ok', [])
     """
     wanted, whose = arguments.names("only", only), arguments.names("datasets", datasets)
-    start, most = arguments.day("since", since), arguments.limit(limit, 10_000)
+    if notify and not record:
+        raise UsageError("notify keeps in the database what it told; without record nothing is written to it.")
+    start, most = arguments.day(since), arguments.limit(limit, MOST_SAMPLES)
 
     def work(call: Call) -> Checked:
         from dbsvc.engine import checks
+        from dbsvc.engine.notify.notices import tell_of_checks
         from dbsvc.engine.settings import read_settings
 
+        using = settings or read_settings()
+        receivers = _receivers(using, notify) if record else []
         chosen = checks.choose(checks.load_checks(call.db.statements), wanted, whose)
-        days = (settings or read_settings()).check_days
         how = partial(checks.run, record=record, most=most, thresholds=thresholds, progress=call.progress)
-        return checks.Checked(tuple(how(call.db, chosen, days, start)))
+        checked = checks.Checked(tuple(how(call.db, chosen, using.check_days, start)))
+        tell_of_checks(call.db, using, receivers, checked.results)
+        return checked
 
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def fx(
     first: date | None = None,
     last: date | None = None,
@@ -159,13 +181,13 @@ def fx(
     >>> len(planned.plan.calls), planned.requests
     (1, 0)
     """
-    from dbsvc.engine.fx.fetched import Asked, ask
+    from dbsvc.engine.fx.fetched import Asked
 
     asked = Asked(
-        first=arguments.day("first", first),
-        last=arguments.day("last", last),
+        first=arguments.day(first),
+        last=arguments.day(last),
         missing=missing,
-        currencies=ask(arguments.names("currencies", currencies) or ()),
+        currencies=currencies,
         time_frames=time_frames,
         refresh=refresh,
         accept=accept,
@@ -190,6 +212,7 @@ def fx(
     return fetched
 
 
+@arguments.checked
 def revenue(
     first: date | None = None,
     last: date | None = None,
@@ -211,10 +234,9 @@ def revenue(
     >>> [(rate["rate_date"].isoformat(), rate["currency"]) for rate in found.missing]
     [('2021-11-01', 'EUR'), ('2021-11-01', 'ILS'), ('2021-11-02', 'GBP')]
     """
-    days = arguments.day("first", first) or date.min, arguments.day("last", last) or date.max
+    days = arguments.day(first) or date.min, arguments.day(last) or date.max
 
     def work(call: Call) -> Revenue:
-        from dbsvc.engine.errors import UsageError
         from dbsvc.engine.reports import revenue as reports
         from dbsvc.engine.words import or_nearest
 
@@ -225,6 +247,7 @@ def revenue(
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def rejects(
     load_id: int | None = None,
     *,
@@ -253,6 +276,7 @@ def rejects(
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def retry(
     load_id: int | None = None,
     *,
@@ -260,6 +284,7 @@ def retry(
     settings: Settings | None = None,
     raise_failed: bool = True,
     raise_held: bool = False,
+    notify: Collection[str] | None = None,
     progress: Progress | None = None,
     on_event: Callable[[Event], object] | None = None,
 ) -> RetriedLoads:
@@ -274,15 +299,15 @@ def retry(
 
     def work(call: Call) -> RetriedLoads:
         from dbsvc.engine.loads.operations import retry_all
-        from dbsvc.engine.settings import read_settings
 
-        return retry_all(call.db, settings or read_settings(), load_id)
+        return _telling(call, settings, notify, lambda chosen: retry_all(call.db, chosen, load_id))
 
     retried = calls.run(work, database, settings, progress, on_event)
     retried.raise_for_failures(failed=raise_failed, held=raise_held)
     return retried
 
 
+@arguments.checked
 def dismiss(
     load_id: int,
     *,
@@ -309,15 +334,19 @@ def dismiss(
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def release(
     load_id: int,
     *,
     database: str | Database | None = None,
     settings: Settings | None = None,
+    notify: Collection[str] | None = None,
     progress: Progress | None = None,
     on_event: Callable[[Event], object] | None = None,
 ) -> Load:
     """Publish a held load as it is; or allow a discarded one to be loaded after all: then it is ``staging``.
+
+    Receivers of notifications are told that nothing holds it any more.
 
     >>> dbsvc.release(1, database="sqlite:///example.db")
     Traceback (most recent call last):
@@ -327,20 +356,24 @@ def release(
     def work(call: Call) -> Load:
         from dbsvc.engine.loads import operations
 
-        return operations.release(call.db, load_id)
+        return _telling(call, settings, notify, lambda _: operations.release(call.db, load_id))
 
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def discard(
     load_id: int,
     *,
     database: str | Database | None = None,
     settings: Settings | None = None,
+    notify: Collection[str] | None = None,
     progress: Progress | None = None,
     on_event: Callable[[Event], object] | None = None,
 ) -> Load:
     """Give up a load that is not published: what is staged of it is deleted.
+
+    Receivers of notifications are told that nothing holds it any more.
 
     >>> dbsvc.discard(1, database="sqlite:///example.db")
     Traceback (most recent call last):
@@ -350,11 +383,12 @@ def discard(
     def work(call: Call) -> Load:
         from dbsvc.engine.loads import operations
 
-        return operations.discard(call.db, load_id)
+        return _telling(call, settings, notify, lambda _: operations.discard(call.db, load_id))
 
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def revert(
     load_id: int,
     *,
@@ -378,6 +412,7 @@ def revert(
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def loads(
     *,
     database: str | Database | None = None,
@@ -401,12 +436,13 @@ def loads(
     def work(call: Call) -> LoadList:
         from dbsvc.engine.reports.loads import list_loads, wanted
 
-        chosen = wanted(dataset, status, arguments.moment("since", since), source)
+        chosen = wanted(dataset, status, arguments.moment(since), source)
         return list_loads(call.db, arguments.limit(limit), chosen)
 
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def load(
     load_id: int,
     *,
@@ -425,11 +461,12 @@ def load(
     def work(call: Call) -> LoadDetails:
         from dbsvc.engine.reports.loads import show_load
 
-        return show_load(call.db, load_id, most_past=_MOST_PAST)
+        return show_load(call.db, load_id, most_past=MOST_PAST)
 
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def lineage(
     dataset: str,
     *key: object,
@@ -457,6 +494,7 @@ def lineage(
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def status(
     *,
     database: str | Database | None = None,
@@ -479,6 +517,7 @@ def status(
     return calls.run(work, database, settings, progress, on_event)
 
 
+@arguments.checked
 def report(
     *,
     database: str | Database | None = None,
@@ -497,7 +536,7 @@ def report(
     """
 
     def work(call: Call) -> Report:
-        from dbsvc.engine.reports.report import MOST_DAYS, read_report
+        from dbsvc.engine.reports.report import read_report
         from dbsvc.engine.settings import read_settings
 
         chosen = settings or read_settings()
@@ -507,9 +546,27 @@ def report(
     return calls.run(work, database, settings, progress, on_event, ready=False)
 
 
+def _receivers(settings: Settings, notify: Collection[str] | None) -> list[Receiver]:
+    """Return who is to be told."""
+    from dbsvc.engine.notify.receivers import read_receivers
+
+    return read_receivers(settings, notify or ())
+
+
+def _telling(call: Call, settings: Settings | None, notify: Collection[str] | None, work: Callable[[Settings], T]) -> T:
+    """Do what may let a load be held no more, and tell of it."""
+    from dbsvc.engine.notify.notices import tell_of_loads
+    from dbsvc.engine.settings import read_settings
+
+    chosen = settings or read_settings()
+    receivers = _receivers(chosen, notify)
+    result = work(chosen)
+    tell_of_loads(call.db, chosen, receivers)
+    return result
+
+
 def _names(sources: tuple[str | os.PathLike[str], ...], *, again: bool, jobs: int | None) -> list[str]:
     """Return what is to be loaded, as it is named on the command line. Raises UsageError for what cannot be."""
-    from dbsvc.engine.errors import UsageError
     from dbsvc.engine.sources.urls import is_folder, shown_name
 
     names = [os.fsdecode(source) for source in sources]

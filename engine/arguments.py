@@ -1,47 +1,164 @@
-"""What a caller gives a function, as it can be used. Each raises UsageError for what cannot be, by the argument's name."""
+"""What a caller gives a function, as it can be used. What cannot be is UsageError: one sentence, by the argument's name."""
 
 from __future__ import annotations
 
+import inspect
+import os
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, time
-from typing import Any
+from functools import wraps
+from operator import index
+from typing import Any, ParamSpec, TypeVar
 
 from dbsvc.engine.errors import UsageError
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def checked(function: Callable[P, T]) -> Callable[P, T]:
+    """Return the function, which is only called with arguments that are what its annotations say.
+
+    Whole numbers and texts of other libraries become Python's own: what a driver cannot store never gets there.
+    """
+    signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+        assert parameter.annotation.removesuffix(" | None") in _KINDS, parameter
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            takes = ", ".join(signature.parameters)
+            raise UsageError(f"{function.__name__}: {error}; it takes {takes}.") from None
+        for name, value in given.arguments.items():
+            parameter = signature.parameters[name]
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                given.arguments[name] = tuple(_as_annotated(name, one, parameter.annotation) for one in value)
+            else:
+                given.arguments[name] = _as_annotated(name, value, parameter.annotation)
+        return function(*given.args, **given.kwargs)
+
+    return call
+
+
+def _as_annotated(name: str, value: Any, annotation: str) -> Any:
+    kind = annotation.removesuffix(" | None")
+    if value is None and kind != annotation:
+        return None
+    convert, words = _KINDS[kind]
+    try:
+        return convert(value)
+    except TypeError:
+        raise UsageError(f"{name} is {words}, not {type(value).__name__}.") from None
+    except ValueError:
+        raise UsageError(f"{name} is {words}, without NUL and halves of characters.") from None
+
+
+def _is(wanted: Callable[[Any], bool]) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        if not wanted(value):
+            raise TypeError
+        return value
+
+    return convert
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    return index(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    _no_nul(value.encode())
+    return value
+
+
+def _path(value: Any) -> str:
+    found = os.fsdecode(value)
+    _no_nul(os.fsencode(found))
+    return found
+
+
+def _no_nul(encoded: bytes) -> None:
+    if b"\0" in encoded:
+        raise ValueError
+
+
+def _texts(value: Any) -> list[str]:
+    return [_text(value)] if isinstance(value, str) else list(map(_text, _several(value)))
+
+
+def _several(value: Any) -> list[Any]:
+    if isinstance(value, (str, bytes, Mapping)):
+        raise TypeError
+    return list(value)
+
+
+def _settings(value: Any) -> Any:
+    from dbsvc.engine.settings import Settings
+
+    return _is(lambda given: isinstance(given, Settings))(value)
+
+
+def _database(value: Any) -> Any:
+    from dbsvc.engine.db.database import Database
+
+    return value if isinstance(value, Database) else _text(value)
+
+
+#: What each annotation lets through, and how it is called.
+_KINDS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
+    "bool": (_is(lambda given: isinstance(given, bool)), "True or False"),
+    "int": (_whole, "a whole number"),
+    "str": (_text, "text"),
+    "str | os.PathLike[str]": (_path, "a name or a path"),
+    "date": (_is(lambda given: isinstance(given, date)), "a date, such as date(2021, 10, 1)"),
+    "date | datetime": (_is(lambda given: isinstance(given, date)), "a date, such as date(2021, 10, 1), or a datetime"),
+    "Collection[str]": (_texts, "a text or a list of texts"),
+    "Collection[int]": (lambda given: list(map(_whole, _several(given))), "a list of whole numbers"),
+    "Mapping[str, float]": (_is(lambda given: isinstance(given, Mapping)), "a dict of numbers by the names of settings"),
+    "str | Database": (_database, "a URL, such as sqlite:///var/data.db, or an open Database"),
+    "Settings": (_settings, "what read_settings() returns"),
+    "Progress": (_is(callable), "a function that takes a phase, and how much of it is done of all"),
+    "Callable[[Event], object]": (_is(callable), "a function that takes an Event"),
+    "object": (lambda given: given, "anything"),
+}
+
 
 def names(what: str, given: Collection[str] | None) -> list[str] | None:
-    """Return names, of which a plain text is one; None stands for all, and is not the same as no name."""
-    found = [given] if isinstance(given, str) else given
-    if found is not None and not found:
+    """Return names; None stands for all, and is not the same as no name."""
+    if given is not None and not given:
         raise UsageError(f"{what} names nothing: name something, or leave it out.")
-    return None if found is None else list(found)
+    return None if given is None else list(given)
 
 
-def day(what: str, given: Any) -> date | None:
+def day(given: date | None) -> date | None:
     """Return a day."""
-    if given is not None and not isinstance(given, date):
-        raise UsageError(f"{what} is a date, such as date(2021, 10, 1).")
     return given.date() if isinstance(given, datetime) else given
 
 
-def moment(what: str, given: Any) -> datetime | None:
+def moment(given: date | None) -> datetime | None:
     """Return a moment; a day stands for its midnight, in UTC."""
-    found = day(what, given)
-    if isinstance(given, datetime):
+    if given is None or isinstance(given, datetime):
         return given
-    return None if found is None else datetime.combine(found, time.min, UTC)
+    return datetime.combine(given, time.min, UTC)
 
 
-def number(what: str, given: Any, least: int, most: int, more: str = "") -> int:
-    """Return a whole number."""
-    if not isinstance(given, int) or not least <= given <= most:
+def number(what: str, given: int, least: int, most: int, more: str = "") -> int:
+    """Return a number of which there can be too many."""
+    if not least <= given <= most:
         raise UsageError(f"{what} is {least} to {most:,}{more}.")
     return given
 
 
-def limit(given: Any, most: int = sys.maxsize) -> int:
+def limit(given: int, most: int = sys.maxsize) -> int:
     """Return how many rows are wanted, of which 0 means all."""
-    if not isinstance(given, int) or not 0 <= given <= most:
+    if not 0 <= given <= most:
         raise UsageError(f"limit is 0, for all, or more{f', up to {most:,}' if most < sys.maxsize else ''}.")
     return given or most

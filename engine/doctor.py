@@ -26,6 +26,8 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import ConfigurationError, ContentionError, DbsvcError
 from dbsvc.engine.migrations import read_schema
+from dbsvc.engine.notify.receivers import read_receivers
+from dbsvc.engine.notify.undelivered import find_undelivered
 from dbsvc.engine.project import find_project
 from dbsvc.engine.settings import Settings, list_settings, read_settings
 from dbsvc.engine.sources.spool import spool_folder
@@ -116,6 +118,7 @@ def _look_at_project() -> Iterator[Finding]:
 def _open_database() -> Iterator[Finding]:
     with connect(create=False, name="dbsvc doctor", lock_seconds=_LOCK_SECONDS) as db:
         yield from _probe("database", lambda: _look_at_database(db))
+        yield from _probe("notifications", lambda: _look_at_receivers(db))
         if folder := db.dialect.folder():
             yield from _probe("room", lambda: _look_at_room("for the database", folder))
 
@@ -172,6 +175,23 @@ def _look_at_rights(db: Database, *, filled: bool) -> Iterator[Finding]:
         yield Finding("rights", State.WRONG, str(error), "Reading goes on: `dbsvc check --no-record`.")
     else:
         yield Finding("rights", State.OK, "to read, to insert and to make tables")
+
+
+def _look_at_receivers(db: Database) -> Iterator[Finding]:
+    """Say who is told, and who was not told yet; nobody is sent anything."""
+    receivers = read_receivers(read_settings())
+    named = ", ".join(receiver.shown for receiver in receivers)
+    yield Finding("notifications", State.OK, f"DBSVC_NOTIFY names {named}" if named else "DBSVC_NOTIFY names nobody")
+    if db.dialect.absent() or not (schema := read_schema(db)).applied or schema.pending:
+        return
+    with db.snapshot() as tx:
+        found = find_undelivered(tx)
+    for one in found:
+        if one.digest in {receiver.digest for receiver in receivers}:
+            yield Finding("notifications", State.WARNING, str(one), "See to the receiver; the next run tells it.")
+        else:
+            do = "Name it again, or `dbsvc db prune` forgets what it is owed."
+            yield Finding("notifications", State.WARNING, f"{one} DBSVC_NOTIFY does not name it.", do)
 
 
 def _look_at_spool() -> Iterator[Finding]:

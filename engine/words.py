@@ -21,6 +21,7 @@ view virtual when where window with without
 """
 #: Words that a database takes for its own where a name stands without quotes.
 SQL_WORDS = frozenset(_WORDS.split())
+_MOST_SHOWN = 200  # characters of a name that is none
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
 
@@ -54,4 +55,5 @@ def or_nearest(name: str, known: Iterable[str]) -> str:
     """Return a name that is not known, with what may be meant, else with all that are known."""
     known = list(known)
     near = nearest(name, known)
+    name = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}\u2026"
     return f"{name}; did you mean {near}?" if near else f"{name}, only {', '.join(known)}"

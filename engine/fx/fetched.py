@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, partial
+from typing import NoReturn
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
@@ -28,6 +29,8 @@ from dbsvc.engine.fx.unavailable import explain_unavailable
 from dbsvc.engine.log import event
 from dbsvc.engine.progress import Progress, unseen
 
+#: how days are named, beside the fields
+_CALLED = {"days": "first (with last)"}
 _UNAVAILABLE, _REFUSED, _NOT_FINAL = 65, 69, 75  # exit codes
 
 
@@ -38,26 +41,39 @@ class Asked:
     first: date | None = None
     last: date | None = None
     missing: bool = False
-    currencies: tuple[str, ...] = ()
+    #: codes, of which several may be in one text; None stands for the usual ones
+    currencies: Collection[str] | None = None
     time_frames: bool = False
     refresh: bool = False
     accept: bool = False
     allow_provisional: bool = False
     retry_unavailable: bool = False
 
-    def check(self) -> Asked:
-        """Return it. Raises UsageError for what goes together with nothing."""
-        if (self.first is not None) + self.missing > 1 or not (self.first or self.missing or self.retry_unavailable):
-            raise UsageError("Name the days by one of first (with last), missing, and retry_unavailable.")
+    def check(self, called: Mapping[str, str] = _CALLED) -> Asked:
+        """Return it, with its currencies as codes. Raises UsageError for what goes together with nothing.
+
+        ``called`` is what the one who asks calls the fields, and how days are named.
+        """
+
+        def refuse(sentence: str) -> NoReturn:
+            raise UsageError(sentence.format(**{field.name: field.name for field in fields(self)} | {**called}))
+
+        codes = _codes(self.currencies or ())
+        if self.currencies is not None and not codes:
+            refuse("{currencies} names currencies by their codes, such as EUR,ILS.")
         if self.last and not self.first:
-            raise UsageError("last goes with first.")
+            refuse("{last} goes with {first}.")
+        if (self.first is not None) + self.missing > 1 or not (self.first or self.missing or self.retry_unavailable):
+            refuse("Name the days by one of {days}, {missing}, and {retry_unavailable}.")
         if self.first and self.last and self.first > self.last:
-            raise UsageError("first is after last.")
+            refuse("{first} is after {last}.")
+        if self.time_frames and self.first and not self.last:
+            refuse("{time_frames} is for several days: {first} with {last}, {missing}, or {retry_unavailable}.")
         if self.accept and not self.refresh:
-            raise UsageError("accept goes with refresh.")
+            refuse("{accept} goes with {refresh}.")
         if self.refresh and not self.first:
-            raise UsageError("refresh goes with first.")
-        return self
+            refuse("{refresh} asks for days again: name them by {days}.")
+        return replace(self, currencies=codes)
 
     def plan(self, db: Database) -> Plan:
         """Find the calls. Raises InputError for what is no currency, and for days that are not over."""
@@ -65,12 +81,13 @@ class Asked:
         return find(db, self._find_pairs(db))
 
     def _find_pairs(self, db: Database) -> list[Pair]:
-        rates.check_currencies(db, self.currencies)
+        codes = self.currencies or ()
+        rates.check_currencies(db, codes)
         if self.first:
             days = rates.days(self.first, self.last or self.first)
-            return [(day, code) for day in days for code in self.currencies or rates.CURRENCIES]
+            return [(day, code) for day in days for code in codes or rates.CURRENCIES]
         pairs = rates.find_needed(db) if self.missing else rates.find_unavailable(db)
-        return [pair for pair in pairs if not self.currencies or pair[1] in self.currencies]
+        return [pair for pair in pairs if not codes or pair[1] in codes]
 
 
 @dataclass(frozen=True)
@@ -147,9 +164,9 @@ class Fetched:
         raise_first(errors, "fetched", self)
 
 
-def ask(codes: Iterable[str]) -> tuple[str, ...]:
-    """Return codes of currencies as they are written, each once; several may be in one text, with commas between."""
-    named = (code.strip().upper() for text in codes for code in text.split(","))
+def _codes(written: Iterable[str]) -> tuple[str, ...]:
+    """Return codes of currencies, each once; several may be in one text, with commas between."""
+    named = (code.strip().upper() for text in written for code in text.split(","))
     return tuple(dict.fromkeys(code for code in named if code))
 
 

@@ -30,6 +30,7 @@ def prune(db: Database, before: date, *, dry_run: bool = False) -> dict[str, int
         history = partial(_prune_history, dataset=dataset, before=before, dry_run=dry_run)
         pruned[f"{dataset.table}_history"] = db.run_transaction(history)
     pruned["check_results"] = db.run_transaction(partial(_prune_results, before=before, dry_run=dry_run))
+    pruned["notices"] = db.run_transaction(partial(_prune_notices, before=before, dry_run=dry_run))
     event("pruned", before=before.isoformat(), dry_run=dry_run, **pruned)
     return pruned
 
@@ -59,6 +60,13 @@ def _prune_results(tx: Transaction, *, before: date, dry_run: bool) -> int:
     tx.run("housekeeping/prune/find_results", before=before)
     if found := _found(tx, dry_run):
         tx.run("housekeeping/prune/delete_results")
+    return _done(tx, found)
+
+
+def _prune_notices(tx: Transaction, *, before: date, dry_run: bool) -> int:
+    tx.run("housekeeping/prune/find_notices", before=before)
+    if found := _found(tx, dry_run):
+        tx.run("housekeeping/prune/delete_notices")
     return _done(tx, found)
 
 

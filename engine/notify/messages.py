@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 #: The version of the webhook's JSON: fields may be added to it, none is taken away.
@@ -37,6 +38,12 @@ class Notice:
     todo: str
     #: the section of the RUNBOOK
     runbook: str
+
+    @property
+    def id(self) -> str:
+        """What the change is known by: the same each time that it is told."""
+        told = "\0".join((self.kind, self.subject, self.state, _time(self.changed_at)))
+        return sha256(told.encode(errors="surrogateescape")).hexdigest()[:32]
 
     @property
     def change(self) -> str:
@@ -82,6 +89,7 @@ def as_text(notices: Sequence[Notice], place: Place) -> tuple[str, str]:
 def _webhook(notices: Sequence[Notice], place: Place) -> dict[str, Any]:
     told = [
         {
+            "id": notice.id,
             "change": notice.change,
             **{name: value for name, value in asdict(notice).items() if name not in ("todo", "runbook")},
             "since": _time(notice.since),

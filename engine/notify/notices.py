@@ -1,14 +1,16 @@
 """What receivers are owed: every change of state once, also when it heals, and never the same every night.
 
-What each was told last is in the database (``notices``). A change is noted there first, then it is sent, and what was sent is
-noted in the transaction that claimed it: a row lock, so of several instances one sends. Who is killed in between has sent what
-the next one sends again: a receiver may be told twice, never not at all. What could not be sent stays owed, for the next run.
+What each was told last is in the database (``notices``). A change is noted there first; an attempt to tell a receiver begins in
+one short transaction, the message is sent while none is open, and what became of it is noted in another. Of several instances
+one tells. Who is killed in between leaves its attempt behind, which is taken over: a receiver may be told twice, and can see it
+by the ``id`` of the change; never not at all. What could not be sent stays owed, for the next run.
 """
 
 from __future__ import annotations
 
 import logging
 import random
+import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     from dbsvc.engine.checks import CheckResult
 
 _TRIES = 3
-_ATTEMPT = 5.0  # seconds that all receivers together have in a round: meanwhile what is claimed is locked
+_ATTEMPT = 5.0  # seconds that all receivers together have in a round
+_PATIENCE = _ATTEMPT + 1.0  # an attempt of others that is seen for longer than any takes has nobody any more
+_GLANCE = 0.2  # seconds between two looks at an attempt of others
 _LONGEST_SUBJECT = 200  # characters: it is part of a key
 
 
@@ -70,8 +74,10 @@ def tell_of_checks(db: Database, settings: Settings, receivers: Sequence[Receive
     _tell(db, settings, receivers, lambda tx: observed)
 
 
-def tell_of_loads(db: Database, settings: Settings, receivers: Sequence[Receiver], files: Iterable[IngestedFile]) -> None:
-    """Tell which loads are held, which files could not be loaded, and which could by now. Makes the schema where there is none.
+def tell_of_loads(db: Database, settings: Settings, receivers: Sequence[Receiver], files: Iterable[IngestedFile] = ()) -> None:
+    """Tell which loads are held or are no more, which files could not be loaded, and which could by now.
+
+    Makes the schema where there is none.
 
     What becomes of it is logged, and changes nothing else.
     """
@@ -87,12 +93,6 @@ def tell_of_loads(db: Database, settings: Settings, receivers: Sequence[Receiver
             continue
         seen[file.source] = found
     _tell(db, settings, receivers, lambda tx: [*seen.values(), *_held(tx)])
-
-
-def count_owed(db: Database, receivers: Iterable[Receiver]) -> dict[str, int]:
-    """Return how many changes each receiver was not told yet, by its name."""
-    with db.snapshot() as tx:
-        return {receiver.shown: tx.run("notify/count_owed", receiver=receiver.digest).rows[0]["owed"] for receiver in receivers}
 
 
 def _found(result: CheckResult) -> str:
@@ -143,6 +143,7 @@ def _note(tx: Transaction, receivers: Sequence[Receiver], observe: Callable[[Tra
     changed_at, secrets = datetime.now(UTC), read_secrets()
     observed = observe(tx)
     for receiver in receivers:
+        tx.run("notify/know", receiver=receiver.digest, shown=receiver.shown)
         for one in observed:
             before = known.get((receiver.digest, one.kind, one.subject))
             if one.state == (before or "ok"):
@@ -162,12 +163,12 @@ def _deliver(db: Database, settings: Settings, receivers: Sequence[Receiver]) ->
     """Send what is owed; to who did not take it a few times, with pauses in between, as long as there is time."""
     place = Place(db.dialect.label, settings.runbook_url)
     give_up = time.monotonic() + settings.notify_seconds
-    # a server takes a transaction away from who does nothing for long
-    most = min(_ATTEMPT, settings.freeze_seconds / 2, settings.notify_seconds)
+    most = min(_ATTEMPT, settings.notify_seconds)
+    others = _Others(min(_PATIENCE, settings.notify_seconds / 2))
     waiting, failures = list(receivers), dict[str, Failure]()
     tries = 0
     while waiting:
-        sent = db.run_transaction(partial(_send_owed, receivers=waiting, place=place, seconds=most))
+        sent = _send_owed(db, waiting, place, most, others)
         for message, failure in sent:
             if failure:
                 failures[message.receiver.digest] = failure
@@ -176,9 +177,12 @@ def _deliver(db: Database, settings: Settings, receivers: Sequence[Receiver]) ->
                 event("notified", receiver=message.receiver.shown, notices=len(message.notices))
         waiting = [message.receiver for message, failure in sent if (failure.passing if failure else message.is_full)]
         failed = [failures[one.digest] for one in waiting if one.digest in failures]
+        waiting += others.receivers
         tries += bool(failed)
         pause = max([2.0**tries * random.uniform(0.5, 1.0), *(failure.pause for failure in failed)]) if failed else 0.0
-        if tries >= _TRIES or time.monotonic() + pause + most > give_up:
+        if not sent and others.receivers:
+            pause = _GLANCE
+        if tries >= _TRIES or time.monotonic() + pause + (most if failed else 0.0) > give_up:
             break
         db.pause(pause)
     for one in receivers:
@@ -187,20 +191,71 @@ def _deliver(db: Database, settings: Settings, receivers: Sequence[Receiver]) ->
             event("not_notified", logging.WARNING, receiver=one.shown, because=because)
 
 
+class _Others:
+    """Attempts of other instances, and for how long each has been seen."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        #: by receiver: which, and since when
+        self._seen: dict[str, tuple[str, float]] = {}
+        #: who is told by others just now
+        self.receivers: list[Receiver] = []
+
+    def note(self, receiver: Receiver, attempt: str) -> None:
+        """Take note of an attempt that is under way."""
+        self.receivers.append(receiver)
+        if self._seen.get(receiver.digest, ("", 0.0))[0] != attempt:
+            self._seen[receiver.digest] = attempt, time.monotonic()
+
+    def left_behind(self, receiver: Receiver) -> str | None:
+        """Return an attempt that nobody makes any more, as it was seen for longer than one takes."""
+        attempt, seen_at = self._seen.get(receiver.digest, (None, 0.0))
+        return attempt if time.monotonic() - seen_at >= self._patience else None
+
+
 def _send_owed(
-    tx: Transaction, receivers: Sequence[Receiver], place: Place, seconds: float
+    db: Database, receivers: Sequence[Receiver], place: Place, seconds: float, others: _Others
 ) -> list[tuple[Message, Failure | None]]:
-    """Claim what receivers are owed, send it, note what was taken; returns the messages, with why each was not."""
-    owed = {receiver: tx.run("notify/claim", receiver=receiver.digest, most=MOST).rows for receiver in receivers}
-    messages = [Message(receiver, [_notice(row) for row in rows]) for receiver, rows in owed.items() if rows]
-    sent = list(zip(messages, send_all(messages, place, seconds) if messages else (), strict=True))
-    for message, failure in sent:
-        if failure is None:
-            digest = message.receiver.digest
-            for notice in message.notices:
-                tx.run("notify/note_told", receiver=digest, kind=notice.kind, subject=notice.subject)
-            tx.run("notify/forget", receiver=digest)
+    """Send what receivers are owed, and note what was taken; returns the messages, with why each was not."""
+    others.receivers = []
+    with db.snapshot() as tx:
+        owed = [receiver for receiver in receivers if tx.run("notify/owed", receiver=receiver.digest, most=1).rows]
+    if not owed:
+        return []
+    attempt = secrets.token_hex(16)
+    messages, busy = db.run_transaction(partial(_begin, receivers=owed, attempt=attempt, others=others))
+    for receiver, other in busy:
+        others.note(receiver, other)
+    if not messages:
+        return []
+    sent = list(zip(messages, send_all(messages, place, seconds), strict=True))
+    db.run_transaction(partial(_end, sent=sent, attempt=attempt))
     return sent
+
+
+def _begin(
+    tx: Transaction, receivers: Sequence[Receiver], attempt: str, others: _Others
+) -> tuple[list[Message], list[tuple[Receiver, str]]]:
+    """Return what is to be sent, and the attempts of others."""
+    messages, busy = [], []
+    for receiver in receivers:
+        if not tx.run("notify/begin", receiver=receiver.digest, attempt=attempt, over=others.left_behind(receiver)).rows:
+            busy += [(receiver, row["attempt"]) for row in tx.run("notify/attempt", receiver=receiver.digest).rows]
+        elif rows := tx.run("notify/owed", receiver=receiver.digest, most=MOST).rows:
+            messages.append(Message(receiver, [_notice(row) for row in rows]))
+        else:  # another was faster
+            tx.run("notify/end", receiver=receiver.digest, attempt=attempt, because=None)
+    return messages, busy
+
+
+def _end(tx: Transaction, sent: Sequence[tuple[Message, Failure | None]], attempt: str) -> None:
+    """Note what was taken, and why the rest was not."""
+    for message, failure in sent:
+        digest = message.receiver.digest
+        for notice in message.notices if failure is None else ():
+            tx.run("notify/note_told", receiver=digest, kind=notice.kind, subject=notice.subject, state=notice.state)
+        tx.run("notify/end", receiver=digest, attempt=attempt, because=failure.because if failure else None)
+        tx.run("notify/forget", receiver=digest)
 
 
 def _notice(row: Row) -> Notice:

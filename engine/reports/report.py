@@ -19,6 +19,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import DatabaseError, UnavailableError
+from dbsvc.engine.limits import MOST_DAYS
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.reports.loads import newest_loads
@@ -27,7 +28,6 @@ from dbsvc.engine.statements.statement import Statement
 
 T = TypeVar("T")
 
-MOST_DAYS = 92  # a chart shows
 _SAMPLE = 5  # rows of a finding
 _TOP = 12  # customers, reasons, sources
 _LOADS = 12

@@ -47,7 +47,7 @@ TABLES = {
         "inverter_daily_summary",
         "inverter_telemetry_clean",
     ),
-    *("fx_rates", "fx_rates_history", "fx_unavailable", "check_results", "notices"),
+    *("fx_rates", "fx_rates_history", "fx_unavailable", "check_results", "notices", "receivers"),
     *("erased_names", "erased_salt", "pruned_history", "pruned_rejects", "reconciliations", "project_migrations"),
 }
 DATASETS = load_statements(("sqlite",)).datasets.values()

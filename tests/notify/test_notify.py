@@ -21,13 +21,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+import dbsvc
 from dbsvc import ConfigurationError, Database, InputError, connect
 from dbsvc.engine.checks import CheckResult, load_checks
 from dbsvc.engine.loads.ingested import FileOutcome, IngestedFile
 from dbsvc.engine.loads.operations import discard, release
 from dbsvc.engine.notify.messages import Notice, Place, as_text, write
-from dbsvc.engine.notify.notices import count_owed, tell_of_checks, tell_of_loads
+from dbsvc.engine.notify.notices import tell_of_checks, tell_of_loads
 from dbsvc.engine.notify.receivers import read_receivers
+from dbsvc.engine.notify.undelivered import Undelivered, find_undelivered
 from dbsvc.engine.settings import Settings
 from tests.helpers import load, query, usage_csv
 from tests.helpers.check_case import bills
@@ -53,6 +55,11 @@ def observe(db: Database, url: str, settings: Settings = ONCE, **states: str) ->
         for name, state in states.items()
     ]
     tell_of_checks(db, settings, read_receivers(settings, [url]), found)
+
+
+def undelivered(db: Database) -> list[Undelivered]:
+    with db.snapshot() as tx:
+        return find_undelivered(tx)
 
 
 def test_every_change_is_told_once(db: Database, receiver: Told) -> None:
@@ -115,7 +122,9 @@ def test_what_is_not_taken_stays_owed(
     assert logged["event"] == "not_notified"
     assert because in logged["because"]
     assert "hidden" not in str(logged)
-    assert list(count_owed(db, read_receivers(ONCE, [receiver.url])).values()) == [1]
+    (owed,) = undelivered(db)
+    assert (owed.receiver, owed.notices) == (f"http://127.0.0.1:{receiver.port}", 1)
+    assert because in str(owed.because)
     receiver.usual, receiver.headers = 200, {}
     receiver.messages.clear()
     observe(db, receiver.url, loads_held="ok")  # a run of other checks
@@ -156,7 +165,17 @@ def test_who_hangs_holds_up_nobody(db: Database, receiver: Told) -> None:
         receivers = read_receivers(ONCE, [url, receiver.url])
         tell_of_checks(db, ONCE, receivers, [CheckResult(checks["loads_held"], "warning", 1)])
     assert receiver.notices == [("loads_held", "warning", "new")]
-    assert set(count_owed(db, receivers).values()) == {0, 1}
+    assert [(one.notices, one.because) for one in undelivered(db)] == [(1, "it did not answer within 3 seconds")]
+
+
+def test_what_was_sent_may_be_another_state_by_then(db: Database, receiver: Told) -> None:
+    """No transaction is open while a message is sent, so others write. It is noted what was sent, and what is now is owed."""
+    receiver.then = lambda: query(db, "UPDATE notices SET state = 'ok' RETURNING 1") and None
+    observe(db, receiver.url, bills_orphaned="critical")
+    receiver.then = lambda: None
+    assert query(db, "SELECT state, told FROM notices") == [("ok", "critical")]
+    observe(db, receiver.url, bills_orphaned="ok")
+    assert receiver.notices == [("bills_orphaned", "critical", "new"), ("bills_orphaned", "ok", "healed")]
 
 
 @pytest.mark.one_database
@@ -211,6 +230,8 @@ def test_who_is_killed_between_sending_and_noting_is_not_the_last_to_tell(cli_on
     for _ in range(2):
         assert cli_on("check", "--only", "bill_days_missing", env={"DBSVC_NOTIFY": receiver.url}).code == 1
     assert receiver.notices == [("bill_days_missing", "warning", "new")] * 2
+    first, second = (message["notices"][0]["id"] for message in receiver.messages)
+    assert first == second  # so a receiver can tell
 
 
 # --- loads
@@ -242,6 +263,27 @@ def test_held_and_failed_loads(db: Database, receiver: Told, tmp_path: Any) -> N
     tell_of_loads(db, ONCE, receivers, [loaded("odd.csv"), loaded("other.csv")])
     assert receiver.notices == [("odd.csv", "ok", "healed"), (str(first), "ok", "healed")]
     assert query(db, "SELECT subject FROM notices") == []
+
+
+def test_functions_tell_and_what_is_decided_is_told_at_once(db: Database, receiver: Told, tmp_path: Any) -> None:
+    rows = [("2021-10-01", n, "QQQ" if n else "USD", "a", 1, 0) for n in range(5)]
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_bytes(usage_csv([*rows, ("2021-10-02", 1, "USD", name, 1, 0)]))
+    settings = replace(Settings(), notify=receiver.url)
+    paths = [tmp_path / name for name in ("a.csv", "b.csv")]
+    loads = [file.load for file in dbsvc.ingest(*paths, database=db, settings=settings).files]
+    held = dbsvc.ingest(tmp_path / "c.csv", database=db, notify=receiver.url).files[0].load  # the settings name nobody
+    dbsvc.check(database=db, only="loads_held", notify=[receiver.url])
+    numbers = [str(one.load_id) for one in (*loads, held) if one]
+    found = [("loads_held", "warning", "new")]
+    assert receiver.notices == [*((number, "held", "new") for number in numbers), *found]
+    receiver.messages.clear()
+    dbsvc.release(int(numbers[0]), database=db, settings=settings)
+    assert receiver.notices == [(numbers[0], "ok", "healed")]
+    dbsvc.discard(int(numbers[1]), database=db, notify=receiver.url)
+    assert receiver.notices[1:] == [(numbers[1], "ok", "healed")]
+    dbsvc.retry(int(numbers[2]), database=db, notify=receiver.url)  # it is held still
+    assert len(receiver.notices) == 2
 
 
 def test_a_released_load_is_healed_whoever_runs_next(db: Database, receiver: Told, tmp_path: Any) -> None:
@@ -280,6 +322,16 @@ def test_the_command_line(cli: Cli, receiver: Told) -> None:
     assert logged["notified"]["receiver"] == f"http://127.0.0.1:{receiver.port}"
     assert logged["not_notified"]["because"].startswith("it cannot be reached (Connection refused)")
     assert b"hidden" not in ran.out + ran.err
+    shown, told = cli("status", "-o", "json"), cli("status")
+    (owed,) = shown.objects[0]["undelivered"]
+    assert (owed["receiver"], owed["notices"], owed["because"][:22]) == ("http://127.0.0.1:1", 1, "it cannot be reached (")
+    assert b"http://127.0.0.1:1 was not told of 1 change since" in told.out + told.err
+    doctor = cli("doctor", "-o", "json", env={"DBSVC_NOTIFY": nobody})
+    assert b"http://127.0.0.1:1 was not told of 1 change since" in doctor.out
+    assert b"DBSVC_NOTIFY does not name it" in cli("doctor", "-o", "json").out
+    assert b"hidden" not in shown.out + told.out + told.err + doctor.out + doctor.err
+    pruned = cli("db", "prune", "--before", f"{datetime.now(UTC):%Y-%m-%d}", "--yes", "-o", "json")
+    assert {row["table"]: row["pruned"] for row in pruned.objects}["notices"] == 0  # it is of today
     receiver.messages.clear()
     held = cli.write("held.csv", usage_csv([("2021-11-01", n, "QQQ" if n else "USD", "a", 1, 0) for n in range(5)]))
     refused = cli("ingest", held, "--notify", "http://hooks.example.com/hidden-1234567890")
@@ -287,6 +339,8 @@ def test_the_command_line(cli: Cli, receiver: Told) -> None:
     ran = cli("ingest", held, "absent.csv", "--notify", receiver.url)
     assert ran.code == 66
     assert receiver.notices == [("absent.csv", "failed", "new"), ("2", "held", "new")]
+    cli("loads", "discard", "2", "--yes", "--notify", receiver.url)
+    assert receiver.notices[2:] == [("2", "ok", "healed")]
     shown = cli("config", "show", env={"DBSVC_NOTIFY": receiver.url})
     assert b"hidden" not in shown.out + shown.err
 

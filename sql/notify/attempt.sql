@@ -1,0 +1,4 @@
+-- Which attempt to tell a receiver is under way.
+SELECT attempt
+FROM receivers
+WHERE receiver = :receiver
