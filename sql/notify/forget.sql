@@ -1,5 +1,5 @@
--- What is over, and was told to be, need not be known any more; nor what is over and was never told. While an attempt is under way,
--- nobody knows what was told.
+-- What is over, and was told to be, need not be known any more; nor what is over and was never told. While an attempt is under
+-- way, nobody knows what was told.
 DELETE FROM notices
 WHERE
     receiver = :receiver
