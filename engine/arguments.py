@@ -123,7 +123,7 @@ _KINDS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "Collection[str]": (_texts, "a text or a list of texts"),
     "Collection[int]": (lambda given: list(map(_whole, _several(given))), "a list of whole numbers"),
     "Mapping[str, float]": (_is(lambda given: isinstance(given, Mapping)), "a dict of numbers by the names of settings"),
-    "str | Database": (_database, "a URL, such as sqlite:///var/data.db, or an open Database"),
+    "str | Database": (_database, "a URL, as in DATABASE_URL, or an open Database"),
     "Settings": (_settings, "what read_settings() returns"),
     "Progress": (_is(callable), "a function that takes a phase, and how much of it is done of all"),
     "Callable[[Event], object]": (_is(callable), "a function that takes an Event"),

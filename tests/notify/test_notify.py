@@ -326,7 +326,7 @@ def test_the_command_line(cli: Cli, receiver: Told) -> None:
     assert logged["notified"]["receiver"] == f"http://127.0.0.1:{receiver.port}"
     assert logged["not_notified"]["because"].startswith("it cannot be reached (Connection refused)")
     assert b"hidden" not in ran.out + ran.err
-    shown, told = cli("status", "-o", "json"), cli("status")
+    shown, told = cli("status", "-o", "json"), cli("status", "-o", "table")
     (owed,) = shown.objects[0]["undelivered"]
     assert (owed["receiver"], owed["notices"], owed["because"][:22]) == ("http://127.0.0.1:1", 1, "it cannot be reached (")
     assert b"http://127.0.0.1:1 was not told of 1 change since" in told.out + told.err

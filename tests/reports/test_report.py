@@ -28,7 +28,7 @@ from dbsvc.engine.reports.page.drawing import Sum as Total
 from dbsvc.engine.reports.page.drawing import add_up, bars, columns, heat
 from dbsvc.engine.reports.page.render import render
 from dbsvc.engine.reports.page.server import Server
-from dbsvc.engine.reports.report import Report, read_report
+from dbsvc.engine.reports.report import OpenRejects, Report, read_report
 from dbsvc.engine.reports.revenue import revenue
 from tests.helpers import ROOT, load, query, usage_csv, write
 from tests.helpers.cli import DBSVC, GOOD, Cli
@@ -112,7 +112,7 @@ def test_samples_answer_in_one_look(db: Database) -> None:
         "CRITICAL 3 of 40 checks found something",
         "Since when is not known: dbsvc check has kept no results yet",
         "Revenue of the 28 days to 2021-11-02, the newest of usage 1 557.75 USD",
-        "▲ Without 3 bills without an exchange rate, 3 bills in quarantine, whose value is unknown",
+        "Without 3 bills without an exchange rate, 3 bills in quarantine, whose value is unknown",
         "8 records in quarantine (1 of inverters, 1 of plants, 3 of telemetry, 3 of usage)",
     ):
         assert answer in glance
@@ -243,6 +243,12 @@ def test_datasets_with_much_to_show_are_bounded(db: Database, tmp_path: Path) ->
     for times, says in ((12, "Tables by day and heat maps are left out"), (60, "What datasets draw of their data")):
         sections = [replace(revenue, dataset=f"d{n}", charts=kinds, missing=[], rows=rows) for n in range(times)]
         assert says in sound(render(replace(found, sections=sections))).text
+    sections = [replace(revenue, dataset=f"d{n}", missing=[], rows=rows[:1]) for n in range(1500)]
+    datasets = [replace(found.datasets[0], name=f"d{n}") for n in range(1500)]
+    load_days: list[Row] = [{**found.load_days[0], "dataset": one.name} for one in datasets]
+    rejects = OpenRejects(total=1500, by_dataset={one.name: 1 for one in datasets})
+    many = replace(found, sections=sections, datasets=datasets, load_days=load_days, rejects=rejects)
+    assert "parts the first" in sound(render(many)).text
 
 
 @pytest.mark.one_database
@@ -260,7 +266,7 @@ def test_an_amount_that_is_none_fails_nothing(db: Database, tmp_path: Path) -> N
 def test_no_rates_and_negative_amounts(db: Database, tmp_path: Path) -> None:
     bills(db, tmp_path, [(DAY, 1, "EUR", "a", 5, 0), (DAY, 2, "ILS", "b", 7, 0)])
     page = sound(render(read_report(db, 28)))
-    assert "the newest of usage unknown USD ▲ Without 2 bills without an exchange rate" in page.text
+    assert "the newest of usage unknown USD Without 2 bills without an exchange rate" in page.text
     assert "0.00" not in page.text
     with db.transaction() as tx:
         tx.execute(

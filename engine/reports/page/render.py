@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,9 +28,16 @@ if TYPE_CHECKING:
 #: how the file begins, by which one of ours is known
 MARK = b'<!doctype html>\n<html lang="en" data-made-by="dbsvc report">'
 _BARS = 12
+_NAMED = 8  # datasets of a sentence
 _ALL = tuple(CHARTS)
 _FINDINGS = 60  # are shown with their rows; what a finding holds is bounded, so the page is
 _MOST_BYTES = 300_000
+#: What is shown, as long as it is too much: the rows of how many findings, which kinds of charts, how many of each list.
+_LEVELS = (
+    *((findings, _ALL, sys.maxsize) for findings in (_FINDINGS, 20, 5, 0)),
+    (0, ("columns", "bars"), sys.maxsize),
+    *((0, (), listed) for listed in (sys.maxsize, 200, 40)),
+)
 _ADDRESSES = ("https://", "http://")
 _SPACE = re.compile(r"\n\s*")
 
@@ -38,11 +46,12 @@ def render(report: Report, clean: words.Clean = str) -> str:
     """Return the page. ``clean`` takes secrets out of a text.
 
     It stays below 300 KB: of a report with more to say, the rows of the less urgent findings are left out, then tables and
-    heat maps, then all that datasets draw. The page says so.
+    heat maps, then all that datasets draw, then all but the first of each list: those where something is wrong come first.
+    The page says so.
     """
     runbook = report.runbook_url if report.runbook_url.startswith(_ADDRESSES) else ""
-    for most, kinds in ((_FINDINGS, _ALL), (20, _ALL), (5, _ALL), (0, _ALL), (0, ("columns", "bars")), (0, ())):
-        page = _template().render(view=View(report, clean, most, kinds), runbook=runbook)
+    for most, kinds, listed in _LEVELS:
+        page = _template().render(view=View(report, clean, most, kinds, listed), runbook=runbook)
         if len(page.encode()) < _MOST_BYTES:
             break
     return page
@@ -97,7 +106,9 @@ class Problem:
 class View:
     """What the template shows of a report."""
 
-    def __init__(self, report: Report, clean: words.Clean, most_findings: int, kinds: Sequence[str]) -> None:
+    def __init__(
+        self, report: Report, clean: words.Clean, most_findings: int, kinds: Sequence[str], listed: int = sys.maxsize
+    ) -> None:
         self.report = report
         #: the kinds of charts that there is room for
         self.kinds = kinds
@@ -105,11 +116,27 @@ class View:
         self.text = partial(words.text, clean=clean)
         self.plain = partial(words.plain, clean=clean)
         self.problems = report.problems
+        #: how many of each list there is room for
+        self.listed = listed
         self.fine = [result for result in report.results if result.state == "ok"]
         self.with_rows = {result.check.name for result in self.problems[:most_findings]}
-        self.sections = [_Drawn(section, self) for section in report.sections if section.rows or section.error]
+        self.drawn = [_Drawn(section, self) for section in report.sections if section.rows or section.error]
+        self.sections, self.datasets = self.drawn, report.datasets
+        if max(len(self.drawn), len(report.datasets)) > listed:
+            self.sections = sorted(self.drawn, key=lambda drawn: not (drawn.section.error or any(drawn.total.missing.values())))
+            self.datasets = sorted(report.datasets, key=lambda one: not (one.is_stale or one.held or one.unfinished))
+        self.sections, self.datasets = self.sections[:listed], self.datasets[:listed]
         self.days = drawing.days_between(report.made_at.date() - timedelta(report.days - 1), report.made_at.date())
         self.buckets = BUCKETS
+
+    @property
+    def left_out(self) -> str:
+        """Say what there is no room for in lists; empty if there is."""
+        counted = {"dataset": self.report.datasets, "part": self.drawn, "check with findings": self.problems}
+        longer = [words.count(len(those), what) for what, those in counted.items() if len(those) > self.listed]
+        if not longer:
+            return ""
+        return f"Of {' and '.join(longer)} the first {self.listed} are shown, and first those where something is wrong."
 
     @property
     def verdict(self) -> str:
@@ -136,7 +163,7 @@ class View:
     def missing(self) -> list[Problem]:
         """What is missing, as far as we know of it."""
         found = []
-        for drawn in self.sections:
+        for drawn in self.drawn:
             if drawn.section.glance:
                 found += [
                     Problem("warning", f"{drawn.section.dataset}: {each.what}", words.number(number), drawn.anchor)
@@ -145,7 +172,8 @@ class View:
                 ]
         rejects = self.report.rejects
         if rejects.total:
-            of = ", ".join(f"{words.number(number)} of {name}" for name, number in rejects.by_dataset.items())
+            several = [f"{words.number(number)} of {name}" for name, number in rejects.by_dataset.items()]
+            of = ", ".join(several[:_NAMED]) + (", \u2026" if len(several) > _NAMED else "")
             found.append(Problem("warning", f"records in quarantine ({of})", words.number(rejects.total), "rejects"))
         for dataset in self.report.datasets:
             if dataset.held:
@@ -172,7 +200,7 @@ class View:
                 )
         for what in self.report.unreadable:
             found.append(Problem("unknown", f"{what}: could not be read", "", "unreadable"))
-        for drawn in self.sections:
+        for drawn in self.drawn:
             if drawn.section.error:
                 found.append(Problem("unknown", f"{drawn.section.title}: could not be read", "", drawn.anchor))
         return found

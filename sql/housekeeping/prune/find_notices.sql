@@ -1,5 +1,5 @@
--- What receivers were not told since before a day: they are gone, or were never there. What is still wrong is noted anew for
--- those that are.
+-- What receivers were not told since before a day: they are gone, or were never there. What is still wrong is noted again
+-- for those that are.
 CREATE TEMP TABLE prunable AS
 SELECT
     receiver,
