@@ -12,6 +12,7 @@ from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.ledger import lock_load
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.loads.pseudonyms import Pseudonyms, rename_rejects
+from dbsvc.engine.loads.reveal import lock_dataset, rename_unseen
 from dbsvc.engine.log import event
 
 _DIGITS = 16  # of the digest, in a pseudonym
@@ -67,10 +68,12 @@ def _erase(tx: Transaction, name: str, *, dry_run: bool) -> Erased:
     for dataset in tx.statements.datasets.values():
         if not dataset.personal:
             continue
-        tx.run("ledger/lock_dataset", dataset=dataset.name)
+        lock_dataset(tx, dataset.name)
         others = (f"{dataset.table}_history", *_staging_tables(tx, dataset))
         for shown, table in {dataset.table: dataset.stored, **dict(zip(others, others, strict=True))}.items():
             records[shown] = sum(_rename(tx, table, column, name, pseudonym, dry_run) for column in dataset.personal)
+        if not dry_run:
+            rename_unseen(tx, dataset, name, pseudonym)
         if dataset.is_digested and not dry_run and records[dataset.table]:
             _account_again(tx, dataset, pseudonym)
         if dataset.placed and not dry_run:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection
+from dataclasses import replace
 from itertools import count
 
 from dbsvc.engine.db.database import Database
@@ -34,6 +35,7 @@ from dbsvc.engine.loads.place import with_months, withdraw
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
+from dbsvc.engine.loads.reveal import conceal, lock_dataset, reveal
 from dbsvc.engine.loads.staging import create_staging, draw_load_id, has_staging
 from dbsvc.engine.loads.validate import BATCH, stage_valid
 from dbsvc.engine.loads.waiting import find_waiting
@@ -104,6 +106,7 @@ def retry(db: Database, load_id: int, settings: Settings) -> Retried:
         with db.snapshot() as tx:
             retried = Retried(find_load(tx, load_id), found.tried - count_mended(tx, load_id), 0, found.findings)
     if retried.passed:
+        retried = replace(retried, load=reveal(db, retried.load))
         tell_end(db, retried.load)
     event("retried", load_id=load_id, tried=retried.tried, passed=retried.passed, status=retried.load.status)
     return retried
@@ -140,7 +143,7 @@ def dismiss(db: Database, load_id: int, lines: Collection[int] | None = None, re
 
 def _dismiss(tx: Transaction, load_id: int, lines: Collection[int] | None, reason: str | None) -> Dismissed:
     load = find_load(tx, load_id)
-    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    lock_dataset(tx, load.dataset)
     load = lock_load(tx, load)
     if load.status is not LoadStatus.PUBLISHED:
         raise InputError(f"Load {load_id} is {load.status}: only rejects of a published load can be dismissed.")
@@ -203,7 +206,7 @@ def _release(tx: Transaction, load_id: int) -> Load:
 def _discard(tx: Transaction, load_id: int, again: bool) -> Load:
     load = find_load(tx, load_id)
     # a load that is being published keeps its reconfirmations for ours: when it has committed, they are pruned with it
-    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    lock_dataset(tx, load.dataset)
     load = lock_load(tx, load)
     if load.status is LoadStatus.DISCARDED and again:
         return load
@@ -218,7 +221,7 @@ def _discard(tx: Transaction, load_id: int, again: bool) -> Load:
 
 def _retry(tx: Transaction, load_id: int, settings: Settings) -> Retried:
     load = find_load(tx, load_id)
-    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    lock_dataset(tx, load.dataset)
     load = lock_load(tx, load)
     match load.status:
         case LoadStatus.PUBLISHED:
@@ -250,7 +253,10 @@ def _retry_published(tx: Transaction, load: Load, settings: Settings) -> Retried
         close_mended(tx, load)
     close(tx, load)
     # nobody waits for those that are mended: they count only if they pass
-    return Retried(find_load(tx, load.load_id), validated - count_mended(tx, load.load_id), passed)
+    retried = Retried(find_load(tx, load.load_id), validated - count_mended(tx, load.load_id), passed)
+    if passed:
+        conceal(tx, load)
+    return retried
 
 
 def _retry_held(tx: Transaction, load: Load, settings: Settings) -> Retried:

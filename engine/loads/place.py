@@ -18,6 +18,7 @@ from dbsvc.engine.loads.account import add_rows, count_days, forget
 from dbsvc.engine.loads.ledger import lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import find_rows, run_phase
+from dbsvc.engine.loads.reveal import withdraw_rows
 from dbsvc.engine.log import step
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.threads import workers
@@ -94,7 +95,7 @@ def mark(tx: Transaction, load: Load, *, replaced: bool) -> None:
 
 def withdraw(tx: Transaction, load: Load) -> int:
     """Delete the rows that stand by a load; returns how many."""
-    removed = run_phase(tx, load, "load/withdraw")["removed"]
+    removed = withdraw_rows(tx, load)
     forget(tx, load)
     return removed
 

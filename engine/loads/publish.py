@@ -18,6 +18,7 @@ from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, Lo
 from dbsvc.engine.loads.phases import find_rows, own, parameters, run_phase, run_statement, seeking
 from dbsvc.engine.loads.place import make_way, mark, place, require_months, with_months
 from dbsvc.engine.loads.repeats import repeated_keys
+from dbsvc.engine.loads.reveal import conceal, hides_inserted, lock_dataset, mark_inserted, reveal, update_rows
 from dbsvc.engine.log import step
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.reports.loads import count_rows
@@ -49,6 +50,7 @@ def publish(
     progress("publish")
     load, ours = with_months(db, lambda tx: publish_in(tx, load, max_contradicting_share, find_records))
     if ours:
+        load = reveal(db, load)
         step("published", load_id=load.load_id, read=load.read, **load.buckets)
     return load
 
@@ -60,7 +62,7 @@ def publish_in(
 
     Raises MonthsMissingError.
     """
-    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    lock_dataset(tx, load.dataset)
     load = lock_load(tx, load)
     if load.status is not LoadStatus.STAGED:
         return load, False
@@ -77,7 +79,9 @@ def publish_in(
     tx.run("ledger/publish_load", load_id=load.load_id, **counts)
     close_mended(tx, load)
     close(tx, load)
-    return find_load(tx, load.load_id), True
+    published = find_load(tx, load.load_id)
+    conceal(tx, load)
+    return published, True
 
 
 def close(tx: Transaction, load: Load) -> None:
@@ -163,10 +167,12 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
     if counts["replay"]:
         run_phase(tx, load, "load/gather")
         run_phase(tx, load, "load/replay")
+        update_rows(tx, load)
         counts = run_statement(tx, load, "load/merge/count_changes")
     add_changes(tx, load, inserted=counts["new"] > 0, replayed=counts["replay"] > 0)
     if counts["new"]:
         counts += _insert_rows(tx, load)
+        mark_inserted(tx, load)
     if counts["reconfirmed"]:
         run_statement(tx, load, "load/merge/write_reconfirmations")
     if changed and derive:
@@ -208,7 +214,7 @@ def _insert_vacant(tx: Transaction, load: Load) -> Counter[str] | None:
     Returns how many, or None if a key stands twice in the file.
     """
     of = tx.statements.datasets[load.dataset]
-    if of.derive:  # what derives looks at the changes
+    if of.derive or hides_inserted(tx, load):  # what derives looks at the changes, and so does what hides them
         return Counter()
     if not find_rows(tx, load, "load/vacant" if of.partition_by else "load/empty"):
         return Counter()

@@ -19,6 +19,7 @@ from dbsvc.engine.loads.ledger import (
 )
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.place import withdraw
+from dbsvc.engine.loads.reveal import show_written
 from dbsvc.engine.loads.staging import create_staging, draw_load_id, has_staging
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.formats import FIELDS_BEGIN, rows
@@ -62,6 +63,7 @@ def register(
         # what was held is read again when another profile says how
         held = load.status is LoadStatus.HELD and find_profile_text(tx, load.load_id) != (profile.text if profile else "")
         if held or (load.is_unfinished and (load.rules != rules or not has_staging(tx, load))):
+            show_written(tx, dataset)  # of a load that is written nothing is staged any more
             load = lock_load(tx, load)
             if load.status is LoadStatus.HELD if held else load.is_unfinished:
                 load = restart(tx, load, rules, released=load.released)

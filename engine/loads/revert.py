@@ -5,7 +5,7 @@ What it had replaced stands again, what replaced it stays, and what is derived f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
@@ -17,6 +17,7 @@ from dbsvc.engine.loads.ledger import find_load, find_pruned, lock_load
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
 from dbsvc.engine.loads.place import mark, withdraw
+from dbsvc.engine.loads.reveal import conceal, lock_dataset, reveal, update_rows
 from dbsvc.engine.log import event
 from dbsvc.engine.openlineage.telling import tell_end
 
@@ -39,6 +40,7 @@ def revert(db: Database, load_id: int, *, dry_run: bool = False) -> Reverted:
     """
     reverted = db.run_transaction(lambda tx: _revert(tx, load_id, dry_run=dry_run))
     if not dry_run:
+        reverted = replace(reverted, load=reveal(db, reverted.load))
         tell_end(db, reverted.load)
         event("reverted", load_id=load_id, removed=reverted.removed, restored=reverted.restored)
     return reverted
@@ -46,7 +48,7 @@ def revert(db: Database, load_id: int, *, dry_run: bool = False) -> Reverted:
 
 def _revert(tx: Transaction, load_id: int, *, dry_run: bool) -> Reverted:
     load = find_load(tx, load_id)
-    tx.run("ledger/lock_dataset", dataset=load.dataset)
+    lock_dataset(tx, load.dataset)
     load = lock_load(tx, load)
     if load.status is not LoadStatus.PUBLISHED:
         ways = "" if load.status is LoadStatus.REVERTED else f" `dbsvc loads show {load_id}` says what can be done."
@@ -55,6 +57,7 @@ def _revert(tx: Transaction, load_id: int, *, dry_run: bool) -> Reverted:
     run_phase(tx, load, "load/revert")
     run_statement(tx, load, "load/merge/create_deliveries")
     run_phase(tx, load, "load/replay")
+    update_rows(tx, load)
     _refuse_dependents(tx, load)
     restored = tx.run_with("ledger/count_restored", parameters(tx, load)).rows[0]["records"]
     add_changes(tx, load, inserted=False, replayed=True)
@@ -75,6 +78,7 @@ def _revert(tx: Transaction, load_id: int, *, dry_run: bool) -> Reverted:
     close_mended(tx, load)  # of what it mended, by other loads that did as well
     run_statement(tx, load, "load/merge/prune_reconfirmations")
     reverted = Reverted(find_load(tx, load_id), removed, restored, repeating)
+    conceal(tx, load)
     if dry_run:
         raise TakenBackError(reverted)
     return reverted

@@ -35,7 +35,12 @@ def driver(settings: Settings | None = None) -> Driver:
 
 
 @pytest.mark.parametrize(
-    "said", ["failed to COPY to shard 102008 on worker:5432", "connection to the remote node a@b:1 failed"]
+    "said",
+    [
+        "failed to COPY to shard 102008 on worker:5432",
+        "connection to the remote node a@b:1 failed",
+        "failure on connection marked as essential: a:1",
+    ],
 )
 def test_a_node_that_is_away_can_be_tried_again(said: str) -> None:
     for kind in (errors.IoError, errors.InternalError_):

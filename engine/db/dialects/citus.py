@@ -19,7 +19,9 @@ from dbsvc.engine.statements.catalog import Statements
 #: How the URL of a node begins.
 _SCHEMES = ("citus", "postgresql", "postgres")
 #: How Citus says that a node is away, by whatever code.
-_NODE_AWAY = re.compile(r"failed to COPY to shard|connection to the remote node|any connections? to the node")
+_NODE_AWAY = re.compile(
+    "failed to COPY to shard|connection to the remote node|any connections? to the node|connection marked as essential"
+)
 
 #: What every node is told: how values are read and written, and how plans are made.
 _SHARED = ("timezone", "datestyle", "intervalstyle", "jit", "work_mem", "maintenance_work_mem", "default_statistics_target")
