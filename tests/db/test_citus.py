@@ -40,6 +40,7 @@ def driver(settings: Settings | None = None) -> Driver:
         "failed to COPY to shard 102008 on worker:5432",
         "connection to the remote node a@b:1 failed",
         "failure on connection marked as essential: a:1",
+        'relation "public.staged_usage_8_102090" does not exist',
     ],
 )
 def test_a_node_that_is_away_can_be_tried_again(said: str) -> None:
