@@ -128,7 +128,7 @@ class Driver:
         self.patience = (min(3.0, settings.lock_seconds / 2), 60.0)
         self._interrupted = False
         self._configure: Statement
-        self._changes: Statement
+        self._blockers: Statement
         #: connections that wait for another process, and what that holds
         self._waiting: dict[sqlite3.Connection, str] = {}
 
@@ -198,7 +198,7 @@ class Driver:
         return f"file:{quote(str(path))}?mode=rw{'&immutable=1' if closed else ''}"
 
     def _use(self, statements: Statements) -> Statement:
-        self._configure, self._changes = statements["session/configure"], statements["session/changes"]
+        self._configure, self._blockers = statements["session/configure"], statements["session/blockers"]
         return self._configure
 
     def begin(self, connection: sqlite3.Connection, statements: Statements, begin: str) -> None:
@@ -350,7 +350,8 @@ class Driver:
     def _count_changes(self, connection: sqlite3.Connection) -> int:
         """Return what changes when others commit; 0 if it cannot be asked for now."""
         with suppress(sqlite3.OperationalError):
-            return int(connection.execute(self._changes.text).fetchone()[0])
+            (row,) = _rows(connection.execute(self._blockers.text))
+            return int(row["data_version"])
         return 0
 
     def _set_busy(self, connection: sqlite3.Connection, seconds: float) -> None:
