@@ -271,7 +271,7 @@ def test_bytes_decimals_and_times(db: Database) -> None:
     with db.transaction() as tx:
         assert tx.execute("SELECT raw_record FROM rejects").rows == [{"raw_record": raw}]
         assert tx.execute("SELECT raw_record FROM rejects WHERE raw_record = :raw", raw=raw).row_count == 1
-        bill = tx.execute("SELECT * FROM bills").rows[0]
+        bill = tx.execute("SELECT * FROM bills_stored").rows[0]
         load = tx.run("ledger/show_load", load_id=1).rows[0]
     assert (bill["product1_revenue"], bill["product2_revenue"]) == amounts
     assert bill["bill_date"] == datetime.date(2021, 10, 31)
