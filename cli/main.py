@@ -22,7 +22,7 @@ COMMANDS = {
     "check": "Find what is missing, duplicate, changed or damaged.",
     "loads": "The ledger: every delivery, how far it got, where its records went.",
     "rejects": "The quarantine: records that broke their contract.",
-    "status": "Show what is in the database: its tables, its newest loads, the newest days of inverters.",
+    "status": "Show what is in the database: its tables, its newest loads and days of inverters, notifications that are owed.",
     "report": "Write one page for a browser: checks, revenue, loads, rejects, freshness.",
     "lineage": "Where a value came from: file, line, load, rules, earlier versions.",
     "datasets": "What can be loaded: the datasets, built in and of your project.",

@@ -31,7 +31,7 @@ def status(
     ] = False,
     every: Annotated[float, typer.Option(metavar="SECONDS", min=0.2, help="With --watch: how often.")] = 2.0,
 ) -> None:
-    """Show what is in the database: its tables, its newest loads, the newest days of inverters, notifications that are owed."""
+    """Show what is in the database: its tables, its newest loads and days of inverters, notifications that are owed."""
     from dbsvc.engine.reports.status import read_status
 
     with open_database() as db:

@@ -41,7 +41,8 @@ def test_a_database_that_is_well(db: Database, url: str, dialect: str, settings:
     assert everything(db) == before
     assert {finding.state for about in found if about != "fx" for finding in found[about]} == {State.OK}
     own = ["nodes", "shards"] if dialect == "citus" else []
-    about = ["python", "locale", "settings", "project", "database", "clock", "schema", *own, "rights", "room", "fx"]
+    about = ["python", "locale", "settings", "project", "database", "clock", "schema"]
+    about += [*own, "rights", "notifications", "room", "fx"]
     assert list(found) == about
     assert "UTF" in found["database"][0].says
     assert [finding.state for finding in found["fx"]] == [State.WARNING]
