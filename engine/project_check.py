@@ -16,8 +16,10 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import DbsvcError
 from dbsvc.engine.migrations import make_schema, rollback
+from dbsvc.engine.origins import Origins
 from dbsvc.engine.profiles import find_profiles
 from dbsvc.engine.project import Project
+from dbsvc.engine.words import or_nearest
 
 #: What each table of a dataset has besides its columns.
 _OURS = {"load_id", "line_no"}
@@ -59,6 +61,8 @@ def _check(project: Project) -> Checked:
             problems += db.run_transaction(lambda tx, of=dataset: [*_check_tables(tx, of)])  # type: ignore[misc]
             if not problems:
                 problems += _try_contract(db, dataset)
+        origins = [each for name in db.statements.datasets for each in db.statements.origins(name).values()]
+        problems += db.run_transaction(lambda tx: [*check_origins(tx, [e for e in origins if project.holds(e.file)])])
         find_profiles(project, db.statements.datasets)
         if not problems:
             problems += [problem for check in load_checks(db.statements) for problem in _try_check(db, project, check)]
@@ -90,6 +94,30 @@ def _check_tables(tx: Transaction, dataset: Dataset) -> Iterator[str]:
             yield f"{dataset.origin}:1: the table {table} that the migrations make lacks {', '.join(missing)}"
         if unknown := [name for name, required in found.items() if required and name not in needed]:
             yield f"{dataset.origin}:1: the table {table} needs {', '.join(unknown)}, which the dataset does not declare"
+
+
+def check_origins(tx: Transaction, origins: Iterable[Origins]) -> Iterator[str]:
+    """Yield where what is said of derived tables is not so: their columns, and those that these are made of."""
+    for each in origins:
+        found = _columns_of(tx, each.table)
+        if not found:
+            yield f"{each.place()}: no migration makes the table or view {each.table}"
+            continue
+        for name in each.columns:
+            if name not in found:
+                yield f"{each.place('columns', name)}: {each.table} has no column {or_nearest(name, found)}"
+        if untold := [name for name in found if name not in each.columns]:
+            yield f"{each.place('columns')}: it is not said what {each.table}.{untold[0]} is made of; [] if of no column"
+        for name, fields in each.columns.items():
+            for field in fields:
+                there = _columns_of(tx, field.table)
+                if field.column not in there:
+                    said = f"no column {or_nearest(field.column, there)}" if there else "no such table"
+                    yield f"{each.place('columns', name)}: {name} is made of {field.table}.{field.column}: there is {said}"
+
+
+def _columns_of(tx: Transaction, table: str) -> list[str]:
+    return [row["column_name"] for row in tx.run("schema/columns", table=table).rows]
 
 
 def _try_contract(db: Database, dataset: Dataset) -> list[str]:

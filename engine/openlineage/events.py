@@ -26,6 +26,7 @@ from openlineage.client.facet_v2 import (
 from dbsvc.engine.columns import Column
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.openlineage.telling import FAIL, START, Moment
+from dbsvc.engine.origins import Field, Origins, follow
 from dbsvc.engine.reports.datasets import reasons_of
 from dbsvc.engine.settings import read_secrets, redact
 from dbsvc.engine.sources.urls import find_url
@@ -42,8 +43,8 @@ def make(moment: Moment) -> Any:
         eventTime=moment.at.isoformat().replace("+00:00", "Z"),
         run=types.Run(runId=_run_id(moment), facets=_run_facets(moment)),
         job=_job(moment),
-        inputs=[_input(moment)],
-        outputs=[_output(moment)],
+        inputs=[_input(moment), *_besides(moment)],
+        outputs=[_output(moment), *(_derived(moment, origins) for origins in moment.derived.values())],
         producer=PRODUCER,
     )
 
@@ -137,8 +138,73 @@ def _output(moment: Moment) -> Any:
         statistics["outputStatistics"] = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
             rowCount=_written(load)
         )
-    name = ".".join((*moment.within, dataset.table))
-    return types.OutputDataset(moment.namespace, name, facets=facets, outputFacets=statistics)
+    return types.OutputDataset(moment.namespace, _name_in(moment, dataset.table), facets=facets, outputFacets=statistics)
+
+
+def _name_in(moment: Moment, table: str) -> str:
+    return ".".join((*moment.within, table))
+
+
+def _derived(moment: Moment, origins: Origins) -> Any:
+    """Return a table or view that is derived: its columns, and which fields of the inputs each is made of in the end."""
+    made = {column: _made_of(moment, Field(origins.table, column)) for column in origins.columns}
+    grouped = {field: None for column in origins.grouped_by for field, _ in made[column]}
+    facets: dict[str, Any] = {
+        "schema": schema_dataset.SchemaDatasetFacet([schema_dataset.SchemaDatasetFacetFields(name) for name in made]),
+        "columnLineage": column_lineage_dataset.ColumnLineageDatasetFacet(
+            {
+                column: column_lineage_dataset.Fields(
+                    [
+                        _input_field(moment, field, "DIRECT", "AGGREGATION" if added_up else "TRANSFORMATION")
+                        for field, added_up in fields
+                    ]
+                )
+                for column, fields in made.items()
+            },
+            [_input_field(moment, field, "INDIRECT", "GROUP_BY") for field in grouped],
+        ),
+    }
+    if moment.load and moment.load.published_at:
+        facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(str(moment.load.load_id))
+    return types.OutputDataset(moment.namespace, _name_in(moment, origins.table), facets=facets)
+
+
+def _made_of(moment: Moment, field: Field) -> list[tuple[Field, bool]]:
+    """Return the columns of inputs that one is made of, and whether their values are added up. Our own come from no input."""
+    table, columns = moment.dataset.table, moment.dataset.columns
+    found: dict[Field, bool] = {}
+    for origin, added_up in follow(field, moment.derived):
+        if origin.table != table or origin.column in columns:
+            found[origin] = found.get(origin, False) or added_up
+    return [*found.items()]
+
+
+def _input_field(moment: Moment, field: Field, kind: str, subtype: str) -> Any:
+    """Return a column of an input: what is of the dataset's own table is of the file that this run reads."""
+    if field.table == moment.dataset.table:
+        place, name = (*name_of(moment.source),), moment.dataset.columns[field.column].written
+    else:
+        place, name = (moment.namespace, _name_in(moment, field.table)), field.column
+    how = column_lineage_dataset.Transformation(kind, subtype, masking=False)
+    return column_lineage_dataset.InputField(*place, name, transformations=[how])
+
+
+def _besides(moment: Moment) -> list[Any]:
+    """Return the other tables that what is derived is made of."""
+    tables: dict[str, dict[str, None]] = {}
+    for origins in moment.derived.values():
+        for column in origins.columns:
+            for field, _ in _made_of(moment, Field(origins.table, column)):
+                tables.setdefault(field.table, {})[field.column] = None
+    tables.pop(moment.dataset.table, None)
+    return [
+        types.InputDataset(
+            moment.namespace,
+            _name_in(moment, table),
+            facets={"schema": schema_dataset.SchemaDatasetFacet([*map(schema_dataset.SchemaDatasetFacetFields, columns)])},
+        )
+        for table, columns in tables.items()
+    ]
 
 
 def _written(load: Load) -> int:

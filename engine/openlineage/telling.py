@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -17,6 +17,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import CancelledError, DbsvcError
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.log import event
+from dbsvc.engine.origins import Origins
 
 START, RUNNING, COMPLETE, FAIL, ABORT = "START", "RUNNING", "COMPLETE", "FAIL", "ABORT"
 _ENDS = {LoadStatus.PUBLISHED: COMPLETE, LoadStatus.HELD: FAIL, LoadStatus.DISCARDED: ABORT, LoadStatus.REVERTED: ABORT}
@@ -42,6 +43,8 @@ class Moment:
     #: the version of the object that was read
     version: str | None = None
     error: str | None = None
+    #: what is derived from the dataset, by tables
+    derived: Mapping[str, Origins] = field(default_factory=dict)
 
 
 def is_wanted() -> bool:
@@ -127,4 +130,5 @@ def _describe(db: Database, kind: str, dataset: Dataset, source: str, load: Load
         broken = count_broken_rules(db, load.load_id)
     namespace, catalog = db.dialect.address
     within = tuple(filter(None, (catalog, schema)))
-    return Moment(kind, datetime.now(UTC), dataset, source, load, namespace, within, broken, version, error)
+    derived = db.statements.origins(dataset.name)
+    return Moment(kind, datetime.now(UTC), dataset, source, load, namespace, within, broken, version, error, derived)

@@ -23,6 +23,7 @@ from dbsvc.engine.columns import ColumnType, read_types
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.declarations import place, read_declarations
 from dbsvc.engine.errors import ConfigurationError, StatementError
+from dbsvc.engine.origins import FILE, Origins, read_origins
 from dbsvc.engine.project import OVERLAID, Project
 from dbsvc.engine.statements import contract, rules
 from dbsvc.engine.statements.portable import FOLDER, Functions
@@ -156,6 +157,15 @@ class Statements:
         others = list(self.datasets.values())
         return own, [f"datasets/{of.name}/derive/{phase}" for of in others for phase in of.derive_after.get(dataset, ())]
 
+    def origins(self, dataset: str) -> dict[str, Origins]:
+        """Return what is derived from a dataset, and what its columns are made of, as far as its folder says it."""
+        roots = [self.project.folder] if self.project else []
+        for root in (*roots, self.root):
+            file = root.joinpath("datasets", dataset, FILE)
+            if file.is_file():
+                return read_origins(self.datasets[dataset], self.datasets, str(file), read_text(file))
+        return {}
+
     def fingerprint(self, dataset: str, profile: str = "") -> str:
         """Return a digest of the rules a load of the dataset goes by: its declaration, its statements, those it shares.
 
@@ -284,6 +294,8 @@ class Statements:
         for dataset in self.datasets:
             if dataset in names or f"datasets/{dataset}/rules" in names:
                 self._contract(dataset)
+            if dataset in names or (self.project and self.project.path("datasets", dataset, FILE).is_file()):
+                self.origins(dataset)
 
     def _check_derivations(self, dataset: Dataset) -> None:
         """See that each phase that a declaration names has statements."""

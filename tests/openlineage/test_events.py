@@ -17,6 +17,7 @@ import pytest
 
 from tests.helpers import usage_csv
 from tests.helpers.cli import GOOD, Cli
+from tests.helpers.growing import event as reading
 from tests.helpers.receiver import Told, told
 
 pytest.importorskip("openlineage.client", reason="pip install -e '.[openlineage]' enables this")
@@ -85,7 +86,8 @@ def test_a_load_is_told_from_start_to_end(cli_on: Cli, receiver: Told) -> None:
     assert end["job"]["namespace"] == "ours"
     assert end["job"]["name"] == "ingest.usage"
     assert end["run"]["facets"]["parent"]["job"]["name"] == "nightly.load"
-    ((given,), (made,)) = end["inputs"], end["outputs"]
+    given, rates = end["inputs"]
+    made, *derived = end["outputs"]
     assert (given["namespace"], given["name"]) == ("file", str(cli_on.folder / "usage.csv"))
     quality = given["inputFacets"]
     assert quality["dataQualityMetrics"]["rowCount"] == 29
@@ -100,11 +102,63 @@ def test_a_load_is_told_from_start_to_end(cli_on: Cli, receiver: Told) -> None:
     assert (origin["name"], origin["field"]) == (given["name"], "Currency")
     assert made["facets"]["version"]["datasetVersion"] == "1"
     assert made["outputFacets"]["outputStatistics"]["rowCount"] == 28
+    assert [each["name"].rpartition(".")[2] for each in (rates, *derived)] == ["fx_rates", "bills_in_usd", "revenue_daily"]
+    assert origins(derived[1], "revenue_usd") == {
+        ("usage.csv", "Product1 revenue"): "AGGREGATION",
+        ("usage.csv", "Product2 revenue"): "AGGREGATION",
+        ("usage.csv", "Date_"): "AGGREGATION",
+        ("usage.csv", "Currency"): "AGGREGATION",
+        ("fx_rates", "inverse_rate"): "AGGREGATION",
+    }
     assert "dataQualityMetrics" not in start["inputs"][0]["inputFacets"]
     # nothing is told of what is known
     cli_on("ingest", "usage.csv", env=env)
     cli_on("ingest", "--dry-run", "usage.csv", env=env)
     assert len(receiver.messages) == 3
+    if SPEC:
+        validate(receiver.messages)
+
+
+def origins(output: Any, column: str) -> dict[tuple[str, str], str]:
+    """Which fields of which inputs a column is made of, and how."""
+    fields = output["facets"]["columnLineage"]["fields"][column]["inputFields"]
+    return {
+        (Path(each["name"]).name.removeprefix("main."), each["field"]): each["transformations"][0]["subtype"] for each in fields
+    }
+
+
+def test_what_is_derived_is_told_down_to_the_fields_of_the_file(cli: Cli, receiver: Told) -> None:
+    cli.write("plants.csv", b"plant_id,name,location,timezone\np1,a,,Europe/Paris\n")
+    cli.write("inverters.csv", b"inverter_id,plant_id,vendor,model,capacity_kw,commissioned_at\ni1,p1,,,100,\n")
+    cli.write("events.jsonl", reading(0) + reading(1))
+    assert cli("ingest", ".", env=url_of(receiver)).code == 0
+    told_last = receiver.messages[-1]
+    assert (told_last["job"]["name"], told_last["eventType"]) == ("ingest.telemetry", "COMPLETE")
+    _, *besides = told_last["inputs"]
+    tables = {each["name"]: [field["name"] for field in each["facets"]["schema"]["fields"]] for each in besides}
+    assert tables == {"main.plants": ["timezone"], "main.power_units": ["watts"], "main.inverters": ["capacity_kw"]}
+    outputs = {each["name"]: each for each in told_last["outputs"]}
+    readings, summaries = outputs["main.inverter_telemetry_clean"], outputs["main.inverter_daily_summary"]
+    file = "events.jsonl"
+    assert origins(readings, "day") == {(file, "event_time"): "TRANSFORMATION", ("plants", "timezone"): "TRANSFORMATION"}
+    assert origins(summaries, "energy_wh") == {
+        (file, "event_time"): "AGGREGATION",
+        (file, "energy_wh_total"): "AGGREGATION",
+        ("inverters", "capacity_kw"): "AGGREGATION",
+    }
+    grouped = [
+        (each["field"], each["transformations"][0]["subtype"]) for each in summaries["facets"]["columnLineage"]["dataset"]
+    ]
+    assert grouped == [(name, "GROUP_BY") for name in ("plant_id", "inverter_id", "event_time", "timezone")]
+    assert (
+        summaries["facets"]["version"]["datasetVersion"]
+        == outputs["main.inverter_telemetry_raw"]["facets"]["version"]["datasetVersion"]
+    )
+    # every field that is named is one of an input
+    fields = {(each["name"], field["name"]) for each in told_last["inputs"] for field in each["facets"]["schema"]["fields"]}
+    for output in told_last["outputs"]:
+        for made in output["facets"]["columnLineage"]["fields"].values():
+            assert {(each["name"], each["field"]) for each in made["inputFields"]} <= fields
     if SPEC:
         validate(receiver.messages)
 

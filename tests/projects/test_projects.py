@@ -186,6 +186,22 @@ WRONG = {
         {"datasets/meters/rule.sql": "-- x\nSELECT 1"},
         "datasets/meters/rule.sql:1: nothing uses this statement",
     ),
+    "a column that nothing is made of": (
+        {"datasets/meters/lineage.toml": '[metered]\nfrom = "meters"\n[metered.columns]\nn = ["reding"]'},
+        "datasets/meters/lineage.toml:4: n names no column of meters: reding; did you mean reading?",
+    ),
+    "a table before what it is made of": (
+        {"datasets/meters/lineage.toml": '[metered]\nfrom = "metered"\ncolumns = {n = ["n"]}'},
+        "datasets/meters/lineage.toml:1: metered comes after what it is made of: metered does not stand before it",
+    ),
+    "a lineage of a built-in one": (
+        {"datasets/usage/lineage.toml": '[sums]\nform = "bills"'},
+        "datasets/usage/lineage.toml:2: sums has no key form; did you mean from?",
+    ),
+    "a lineage of a table of rows": (
+        {"datasets/meters/lineage.toml": '[bills]\nfrom = "meters"'},
+        "datasets/meters/lineage.toml:1: bills is a table of the dataset usage, and derived from none",
+    ),
     "a check that says nothing": ({"checks/x.sql": "-- x\nSELECT 1"}, "checks/x.sql:1: a check must say its title, "),
 }
 
