@@ -54,7 +54,7 @@ _KINDS = {
     "from": Kind("the name of a table or view", lambda value: isinstance(value, str) and bool(_NAMED.fullmatch(value))),
     "grouped_by": Kind("a list of columns, none of them twice", _are_texts),
     "columns": Kind(
-        'a table of lists, as day = ["event_time", "plants.timezone"]',
+        'a table of lists, as day = ["event_time", "sites.timezone"]',
         lambda value: isinstance(value, dict) and bool(value) and all(map(_are_texts, value.values())),
     ),
 }
