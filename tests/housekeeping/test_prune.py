@@ -30,6 +30,7 @@ NONE = {
     "inverter_telemetry_raw_history": 0,
     "bills_history": 0,
     "check_results": 0,
+    "notices": 0,
 }
 
 
