@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +15,34 @@ from dbsvc.cli.database import open_database
 if TYPE_CHECKING:
     from dbsvc.engine.reports.lineage import Lineage
 
+
+class _Words(commands.Group):
+    """The commands, and the words that datasets of a project declare besides."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or that of a word."""
+        if cmd_name not in self.commands:
+            self._add_words()
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, then the words."""
+        self._add_words()
+        return super().list_commands(ctx)
+
+    def summaries(self) -> list[tuple[str, str]]:
+        """Return the commands of it that a person is shown, each with what it is for."""
+        self._add_words()
+        return super().summaries()
+
+    def _add_words(self) -> None:
+        for word, columns in _words().items():
+            if word not in self.commands:
+                self.commands[word] = _of_word(word, columns)
+
+
 app = commands.group(
+    _Words,
     help="Where a value came from: file, line, load, rules, earlier versions.",
     no_args_is_help=True,
     epilog=commands.examples(
@@ -34,10 +62,10 @@ def bill(
     bill_id: Annotated[int, typer.Argument(metavar="BILL", help="The bill's id.", show_default=False)],
 ) -> None:
     """Show every version of a bill, where each came from, and what the bill is in USD at which rate."""
-    from dbsvc.engine.reports.lineage import trace_bill
+    from dbsvc.engine.reports.lineage import trace_word
 
     with open_database() as db:
-        found = trace_bill(db, date.date(), bill_id)
+        found = trace_word(db, "bill", [f"{date:%Y-%m-%d}", str(bill_id)])
     _show_with_values(f"bill {bill_id} of {date:%Y-%m-%d}", found)
 
 
@@ -50,14 +78,14 @@ def reading(
     ],
 ) -> None:
     """Show every version of the events that carried a reading, where each came from, and the reading itself."""
-    from dbsvc.engine.reports.lineage import trace_reading
+    from dbsvc.engine.reports.lineage import trace_word
 
     try:
-        moment = datetime.fromisoformat(time)
+        datetime.fromisoformat(time)
     except ValueError as error:
         raise typer.BadParameter("The moment must be a time such as 2025-04-01T06:00:00Z.") from error
     with open_database() as db:
-        found = trace_reading(db, inverter_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        found = trace_word(db, "reading", [inverter_id, time])
     _show_with_values(f"reading of {inverter_id} at {time}", found)
 
 
@@ -87,6 +115,41 @@ def row(
     ]
     output.table("", rows, ["field", "value", "before"])
     _show_rest(found)
+
+
+def _words() -> dict[str, tuple[str, ...]]:
+    """Return the words that datasets declare, and the columns of the key of each; none if they cannot be read."""
+    from dbsvc.engine.db.connect import connect
+    from dbsvc.engine.reports.lineage import list_words
+
+    with suppress(Exception), connect(create=False) as db:
+        return list_words(db.statements)
+    return {}
+
+
+def _of_word(word: str, columns: tuple[str, ...]) -> Any:
+    """Return the command of a word."""
+    holder = commands.group()
+    named = f"{', '.join(columns)}"
+
+    @holder.command(
+        word,
+        cls=commands.Command,
+        context_settings={"ignore_unknown_options": True},
+        help=f"Show every version of a {word}, where each came from, and what is made of it. Its key: {named}.",
+    )
+    def show(
+        key: Annotated[
+            list[str], typer.Argument(metavar="KEY...", help="The values of its key, in order.", show_default=False)
+        ],
+    ) -> None:
+        from dbsvc.engine.reports.lineage import trace_word
+
+        with open_database() as db:
+            found = trace_word(db, word, key)
+        _show_with_values(f"{word} {' '.join(key)}", found)
+
+    return typer.main.get_command(holder)
 
 
 def _show_with_values(what: str, found: Lineage) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from dbsvc.engine.columns import Column
 from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import InputError
+from dbsvc.engine.errors import ConfigurationError, InputError
 from dbsvc.engine.reports.datasets import find_dataset
+from dbsvc.engine.statements.catalog import Statements
+from dbsvc.engine.statements.statement import Statement
 from dbsvc.engine.words import nearest
 
 #: As many versions of a row are shown, the newest, and as many rejects.
@@ -59,36 +62,79 @@ def trace_row(db: Database, dataset: str, key: Sequence[str]) -> Lineage:
         return _trace(tx, find_dataset(db.statements, dataset), key)
 
 
-def trace_bill(db: Database, bill_date: date, bill_id: int) -> Lineage:
-    """Return the versions of a bill, and what it is in USD at which rate. Raises InputError if there never was one."""
-    with db.snapshot() as tx:
-        found = _trace(tx, db.statements.datasets["usage"], [str(bill_date), str(bill_id)])
-        in_usd = tx.run("reports/lineage/bill_in_usd", bill_date=bill_date, bill_id=bill_id).rows
-    return replace(found, results=in_usd)
+def list_words(statements: Statements) -> dict[str, tuple[str, ...]]:
+    """Return the words that datasets declare, in their folders ``lineage``, and the columns of the key of each."""
+    paths = (path for name in statements.datasets for path in statements.phase(f"datasets/{name}/lineage"))
+    return {path.name.rpartition("/")[2]: columns_of(path, "key") for path in paths}
 
 
-def trace_reading(db: Database, inverter_id: str, event_time: datetime) -> Lineage:
-    """Return the versions of the events that carried a reading, and the reading. Raises InputError if there never was one.
+def trace_word(db: Database, word: str, key: Sequence[str]) -> Lineage:
+    """Return the versions of what a word means, a bill or a reading, and what is made of it.
 
-    ``event_time`` has a zone.
+    A dataset says it by ``lineage/<word>.sql``: by which key, and what is shown of it; and where that is not the dataset's own
+    key, by ``lineage/rows/<word>.sql``: which of its rows it is about. Raises InputError for a key that cannot be, and if there
+    never was such a row, ConfigurationError if no dataset that is in use has the word.
     """
-    key = {"inverter_id": inverter_id, "event_time": event_time.astimezone(UTC)}
+    datasets = db.statements.datasets.values()
+    dataset = next((each for each in datasets if f"datasets/{each.name}/lineage/{word}" in db.statements), None)
+    if dataset is None:
+        raise ConfigurationError(
+            f"No dataset that is in use says what a {word} is: `dbsvc lineage row DATASET KEY...` shows rows."
+        )
+    shown = db.statements[f"datasets/{dataset.name}/lineage/{word}"]
+    columns = columns_of(shown, "key")
+    if len(key) != len(columns):
+        raise InputError(f"A {word} is found by the value of {', '.join(columns)}: {len(columns)} in all, not {len(key)}.")
+    rows = f"datasets/{dataset.name}/lineage/rows/{word}"
     with db.snapshot() as tx:
-        dataset = db.statements.datasets["telemetry"]
-        events = [row["event_id"] for row in tx.run("reports/lineage/reading_events", **key).rows]
-        found = [_trace(tx, dataset, [event]) for event in events]
-        readings = tx.run("reports/lineage/reading", **key).rows
-        inverters = db.statements.datasets.get("inverters")
-        near = _find_near(tx, inverters, [inverter_id], inverter_id) if inverters and not found else None
-    if not found:
-        raise _absent(f"reading of {inverter_id} at {event_time.isoformat()}", (), near if near != inverter_id else None)
+        if rows in db.statements:
+            texts = [text.encode(errors="replace").decode().strip(_BLANKS) for text in key]
+            values = [_read_value(dataset.columns[name], text) for name, text in zip(columns, texts, strict=True)]
+            numbered = {f"key_{nth}": value for nth, value in enumerate(values, 1)}
+            about = [[str(row[name]) for name in dataset.key] for row in tx.run(rows, **numbered).rows]
+            found = [_trace(tx, dataset, each) for each in about]
+            if not found:
+                raise _absent(f"{word} {' '.join(texts)}", (), _find_reference(tx, dataset.columns[columns[0]], texts[0]))
+        else:
+            found = [_trace(tx, dataset, key)]
+            current = found[0].current["values"]
+            numbered = {f"key_{nth}": current[name] for nth, name in enumerate(columns, 1)}
+        results = tx.run(shown.name, **numbered).rows
     return Lineage(
         sorted((version for each in found for version in each.versions), key=lambda row: (row["load_id"], row["line_no"])),
         sum(each.left_out for each in found),
-        ["event_id", "ac_power", "ac_power_unit", "energy_wh_total"],
+        [*columns_of(shown, "values")] or found[0].values,
         [reject for each in found for reject in each.rejects],
-        readings,
+        results,
     )
+
+
+def columns_of(statement: Statement, what: str) -> tuple[str, ...]:
+    """Return the columns that a statement's leading comment names: of its ``key``, or the ``values`` to look at."""
+    return tuple(name.strip() for name in statement.header.get(what, "").split(",") if name.strip())
+
+
+def _read_value(column: Column, text: str) -> Any:
+    """Return the value of a column that is no key of its dataset. A time without a zone is by the clock of UTC."""
+    try:
+        if column.type.name == "timestamp":
+            moment = datetime.fromisoformat(text)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise _refuse(column, text) from error
+    return text
+
+
+def _refuse(column: Column, text: str) -> InputError:
+    is_a, _, _ = column.type.says.partition(". ")
+    return InputError(f"{text or 'Nothing'} is no {column.name}, which is {is_a[0].lower()}{is_a[1:].rstrip('.')}.")
+
+
+def _find_reference(tx: Transaction, column: Column, text: str) -> str | None:
+    """Return the key that may be meant where a column refers to another dataset's."""
+    other = tx.statements.datasets.get(column.limits.get("to") or "")
+    near = _find_near(tx, other, [text], text) if other else None
+    return near if near != text else None
 
 
 def _trace(tx: Transaction, dataset: Dataset, written: Sequence[str]) -> Lineage:
@@ -119,8 +165,7 @@ def _read_key(tx: Transaction, dataset: Dataset, texts: Sequence[str]) -> Row:
             texts = [text if key[name] is not None else f"{text}Z" for name, text in zip(dataset.key, texts, strict=True)]
     for name, text in zip(dataset.key, texts, strict=True):
         if key[name] is None:
-            is_a, _, _ = dataset.columns[name].type.says.partition(". ")
-            raise InputError(f"{text[:-1] or 'Nothing'} is no {name}, which is {is_a[0].lower()}{is_a[1:].rstrip('.')}.")
+            raise _refuse(dataset.columns[name], text[:-1])
     return key
 
 

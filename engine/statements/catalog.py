@@ -29,6 +29,7 @@ from dbsvc.engine.statements import contract, rules
 from dbsvc.engine.statements.portable import FOLDER, Functions
 from dbsvc.engine.statements.statement import Statement
 from dbsvc.engine.toml import parse, read_text
+from dbsvc.engine.words import or_nearest
 
 
 def find_folder(name: str) -> Traversable:
@@ -175,7 +176,9 @@ class Statements:
         digest = hashlib.sha256("\0".join([self.datasets[dataset].text, *types.values()]).encode())
         digest.update(profile.encode())
         own = f"datasets/{dataset}/"
-        other = tuple(f"{own}{folder}/" for folder in ("derive", "checks", "newest_day", "rebuild", "report", contract.LINEAGE))
+        other = tuple(
+            f"{own}{folder}/" for folder in ("derive", "checks", "lineage", "newest_day", "rebuild", "report", contract.LINEAGE)
+        )
         folders = tuple(f"{folder}/" for folder in ("load", *chain(*self.derivations(dataset))))
         for name in sorted({*self._files, *self._contract(dataset)}):
             if name.startswith(folders) or (name.startswith(own) and not name.startswith(other)):
@@ -288,6 +291,8 @@ class Statements:
                 statement = self._read(name)
                 if name.startswith("datasets/") and folder.endswith("/report"):
                     rules.charts_of(statement)
+                if folder.endswith("/lineage") and name.startswith("datasets/"):
+                    self._check_word(self.datasets[_dataset_of(name)], statement, f"{folder}/rows/{name.rpartition('/')[2]}")
                 allowed = rules.allowed_in_check(statement, named) if folder in folders else phases.get(folder)
                 if allowed is not None:  # else it is run by its name
                     _refuse_others(statement, allowed)
@@ -296,6 +301,18 @@ class Statements:
                 self._contract(dataset)
             if dataset in names or (self.project and self.project.path("datasets", dataset, FILE).is_file()):
                 self.origins(dataset)
+
+    def _check_word(self, dataset: Dataset, statement: Statement, rows: str) -> None:
+        """See that a word of ``dbsvc lineage`` has a key: the dataset's own, or one that says which of its rows it is about."""
+        key = [name.strip() for name in statement.header.get("key", "").split(",")]
+        values = [name.strip() for name in statement.header.get("values", "").split(",") if name.strip()]
+        for name in (*key, *values):
+            if name not in dataset.columns:
+                raise StatementError(f"{statement.origin}:1: key and values name columns: {or_nearest(name, dataset.columns)}")
+        if tuple(key) != dataset.key and rows not in self._files:
+            raise StatementError(
+                f"{statement.origin}:1: the key is not that of {dataset.name}, so {rows}.sql must find its rows"
+            )
 
     def _check_derivations(self, dataset: Dataset) -> None:
         """See that each phase that a declaration names has statements."""
@@ -317,9 +334,8 @@ def _dataset_of(name: str) -> str:
 def _refuse_others(statement: Statement, allowed: Collection[str]) -> None:
     """See that a statement uses no other parameters. Those that a key is given by have numbers, or names of columns."""
     for parameter, line in statement.parameters.items():
-        if parameter not in allowed and not (
-            parameter.startswith(rules.NUMBERED) and allowed in (rules.REBUILD, rules.CONTRACT)
-        ):
+        numbered = allowed in (rules.REBUILD, rules.CONTRACT) or "/lineage/" in statement.name
+        if parameter not in allowed and not (parameter.startswith(rules.NUMBERED) and numbered):
             raise StatementError(f"{statement.origin}:{line}: no parameter :{parameter} here, only {_listed(allowed)}")
 
 

@@ -21,12 +21,14 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "control_total": frozenset({"staged", "load_id"}),
     "identity": frozenset({"staged"}),
     "index": frozenset(),
+    "lineage": frozenset(),
+    "lineage/rows": frozenset(),
     "newest_day": frozenset(),
     "report": frozenset({"since", "until", "most"}),
     "unindex": frozenset(),
 }
 #: Those that it may do without.
-OPTIONAL = ("control_total", "identity", "index", "newest_day", "report", "unindex")
+OPTIONAL = ("control_total", "identity", "index", "lineage", "newest_day", "rows", "report", "unindex")
 
 #: The folders of statements that all loads share: ``make_way``, ``leave_place`` and ``withdraw`` take unpublished rows out of
 #: their place; ``repeated``, ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how

@@ -143,10 +143,8 @@ MAY_NAME = {
     "sql/schema/meanings.toml": "it says what every table means",
     "sql/fx/needed_rates.sql": "rates are needed for bills",
     "sql/reports/revenue/": "revenue is a report on bills",
-    "sql/reports/lineage/": "lineage is of a bill, and of a reading",
     "sql/reports/newest_summaries.sql": "status shows the newest days of telemetry",
     "engine/reports/revenue.py": "revenue is a report on bills",
-    "engine/reports/lineage.py": "lineage is of a bill, and of a reading",
     "engine/fx/unavailable.py": "it tells people to correct their bills",
 }
 

@@ -202,6 +202,14 @@ WRONG = {
         {"datasets/meters/lineage.toml": '[bills]\nfrom = "meters"'},
         "datasets/meters/lineage.toml:1: bills is a table of the dataset usage, and derived from none",
     ),
+    "a word without a key": (
+        {"datasets/meters/lineage/meter.sql": "-- x\nSELECT 1"},
+        "datasets/meters/lineage/meter.sql:1: key and values name columns: ",
+    ),
+    "a word of another key": (
+        {"datasets/meters/lineage/meter.sql": "-- key: reading\n-- x\nSELECT 1"},
+        "datasets/meters/lineage/meter.sql:1: the key is not that of meters, so datasets/meters/lineage/rows/meter.sql must",
+    ),
     "a check that says nothing": ({"checks/x.sql": "-- x\nSELECT 1"}, "checks/x.sql:1: a check must say its title, "),
 }
 
@@ -313,6 +321,19 @@ def test_from_a_file_to_rows(ours: Cli) -> None:
     assert {"table": "meters", "rows": 2} in ours("status").objects[0]["tables"]
     assert [reject["reasons"] for reject in ours("rejects").objects] == ["reading_invalid"]
     assert ours("check").code == 0
+
+
+@pytest.mark.one_database
+def test_a_dataset_says_which_word_lineage_answers_to(ours: Cli) -> None:
+    word = "-- key: meter_id\n-- What a meter read.\nSELECT reading AS read FROM meters WHERE meter_id = :key_1"
+    make_project(ours.folder / "dbsvc", {"datasets/meters/lineage/meter.sql": word})
+    ours("db", "migrate")
+    assert ours("ingest", "meters.csv").code == 0
+    version, result = ours("lineage", "meter", "m1").objects
+    assert (version["kind"], version["meter_id"], result["kind"]) == ("version", "m1", "result")
+    assert b"\n  meter    Show every version of a meter" in ours("lineage", "--help").out
+    assert ours("lineage", "meter", "m9").code == 65
+    assert b"Did you mean" in ours("lineage", "metre", "m9").err
 
 
 @pytest.mark.one_database

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
 
 import pytest
 
 from dbsvc import Database
-from dbsvc.engine.errors import InputError
+from dbsvc.engine.errors import DbsvcError, InputError
 from dbsvc.engine.reports import lineage
-from dbsvc.engine.reports.lineage import Lineage, trace_bill, trace_reading, trace_row
+from dbsvc.engine.reports.lineage import Lineage, trace_row, trace_word
 from tests.helpers import load, usage_csv, write
 from tests.helpers.cli import Cli
 from tests.helpers.growing import START, event
@@ -86,12 +85,26 @@ def test_rejects_of_a_key(loaded: Database) -> None:
 
 
 def test_a_bill_and_a_reading_are_rows_as_well(loaded: Database) -> None:
-    bill = trace_bill(loaded, datetime.date(2021, 10, 1), 7)
+    bill = trace_word(loaded, "bill", ["2021-10-01", "7"])
     assert bill.versions == trace_row(loaded, "usage", ["2021-10-01", "7"]).versions
     assert [row["rate"] for row in bill.results] == [None]
-    reading = trace_reading(loaded, "i1", START)
+    reading = trace_word(loaded, "reading", ["i1", START.isoformat()])
     assert reading.versions == trace_row(loaded, "telemetry", ["e0"]).versions
     assert [row["ac_power_w"] for row in reading.results] == [6]
+
+
+WORDS = [
+    ("bill", ["2021-10-01"], "A bill is found by the value of bill_date, bill_id: 2 in all, not 1."),
+    ("reading", ["i1", "noon"], "noon is no event_time, which is a moment"),
+    ("reading", ["I1", "2025-01-01"], r"There is no reading I1 2025-01-01, and never was; .* Did you mean i1\?"),
+    ("bile", ["1"], "No dataset that is in use says what a bile is"),
+]
+
+
+def test_what_a_word_cannot_be(loaded: Database) -> None:
+    for word, key, says in WORDS:
+        with pytest.raises(DbsvcError, match=says):
+            trace_word(loaded, word, key)
 
 
 def test_the_newest_of_many_versions(loaded: Database, monkeypatch: pytest.MonkeyPatch) -> None:

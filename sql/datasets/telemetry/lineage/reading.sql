@@ -1,4 +1,6 @@
--- A reading, and the summary of its day.
+-- key: inverter_id, event_time
+-- values: event_id, ac_power, ac_power_unit, energy_wh_total
+-- `dbsvc lineage reading INVERTER TIME`: a reading, and the summary of its day. rows/reading.sql finds its events.
 SELECT
     readings.plant_id,
     readings.day,
@@ -16,4 +18,4 @@ LEFT JOIN inverter_daily_summary AS summaries
         readings.inverter_id = summaries.inverter_id
         AND readings.day = summaries.day
         AND readings.plant_id = summaries.plant_id
-WHERE readings.inverter_id = :inverter_id AND readings.event_time = :event_time
+WHERE readings.inverter_id = :key_1 AND readings.event_time = :key_2
