@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,12 +142,13 @@ def list_folder(url: Url) -> Folder:
     try:
         found = _ask(url, lambda store: obstore.list_with_delimiter(store, prefix or None), listing=True)
     except OddKeyError as error:
-        keys, odd = _list_with_odd(url, error)
+        keys, odd = _list_exactly(url, error)
         begin = len(prefix) + 1 if prefix else 0
         within = dict.fromkeys(key[: key.index("/", begin)] for key in keys if "/" in key[begin:])
         return Folder([key for key in keys if "/" not in key[begin:]], [*within], odd)
     keys = [str(one["path"]) for one in found["objects"]]
-    return Folder([key for key in keys if key != prefix], [str(key) for key in found["common_prefixes"]], [])
+    odd = [f"{prefix}/" for one in found["objects"] if one["path"] == prefix and one["size"]]
+    return Folder([key for key in keys if key != prefix], [str(key) for key in found["common_prefixes"]], odd)
 
 
 def list_all(url: Url) -> Folder:
@@ -157,28 +159,23 @@ def list_all(url: Url) -> Folder:
     try:
         found = _ask(url, lambda store: obstore.list(store, url.key.strip("/") or None).collect(), listing=True)
     except OddKeyError as error:
-        keys, odd = _list_with_odd(url, error)
+        keys, odd = _list_exactly(url, error)
         return Folder(keys, [], odd)
-    keys = [str(one["path"]) for one in found if one["size"] or not _marks_folder(url, str(one["path"]))]
-    return Folder(keys, [], [])
+    keys, odd = [*dict.fromkeys(str(one["path"]) for one in found)], []
+    folders = {folder for key in keys for folder in accumulate(key.split("/")[:-1], "{}/{}".format)}
+    if len(keys) < len(found) or not all(one["size"] for one in found) or not folders.isdisjoint(keys):
+        # a slash at the end of a key, which the library leaves out: it marks a folder, or cannot be read
+        with suppress(DbsvcError):
+            keys, odd = _list_exactly(url, OddKeyError(url.shown, ""))
+    return Folder(keys, [], odd)
 
 
-def _marks_folder(url: Url, key: str) -> bool:
-    """Whether what is empty is called otherwise: with a slash at its end, which the library leaves out."""
-    import obstore
-
-    try:
-        _ask(url.beside(key), lambda store: obstore.head(store, key))
-    except InputMissingError:
-        return True
-    return False
-
-
-def _list_with_odd(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
-    """Return all keys under a folder, and the odd ones. Raises the error where only the library can ask."""
+def _list_exactly(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
+    """Return all keys of objects under a folder, and the odd ones. Raises the error where only the library can ask."""
     import obstore
 
     from dbsvc.engine.sources.odd_keys import list_with_odd
+    from dbsvc.engine.sources.web import make_client
 
     if url.scheme != "s3":
         return _list_by_relay(url, error)
@@ -192,9 +189,8 @@ def _list_with_odd(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
             return f"{store.config['endpoint']}list"
         return str(obstore.sign(store, "GET", "list", timedelta(seconds=settings.store_deadline)))
 
-    with _explained(url, listing=True):
-        keys, odd = list_with_odd(url, prefix, sign, settings.store_timeout)
-    return [key for key in keys if not key.endswith("/")], odd
+    with make_client(settings.store_timeout, _find_authority()) as client, _explained(url, listing=True):
+        return list_with_odd(url, prefix, sign, client)
 
 
 def _list_by_relay(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
@@ -202,22 +198,40 @@ def _list_by_relay(url: Url, error: OddKeyError) -> tuple[list[str], list[str]]:
     import obstore
 
     from dbsvc.engine.sources.relay import relaying
+    from dbsvc.engine.sources.web import make_client
 
-    endpoint = _find_endpoint(url.scheme, {})[1] or _SERVERS.get(url.scheme, "")
-    if "{" in endpoint:
-        account = _open(url).config.get("account_name")
-        is_elsewhere = any(os.environ.get(name, "").lower() in ("1", "true") for name in _ELSEWHERE)
-        if not account or is_elsewhere:
-            raise error
-        endpoint = endpoint.format(account)
+    endpoint = _find_server(url.scheme)
+    if not endpoint:
+        raise error
     settings = read_settings()
-    with relaying(endpoint, settings.store_timeout) as (relay, odd), _explained(url, listing=True):
+    with (
+        make_client(settings.store_timeout, _find_authority()) as client,
+        relaying(endpoint, url.bucket, client) as relay,
+        _explained(url, listing=True),
+    ):
         store = _open_bucket.__wrapped__(
-            url.scheme, url.bucket, settings.store_timeout, settings.store_deadline, _MOST_RETRIES, relay=relay
+            url.scheme, url.bucket, settings.store_timeout, settings.store_deadline, _MOST_RETRIES, relay=relay.url
         )
-        found = obstore.list(store, url.key.strip("/") or None).collect()
+        try:
+            found = obstore.list(store, url.key.strip("/") or None).collect()
+        except obstore.exceptions.BaseError as failed:
+            raise relay.error or failed from failed
     prefix = f"{folder}/" if (folder := url.key.strip("/")) else ""
-    return [key for one in found if (key := str(one["path"])).startswith(prefix)], [*dict.fromkeys(odd)]
+    return [key for one in found if (key := str(one["path"])).startswith(prefix)], [*dict.fromkeys(relay.odd)]
+
+
+def _find_server(scheme: str) -> str:
+    """Return the URL of Google's or Azure's server; nothing if it cannot be told."""
+    if endpoint := _find_endpoint(scheme, {})[1]:
+        return endpoint
+    account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME", "")
+    is_elsewhere = any(os.environ.get(name, "").lower() in ("1", "true") for name in _ELSEWHERE)
+    return "" if scheme == "az" and (is_elsewhere or not account) else _SERVERS[scheme].format(account)
+
+
+def _find_authority() -> str | None:
+    """Return the file with the certificate of an authority of one's own."""
+    return next((os.environ[name] for name in _AUTHORITIES if os.environ.get(name)), None)
 
 
 def import_store(url: Url) -> None:
@@ -280,7 +294,11 @@ def _open_bucket(
         "timeout": timedelta(seconds=deadline),
         "user_agent": "dbsvc",
     }
-    if authority := next((os.environ[name] for name in _AUTHORITIES if os.environ.get(name)), None):
+    if relay:  # it is asked by no proxy; to say so takes one, which still has to be asked for tokens
+        proxy = next((os.environ[name] for name in _PROXIES if "HTTP_" not in name.upper() and os.environ.get(name)), None)
+        others = os.environ.get("NO_PROXY") or os.environ.get("no_proxy", "")
+        client |= {"proxy_url": proxy or relay, "proxy_excludes": f"127.0.0.1,{others if proxy else '*'}"}
+    if authority := _find_authority():
         try:
             client["root_certificate"] = Path(authority).read_text()
         except (OSError, UnicodeError) as error:
@@ -330,7 +348,7 @@ def _explained(url: Url, *, listing: bool = False) -> Iterator[None]:
         if library == "pyo3_runtime":  # its Rust panicked: no Exception, so that the run would end
             why = ValueError("a region, an endpoint or a key has characters that it may not have")
             raise _explain(url, why, listing) from error
-        if library != "obstore":
+        if library not in ("obstore", "httpx"):
             raise
         raise _explain(url, error, listing) from error
 

@@ -274,7 +274,16 @@ def _find_range(response: httpx.Response) -> tuple[int, int] | None:
 
 @cache
 def _client(timeout: float) -> httpx.Client:
+    return make_client(timeout)
+
+
+def make_client(timeout: float, authority: str | None = None) -> httpx.Client:
+    """Return what asks a server, which may show a certificate of an authority of one's own, too."""
     try:
-        return httpx.Client(timeout=timeout, headers={"Accept-Encoding": "identity", "User-Agent": "dbsvc"})
+        context = httpx.create_ssl_context()
+        if authority:
+            context.load_verify_locations(authority)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "dbsvc"}
+        return httpx.Client(verify=context, timeout=timeout, headers=headers)
     except (OSError, ValueError, httpx.InvalidURL) as error:
-        raise StoreRefusedError(f"SSL_CERT_FILE, or a variable of a proxy, cannot be used: {error}.") from error
+        raise StoreRefusedError(f"SSL_CERT_FILE, AWS_CA_BUNDLE, or a variable of a proxy, cannot be used: {error}.") from error

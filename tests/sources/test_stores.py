@@ -17,6 +17,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +41,8 @@ from tests.helpers.processes import Instance
 
 pytest.importorskip("obstore", reason="takes the extra cloud: pip install 'dbsvc[cloud]'")
 from dbsvc.engine.sources import clouds, web
+from dbsvc.engine.sources.relay import relaying, without_odd
+from dbsvc.engine.sources.variables import refuse_unusable
 
 GOOD = usage_csv([("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, 4)])
 LARGE = usage_csv([("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, 150_000)])
@@ -276,9 +279,102 @@ def test_odd_keys_of_other_stores_stand_in_no_other_ones_way(
     good = [f"{scheme}://bucket/{key}" for key in ("dd/a.csv", "dd/b.csv", "dd/in/c.csv", "e/f.csv")]
     assert [one.path for one in folder.sources if not one.error] == good[:2]
     assert [one.error.exit_code for one in folder.sources if one.error] == [65]
-    assert folder.left_out[f"{scheme}://bucket/dd/", "named as nothing can be read"] == ["dd/./odd.csv", "dd//odd.csv"]
+    beside = folder.left_out[f"{scheme}://bucket/dd/", "named as nothing can be read"]
+    assert beside == ["dd/./odd.csv", "dd//odd.csv", "dd/in/"]  # the last has content
     assert [one.path for one in everything.sources if not one.error] == good
     assert any(r"dd/\x01.csv" in str(one.error) for one in everything.sources)
+
+
+def test_a_listing_without_odd_keys_asks_no_proxy_for_this_machine(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy"), buckets.url) | {"NO_PROXY": "", "no_proxy": ""}
+    use(buckets, monkeypatch, GOOGLE_BASE_URL="http://store.example", GOOGLE_SKIP_SIGNATURE="true", **proxies)
+    for key in ("a.csv", "in//odd.csv"):
+        buckets.put(key, b"x")
+    assert find_sources(["gs://bucket/**"]).sources[0].path == "gs://bucket/a.csv"
+    assert {path.partition("/bucket")[0] for _, path, _ in buckets.requests} == {"http://store.example"}
+
+
+def test_a_token_is_asked_for_by_the_proxy(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxies = dict.fromkeys(("ALL_PROXY", "all_proxy"), buckets.url) | {"NO_PROXY": "", "no_proxy": ""}
+    hosts = {"AZURE_STORAGE_ENDPOINT": "http://store.example", "AZURE_AUTHORITY_HOST": "http://login.example"}
+    who = {f"AZURE_{name}": "x" for name in ("STORAGE_ACCOUNT_NAME", "CLIENT_ID", "CLIENT_SECRET", "TENANT_ID")}
+    use(buckets, monkeypatch, **proxies, **hosts, **who)
+
+    def post(handler: Handler) -> None:
+        handler.rfile.read(int(handler.headers["content-length"]))
+        handler.do_GET()
+
+    def fault(handler: Handler) -> bool:
+        if "login.example" in handler.path:
+            handler.answer(200, b'{"access_token": "t", "expires_in": 3600}')
+            return True
+        return list_as_azure(handler)
+
+    monkeypatch.setattr(Handler, "do_POST", post, raising=False)
+    buckets.fault = fault
+    for key in ("a.csv", "in//odd.csv"):
+        buckets.put(key, b"x")
+    assert find_sources(["az://bucket/**"]).sources[0].path == "az://bucket/a.csv"
+    assert [path.split("/")[2] for _, path, _ in buckets.requests] == ["login.example", "store.example"] * 2
+
+
+def test_a_relay_lists_one_bucket_and_nothing_else(buckets: Buckets) -> None:
+    with web.make_client(5) as client, relaying("http://127.0.0.1:1", "bucket", client) as relay:
+        host = relay.url.removeprefix("http://")
+        for path in (f"@{buckets.url.removeprefix('http://')}/bucket", "/other", "/bucket/key", buckets.web("")):
+            connection = HTTPConnection(host)
+            connection.request("GET", path)
+            assert connection.getresponse().status == 404
+            connection.close()
+    assert buckets.requests == []
+
+
+def test_a_reference_to_no_character_is_none() -> None:
+    name = "<Blob><Name>{}</Name><Content-Length>0</Content-Length></Blob>"
+    page = "".join(map(name.format, ("a&#1114112;&amp;lt;", "b&#x1;", "c&#10;", "<![CDATA[d//&amp;]]>", "e/")))
+    assert without_odd(page) == (name.format("a&#1114112;&amp;lt;"), ["b\x01", "c\n", "d//&amp;"])
+
+
+def test_the_server_of_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert clouds._find_server("gs") == "https://storage.googleapis.com"
+    assert clouds._find_server("az") == ""
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "deliveries")
+    assert clouds._find_server("az") == "https://deliveries.blob.core.windows.net"
+    monkeypatch.setenv("AZURE_STORAGE_USE_EMULATOR", "true")
+    assert clouds._find_server("az") == ""
+
+
+def test_variables_that_the_library_does_not_read_are_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AZURE_CREDENTIALS", "GOOGLE_CREDENTIALS", "GOOGLE_SERVICE_ACCOUNT_KEY", "AWS_NOTE"):
+        monkeypatch.setenv(name, '{\n  "a": 1\n}')
+    for name in ("AZURE_SERVICEBUS_ENDPOINT", "AWS_ENDPOINT_URL_DYNAMODB"):
+        monkeypatch.setenv(name, "sb://host/")
+    for scheme in ("s3", "gs", "az"):
+        refuse_unusable(scheme, {})
+
+
+@pytest.mark.parametrize("more", [{}, {"in//odd.csv": [GOOD]}])
+def test_a_slash_at_the_end_of_what_has_content_is_odd(buckets: Buckets, more: dict[str, list[bytes]]) -> None:
+    buckets.objects["bucket"] = {"in/": [GOOD], "in/a.csv": [GOOD], "in/a.csv/": [GOOD], **more}
+    found = find_sources(["s3://bucket/**"]).sources
+    assert [one.path for one in found if not one.error] == ["s3://bucket/in/a.csv"]
+    assert {one.path for one in found if one.error} == {f"s3://bucket/{key}" for key in ("in/", "in/a.csv/", *more)}
+    assert "s3://bucket/in/" in [one.path for one in find_sources(["s3://bucket/in/"]).sources if one.error]
+
+
+def test_empty_objects_take_one_more_listing(buckets: Buckets) -> None:
+    buckets.objects["bucket"] = {f"{number}.csv": [b""] for number in range(100)} | {"1.csv/": [b""]}
+    paths = [f"s3://bucket/{number}.csv" for number in range(100)]
+    assert [one.path for one in find_sources(["s3://bucket/**"]).sources] == paths
+    assert len(buckets.requests) == 2
+
+    def refuse(handler: Handler) -> bool:
+        if is_second := "encoding-type" in handler.query:
+            handler.answer(403)
+        return is_second
+
+    buckets.fault = refuse
+    assert [one.path for one in find_sources(["s3://bucket/**"]).sources] == paths
 
 
 def test_what_marks_a_folder_is_no_object(buckets: Buckets) -> None:
@@ -818,6 +914,18 @@ def test_a_certificate_is_verified(certificate: Path, monkeypatch: pytest.Monkey
         use(buckets, monkeypatch, SSL_CERT_FILE=str(certificate / "certificate"))
         for source in places(buckets, "usage.csv", GOOD):
             assert read(source) == GOOD
+        monkeypatch.delenv("SSL_CERT_FILE")
+        google = {"GOOGLE_BASE_URL": buckets.url, "GOOGLE_SKIP_SIGNATURE": "true"}
+        use(buckets, monkeypatch, AWS_CA_BUNDLE=str(certificate / "certificate"), **google)
+        buckets.put("in//odd.csv", GOOD)
+        for scheme in ("s3", "gs"):  # listed by way of another client
+            assert find_sources([f"{scheme}://bucket/**"]).sources[0].path == f"{scheme}://bucket/usage.csv"
+        with monkeypatch.context() as patch:
+            make_client = web.make_client
+            patch.setattr(web, "make_client", lambda timeout, _: make_client(timeout))
+            for scheme in ("s3", "gs"):
+                assert "certificate cannot be verified" in str(find_sources([f"{scheme}://bucket/**"]).sources[0].error)
+        monkeypatch.delenv("AWS_CA_BUNDLE")
         use(buckets, monkeypatch, SSL_CERT_FILE="/nowhere")
         for source in places(buckets, "usage.csv", GOOD):
             with pytest.raises(StoreRefusedError):
