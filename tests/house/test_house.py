@@ -184,6 +184,14 @@ def test_no_dataset_is_named_outside_its_own_folder(path: Path) -> None:
     assert named_in(path) <= allowed
 
 
+@pytest.mark.parametrize("path", sorted(CLI.glob("*.py")), ids=relative)
+def test_the_command_line_names_no_dataset_but_in_what_people_read(path: Path) -> None:
+    """A sentence or an example may; a text that is a dataset's name, or the path of its statement, is handed to the engine."""
+    texts = {node.value for node in ast.walk(parse(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert texts & NAMES.keys() == set()
+    assert [text for text in texts if re.match(r"datasets/\w", text)] == []
+
+
 def test_what_may_name_a_dataset_does() -> None:
     paths = [*ENGINE.rglob("*.py"), *STATEMENTS.rglob("*.sql"), *STATEMENTS.rglob("*.toml")]
     for start in MAY_NAME:
