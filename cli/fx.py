@@ -84,17 +84,14 @@ def fx(
 
     What is stored costs no call, nor what the provider is known not to have.
     """
+    from dbsvc.engine import arguments
     from dbsvc.engine.fx.fetched import Asked
 
-    if date and (first or last):
-        raise typer.BadParameter("--date names one day, --from with --to several.")
-    if first and not last:
-        raise typer.BadParameter("--from and --to go together.")
     started = time.perf_counter()
-    days = [day.date() if day else None for day in (first or date, last)]
     asked = Asked(
-        first=days[0],
-        last=days[1],
+        day=arguments.day(date),
+        first=arguments.day(first),
+        last=arguments.day(last),
         missing=missing,
         currencies=currency or None,
         time_frames=timeframe,
@@ -103,7 +100,7 @@ def fx(
         allow_provisional=allow_provisional,
         retry_unavailable=retry_unavailable,
     ).check(_CALLED)
-    with open_database(create=bool(asked.first) and not dry_run) as db:
+    with open_database(create=bool(asked.day or asked.first) and not dry_run) as db:
         plan = asked.plan(db)
         if dry_run:
             _show_plan(plan)

@@ -7,7 +7,7 @@ import io
 import logging
 import re
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,16 +67,14 @@ def revenue(
     explain: Annotated[bool, typer.Option("--explain", help="Show which rates were used, and where they come from.")] = False,
 ) -> None:
     """Show revenue in USD, exactly. Bills whose rate is missing are listed apart, and never counted as zero."""
+    from dbsvc.engine import arguments
     from dbsvc.engine.reports import revenue as reports
 
-    if first and last and first > last:
-        raise typer.BadParameter("--from is after --to.")
+    days = arguments.days(first, last, ("--from", "--to"))
     if explain and output.results_are_csv():
         raise typer.BadParameter("--explain goes with --output table or json.")
     with open_database() as db:
-        found = reports.revenue(
-            db, first.date() if first else date.min, last.date() if last else date.max, by=by, with_rates=explain
-        )
+        found = reports.revenue(db, *days, by=by, with_rates=explain)
     if output.results_are_csv():
         _write_csv(by, found)
     elif output.results_are_json():

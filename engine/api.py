@@ -183,9 +183,11 @@ def fx(
     """
     from dbsvc.engine.fx.fetched import Asked
 
+    begin, end = arguments.day(first), arguments.day(last)
     asked = Asked(
-        first=arguments.day(first),
-        last=arguments.day(last),
+        day=None if end else begin,
+        first=begin if end else None,
+        last=end,
         missing=missing,
         currencies=currencies,
         time_frames=time_frames,
@@ -234,7 +236,7 @@ def revenue(
     >>> [(rate["rate_date"].isoformat(), rate["currency"]) for rate in found.missing]
     [('2021-11-01', 'EUR'), ('2021-11-01', 'ILS'), ('2021-11-02', 'GBP')]
     """
-    days = arguments.day(first) or date.min, arguments.day(last) or date.max
+    days = arguments.days(first, last)
 
     def work(call: Call) -> Revenue:
         from dbsvc.engine.reports import revenue as reports
@@ -436,7 +438,7 @@ def loads(
     def work(call: Call) -> LoadList:
         from dbsvc.engine.reports.loads import list_loads, wanted
 
-        chosen = wanted(dataset, status, arguments.moment(since), source)
+        chosen = wanted(dataset, status, arguments.moment("since", since), source)
         return list_loads(call.db, arguments.limit(limit), chosen)
 
     return calls.run(work, database, settings, progress, on_event)

@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from functools import wraps
 from operator import index
@@ -52,9 +53,15 @@ def _as_annotated(name: str, value: Any, annotation: str) -> Any:
     try:
         return convert(value)
     except TypeError:
-        raise UsageError(f"{name} is {words}, not {type(value).__name__}.") from None
+        raise UsageError(f"{name} is {words}, not {_type_of(value)}.") from None
     except ValueError:
         raise UsageError(f"{name} is {words}, without NUL and halves of characters.") from None
+
+
+def _type_of(value: Any) -> str:
+    """Say what type a value has, and what is in it."""
+    within = {type(one).__name__ for one in value} if isinstance(value, (list, tuple, set, Mapping)) else ()
+    return type(value).__name__ + (f" of {' and '.join(sorted(within))}" if within else "")
 
 
 def _is(wanted: Callable[[Any], bool]) -> Callable[[Any], Any]:
@@ -100,16 +107,30 @@ def _several(value: Any) -> list[Any]:
     return list(value)
 
 
+def _numbers(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return {_text(name): number for name, number in value.items()}
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, date):
+        with suppress(ValueError):  # pandas' NaT is none
+            value.toordinal()
+            return value
+    raise TypeError
+
+
 def _settings(value: Any) -> Any:
     from dbsvc.engine.settings import Settings
 
     return _is(lambda given: isinstance(given, Settings))(value)
 
 
-def _database(value: Any) -> Any:
+def _is_database(value: Any) -> bool:
     from dbsvc.engine.db.database import Database
 
-    return value if isinstance(value, Database) else _text(value)
+    return isinstance(value, Database)
 
 
 #: What each annotation lets through, and how it is called.
@@ -118,12 +139,16 @@ _KINDS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "int": (_whole, "a whole number"),
     "str": (_text, "text"),
     "str | os.PathLike[str]": (_path, "a name or a path"),
-    "date": (_is(lambda given: isinstance(given, date)), "a date, such as date(2021, 10, 1)"),
-    "date | datetime": (_is(lambda given: isinstance(given, date)), "a date, such as date(2021, 10, 1), or a datetime"),
+    "date": (_date, "a date, such as date(2021, 10, 1)"),
+    "date | datetime": (_date, "a date, such as date(2021, 10, 1), or a datetime"),
     "Collection[str]": (_texts, "a text or a list of texts"),
     "Collection[int]": (lambda given: list(map(_whole, _several(given))), "a list of whole numbers"),
-    "Mapping[str, float]": (_is(lambda given: isinstance(given, Mapping)), "a dict of numbers by the names of settings"),
-    "str | Database": (_database, "a URL, as in DATABASE_URL, or an open Database"),
+    "Mapping[str, float]": (_numbers, "a dict of numbers by the names of settings"),
+    "Database": (_is(_is_database), "an open Database"),
+    "str | Database": (
+        lambda given: given if _is_database(given) else _text(given),
+        "a URL, as in DATABASE_URL, or an open Database",
+    ),
     "Settings": (_settings, "what read_settings() returns"),
     "Progress": (_is(callable), "a function that takes a phase, and how much of it is done of all"),
     "Callable[[Event], object]": (_is(callable), "a function that takes an Event"),
@@ -143,11 +168,23 @@ def day(given: date | None) -> date | None:
     return given.date() if isinstance(given, datetime) else given
 
 
-def moment(given: date | None) -> datetime | None:
-    """Return a moment; a day stands for its midnight, in UTC."""
-    if given is None or isinstance(given, datetime):
-        return given
-    return datetime.combine(given, time.min, UTC)
+def days(first: date | None, last: date | None, called: tuple[str, str] = ("first", "last")) -> tuple[date, date]:
+    """Return the days from the first to the last; what is not named is open."""
+    begin, end = day(first) or date.min, day(last) or date.max
+    if begin > end:
+        raise UsageError(f"{called[0]} is after {called[1]}.")
+    return begin, end
+
+
+def moment(what: str, given: date | None) -> datetime | None:
+    """Return a moment in UTC, where it is unless it has a zone; a day stands for its midnight."""
+    if given is None:
+        return None
+    found = given if isinstance(given, datetime) else datetime.combine(given, time.min)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:
+        raise UsageError(f"{what} is in no year from 1 to 9999 in UTC.") from None
 
 
 def number(what: str, given: int, least: int, most: int, more: str = "") -> int:
@@ -159,6 +196,4 @@ def number(what: str, given: int, least: int, most: int, more: str = "") -> int:
 
 def limit(given: int, most: int = sys.maxsize) -> int:
     """Return how many rows are wanted, of which 0 means all."""
-    if not 0 <= given <= most:
-        raise UsageError(f"limit is 0, for all, or more{f', up to {most:,}' if most < sys.maxsize else ''}.")
-    return given or most
+    return number("limit", given, 0, most, ", and 0 is all") or most

@@ -39,6 +39,7 @@ from dbsvc.engine.threads import workers
 from dbsvc.engine.words import or_nearest
 
 _WORKERS = 2  # checks run at the same time
+_TOO_MUCH = 10**12  # for a threshold
 _SQL = find_folder("sql")
 _HEADING = re.compile(r"(title|severity|dataset|for each|instead of|do|runbook): ")
 SAMPLE = 10  # rows of a finding that are kept to be shown
@@ -264,8 +265,8 @@ def _limits(checks: list[Check], given: Mapping[str, float]) -> dict[str, dict[s
     if unknown := sorted(set(given) - known):
         raise ConfigurationError(f"These checks have no threshold {or_nearest(unknown[0], sorted(known) or ['none'])}")
     for name, value in given.items():
-        if not isinstance(value, int | float) or not 0 <= value < 10**12:  # which nan is not
-            raise ConfigurationError(f"The threshold {name} must be a number, such as 12.")
+        if not isinstance(value, int | float) or not 0 <= value < _TOO_MUCH:  # which nan is not
+            raise ConfigurationError(f"The threshold {name} must be a number from 0 to below {_TOO_MUCH:,}, such as 12.")
     return {
         check.name: {name: given.get(check.setting(name), value) for name, value in check.read_thresholds().items()}
         for check in checks

@@ -15,6 +15,7 @@ from importlib.resources import as_file
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dbsvc.engine.arguments import checked
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, DatabaseError, StatementError
@@ -107,6 +108,7 @@ def is_new(db: Database) -> bool:
         return _LEDGER not in tables or not tx.run("schema/count_rows", table=_LEDGER).rows[0]["row_count"]
 
 
+@checked
 def migrate(db: Database, progress: Progress = unseen) -> list[str]:
     """Apply what is pending, all of it or nothing. Returns the names of what was, by us or by a migrator just before us.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dbsvc.engine.arguments import checked
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialects import SCRATCH, dialect_for, families
 from dbsvc.engine.errors import ConfigurationError
@@ -16,6 +17,7 @@ from dbsvc.engine.settings import Settings, read_settings
 from dbsvc.engine.statements.catalog import Statements, load_statements
 
 
+@checked
 def connect(
     url: str | None = None,
     *,

@@ -36,8 +36,9 @@ _UNAVAILABLE, _REFUSED, _NOT_FINAL = 65, 69, 75  # exit codes
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked for: the rates of these days, or (``missing``) what bills lack; and how."""
+    """What is asked for: the rates of one day, of several, or (``missing``) what bills lack; and how."""
 
+    day: date | None = None
     first: date | None = None
     last: date | None = None
     missing: bool = False
@@ -63,15 +64,18 @@ class Asked:
             refuse("{currencies} names currencies by their codes, such as EUR,ILS.")
         if self.last and not self.first:
             refuse("{last} goes with {first}.")
-        if (self.first is not None) + self.missing > 1 or not (self.first or self.missing or self.retry_unavailable):
+        if self.first and not self.last:
+            refuse("{first} goes with {last}.")
+        ways = sum(map(bool, (self.day, self.first, self.missing)))
+        if ways > 1 or not (ways or self.retry_unavailable):
             refuse("Name the days by one of {days}, {missing}, and {retry_unavailable}.")
         if self.first and self.last and self.first > self.last:
             refuse("{first} is after {last}.")
-        if self.time_frames and self.first and not self.last:
+        if self.time_frames and self.day:
             refuse("{time_frames} is for several days: {first} with {last}, {missing}, or {retry_unavailable}.")
         if self.accept and not self.refresh:
             refuse("{accept} goes with {refresh}.")
-        if self.refresh and not self.first:
+        if self.refresh and not (self.day or self.first):
             refuse("{refresh} asks for days again: name them by {days}.")
         return replace(self, currencies=codes)
 
@@ -83,8 +87,8 @@ class Asked:
     def _find_pairs(self, db: Database) -> list[Pair]:
         codes = self.currencies or ()
         rates.check_currencies(db, codes)
-        if self.first:
-            days = rates.days(self.first, self.last or self.first)
+        if first := self.day or self.first:
+            days = rates.days(first, self.last or first)
             return [(day, code) for day in days for code in codes or rates.CURRENCIES]
         pairs = rates.find_needed(db) if self.missing else rates.find_unavailable(db)
         return [pair for pair in pairs if not codes or pair[1] in codes]

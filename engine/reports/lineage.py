@@ -141,6 +141,8 @@ def _trace(tx: Transaction, dataset: Dataset, written: Sequence[str]) -> Lineage
     if len(written) != len(dataset.key):
         wanted = f"{', '.join(dataset.key)}: {len(dataset.key)} in all"
         raise InputError(f"A row of {dataset.name} is found by the value of {wanted}, not {len(written)}.")
+    if any("\0" in text for text in written):
+        raise InputError(f"A key of {dataset.name} has no NUL in it.")
     texts = [text.encode(errors="replace").decode().strip(_BLANKS) for text in written]
     key = _read_key(tx, dataset, texts)
     of_key = {f"key_{nth}": key[name] for nth, name in enumerate(dataset.key, 1)}

@@ -61,8 +61,7 @@ def wanted(dataset: str = "", status: str = "", since: datetime | None = None, n
     """Return which loads to list. Raises UsageError for a state that there is not."""
     if status not in ("", *LoadStatus):
         raise UsageError(f"There is no state {or_nearest(status, list(LoadStatus))}.")
-    moment = since or _EVER
-    return Wanted(dataset, status, moment if moment.tzinfo else moment.replace(tzinfo=UTC), name_part)
+    return Wanted(dataset, status, since or _EVER, name_part)
 
 
 def list_loads(db: Database, most: int, wanted: Wanted | None = None) -> LoadList:

@@ -8,10 +8,11 @@ import itertools
 import math
 import pickle
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,15 @@ OTHERS = ["connect", "migrate", "read_settings"]
 GOOD = [("2021-10-01", n, "USD", f"name {n}", n, 0) for n in range(1, 41)]
 ANY: Any = dbsvc  # what no type checker lets through
 HOURS = "DBSVC_CHECK_LOADS_UNFINISHED_HOURS"
+WEST = timezone(timedelta(hours=-1))
 SMALL = Settings(chunk_bytes=200, max_rejected_share=0.05)
+
+
+class NoDay(datetime):
+    """As pandas' NaT."""
+
+    def toordinal(self) -> int:
+        raise ValueError("not a day")
 
 
 @pytest.fixture
@@ -106,12 +115,24 @@ def test_a_dry_run_stores_nothing(empty_url: str, file: Path) -> None:
         (dbsvc.ingest, "There is nothing to load"),
         (lambda **given: dbsvc.ingest("a.csv", jobs=5, **given), "jobs is 1 to 4"),
         (lambda **given: dbsvc.ingest("/tmp/", again=True, **given), "is a folder"),
-        (lambda **given: dbsvc.check(limit=-1, **given), "limit is 0"),
+        (lambda **given: dbsvc.check(limit=-1, **given), "limit is 0 to 10,000, and 0 is all"),
+        (lambda **given: dbsvc.loads(limit=10**30, **given), f"limit is 0 to {sys.maxsize:,}, and 0 is all"),
         (lambda **given: dbsvc.check(only="loads_hold", **given), "There is no check loads_hold; did you mean loads_held"),
         (lambda **given: dbsvc.check(only=[], **given), "only names nothing"),
         (lambda **given: ANY.check(since="2021-10-01", **given), "since is a date"),
         (lambda **given: dbsvc.check(thresholds={HOURS: math.nan}, **given), f"{HOURS} must be a number"),
         (lambda **given: ANY.check(thresholds={HOURS: "abc"}, **given), f"{HOURS} must be a number"),
+        (lambda **given: dbsvc.check(thresholds={HOURS: -1}, **given), "a number from 0 to below 1,000,000,000,000"),
+        (lambda **given: ANY.check(thresholds={1: 2}, **given), "by the names of settings, not dict of int"),
+        (lambda **given: dbsvc.revenue(NoDay(2021, 1, 1), **given), "first is a date, .*, not NoDay"),
+        (lambda **given: dbsvc.revenue(date(2021, 1, 2), date(2021, 1, 1), **given), "first is after last"),
+        (lambda **given: dbsvc.loads(since=datetime.max.replace(tzinfo=WEST), **given), "since is in no year from 1 to 9999"),
+        (lambda **given: dbsvc.lineage("usage", "2021-11-01", "1\0", **given), "has no NUL"),
+        (lambda **given: dbsvc.fx(last=date(2021, 1, 2), **given), "last goes with first"),
+        (lambda database: ANY.connect(5), "url is text, not int"),
+        (lambda database: dbsvc.connect("sqlite:////x\0.db"), "url is text, without NUL"),
+        (lambda database: dbsvc.connect("sqlite:////x%00.db"), "must name a file"),
+        (lambda database: ANY.migrate("sqlite:///a.db"), "db is an open Database, not str"),
         (lambda **given: ANY.report(days="7", **given), "days is a whole number, not str"),
         (lambda **given: ANY.loads(limit="7", **given), "limit is a whole number, not str"),
         (lambda **given: ANY.loads(since="today", **given), "since is a date"),

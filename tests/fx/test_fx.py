@@ -357,6 +357,11 @@ def test_a_command_line_that_is_not_understood(tmp_path: Path, arguments: list[s
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("one", "other"), [("--from", "--to"), ("--to", "--from")])
+def test_one_end_of_several_days_is_told_in_the_same_way(tmp_path: Path, one: str, other: str) -> None:
+    assert Cli(tmp_path)("fx", one, "2021-10-01").error == f"{one} goes with {other}."
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -814,7 +819,7 @@ def test_two_instances_that_ask_at_once_store_once(cli: Cli, db: Database, api: 
 
     api.answer = together
     with ThreadPoolExecutor(2) as pool:
-        env = api.env(CURRENCYLAYER_TIMEOUT="30")
+        env = api.env()
         ran = list(pool.map(lambda _: cli("fx", "--date", "2021-10-01", env=env), range(2)))
     assert [one.code for one in ran] == [0, 0]
     assert sorted(one.objects[-1]["stored"] for one in ran) == [0, 3]
@@ -916,7 +921,7 @@ def test_stopped_between_calls(cli: Cli, db: Database, api: CurrencyLayer) -> No
     with subprocess.Popen(
         [sys.executable, "-m", "dbsvc", "fx", "--from", "2021-10-01", "--to", "2021-10-03"],
         cwd=cli.folder,
-        env=cli.env(api.env(CURRENCYLAYER_TIMEOUT="30")),
+        env=cli.env(api.env()),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -942,7 +947,7 @@ def test_stopped_while_waiting(cli: Cli, db: Database, api: CurrencyLayer) -> No
     with subprocess.Popen(
         [sys.executable, "-m", "dbsvc", "fx", "--date", "2021-10-01"],
         cwd=cli.folder,
-        env=cli.env(api.env(CURRENCYLAYER_TIMEOUT="30")),
+        env=cli.env(api.env()),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -960,9 +965,9 @@ def test_stopped_while_waiting(cli: Cli, db: Database, api: CurrencyLayer) -> No
 def test_what_people_read(tmp_path: Path, api: CurrencyLayer, snapshot: SnapshotAssertion) -> None:
     cli = Cli(tmp_path)
 
-    def run(*arguments: str, answer: fake.Answer = fake.good) -> None:
+    def run(*arguments: str, answer: fake.Answer = fake.good, **env: str) -> None:
         api.answer = answer
-        ran = cli("fx", *arguments, "--output", "table", "--log-format", "text", env=api.env(CURRENCYLAYER_DEADLINE="0.4"))
+        ran = cli("fx", *arguments, "--output", "table", "--log-format", "text", env=api.env(**env))
         said = [line for line in ran.err.decode().splitlines() if line.startswith("dbsvc:")]
         shown = "\n".join(line.rstrip() for line in [*said, *ran.out.decode().splitlines()])
         assert f"$ dbsvc fx {' '.join(arguments)}\nexit code {ran.code}\n{shown}" == snapshot
@@ -986,8 +991,8 @@ def test_what_people_read(tmp_path: Path, api: CurrencyLayer, snapshot: Snapshot
     run("--date", "2021-10-02", "--currency", "CAD,SEK", "--dry-run")
     run("--date", "2021-10-02", "--currency", "CAD,SEK")
     run("--retry-unavailable", answer=fake.unknown("CAD"))
-    run("--date", "2021-10-02", answer=fake.rate_limited())
-    run("--date", "2021-10-02", answer=fake.status(502))
+    run("--date", "2021-10-02", answer=fake.rate_limited(), CURRENCYLAYER_DEADLINE="0.4")
+    run("--date", "2021-10-02", answer=fake.status(502), CURRENCYLAYER_DEADLINE="0.4")
     run("--date", "2021-10-02", answer=fake.html)
     run("--date", "2021-10-02", answer=fake.changed(date="2021-10-03"))
 

@@ -296,7 +296,7 @@ class CurrencyLayer:
 
     def env(self, **more: str) -> dict[str, str]:
         """What a process needs to find it."""
-        found = {"CURRENCYLAYER_BASE_URL": self.url, "CURRENCYLAYER_ACCESS_KEY": KEY, "CURRENCYLAYER_TIMEOUT": "2"}
+        found = {"CURRENCYLAYER_BASE_URL": self.url, "CURRENCYLAYER_ACCESS_KEY": KEY, "CURRENCYLAYER_TIMEOUT": "30"}
         return {**found, "NO_PROXY": "127.0.0.1", **more}
 
 

@@ -248,7 +248,12 @@ def test_datasets_with_much_to_show_are_bounded(db: Database, tmp_path: Path) ->
     load_days: list[Row] = [{**found.load_days[0], "dataset": one.name} for one in datasets]
     rejects = OpenRejects(total=1500, by_dataset={one.name: 1 for one in datasets})
     many = replace(found, sections=sections, datasets=datasets, load_days=load_days, rejects=rejects)
-    assert "parts the first" in sound(render(many)).text
+    assert "1 500 datasets and 1 500 parts the first" in sound(render(many)).text
+    results = [replace(one, state="ok") for one in found.results] * 100
+    unread = {f"{n}": "&" * 300 for n in range(300)}
+    broken = [replace(one, error="no") for one in sections]  # all of which are missing, and few are shown
+    page = sound(render(replace(many, sections=broken, results=results, unreadable=unread)))
+    assert f"{words.number(len(results))} checks without and 300 reasons".replace("\u202f", " ") in page.text
 
 
 @pytest.mark.one_database

@@ -112,7 +112,7 @@ class Driver:
         if sqlite3.sqlite_version_info < _OLDEST:
             raise ConfigurationError(f"This Python has SQLite {sqlite3.sqlite_version}: 3.39 or newer is needed.")
         path = unquote(url.removeprefix("sqlite://")).removeprefix("/")
-        if not path or path.endswith("/") or path.startswith(":") or "?" in url or "#" in url:
+        if not path or path.endswith("/") or path.startswith(":") or "?" in url or "#" in url or "\0" in path:
             raise ConfigurationError("DATABASE_URL must name a file and no more, such as sqlite:///var/data.db.")
         self.path = Path(path)
         self.label = f"sqlite:///{path}"

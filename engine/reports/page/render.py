@@ -99,7 +99,7 @@ class Problem:
     state: str
     what: str
     found: str
-    #: the place on the page that says more
+    #: the place on the page that says more; empty if there was no room for it
     anchor: str
 
 
@@ -126,14 +126,21 @@ class View:
             self.sections = sorted(self.drawn, key=lambda drawn: not (drawn.section.error or any(drawn.total.missing.values())))
             self.datasets = sorted(report.datasets, key=lambda one: not (one.is_stale or one.held or one.unfinished))
         self.sections, self.datasets = self.sections[:listed], self.datasets[:listed]
+        self._places = {drawn.anchor for drawn in self.sections}
         self.days = drawing.days_between(report.made_at.date() - timedelta(report.days - 1), report.made_at.date())
         self.buckets = BUCKETS
 
     @property
     def left_out(self) -> str:
         """Say what there is no room for in lists; empty if there is."""
-        counted = {"dataset": self.report.datasets, "part": self.drawn, "check with findings": self.problems}
-        longer = [words.count(len(those), what) for what, those in counted.items() if len(those) > self.listed]
+        counted = {
+            "datasets": self.report.datasets,
+            "parts": self.drawn,
+            "checks with findings": self.problems,
+            "checks without": self.fine,
+            "reasons why something could not be read": self.report.unreadable,
+        }
+        longer = [f"{words.number(len(those))} {what}" for what, those in counted.items() if len(those) > self.listed]
         if not longer:
             return ""
         return f"Of {' and '.join(longer)} the first {self.listed} are shown, and first those where something is wrong."
@@ -166,7 +173,7 @@ class View:
         for drawn in self.drawn:
             if drawn.section.glance:
                 found += [
-                    Problem("warning", f"{drawn.section.dataset}: {each.what}", words.number(number), drawn.anchor)
+                    Problem("warning", f"{drawn.section.dataset}: {each.what}", words.number(number), self._place(drawn))
                     for each in drawn.section.missing
                     if (number := drawn.total.missing.get(each.column, 0)) and not each.in_rejects
                 ]
@@ -202,8 +209,11 @@ class View:
             found.append(Problem("unknown", f"{what}: could not be read", "", "unreadable"))
         for drawn in self.drawn:
             if drawn.section.error:
-                found.append(Problem("unknown", f"{drawn.section.title}: could not be read", "", drawn.anchor))
+                found.append(Problem("unknown", f"{drawn.section.title}: could not be read", "", self._place(drawn)))
         return found
+
+    def _place(self, drawn: _Drawn) -> str:
+        return drawn.anchor if drawn.anchor in self._places else ""
 
     def history(self, check: str) -> Mapping[str, Any] | None:
         """Return how a check ended on the days of the report, to be drawn."""
