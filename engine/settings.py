@@ -50,7 +50,7 @@ class Settings:
     lock_seconds: int = 30
     #: PostgreSQL: after how many seconds a transaction is taken away from an instance that froze
     freeze_seconds: int = 60
-    #: Citus: URLs of nodes through which records are staged, apart from each other by blanks; by default the coordinator
+    #: where a database has nodes: URLs of those through which records are staged, apart from each other by blanks
     stage_urls: str = field(default="", repr=False)
     #: the access key of CurrencyLayer, for `dbsvc fx`
     currencylayer_access_key: str = field(default="", repr=False)

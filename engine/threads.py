@@ -26,14 +26,16 @@ class Threads(ThreadPoolExecutor):
 def workers(db: Database, number: int, name: str) -> Iterator[Threads]:
     """Lend threads that work on a database.
 
-    An error of one lets the others end what they are at. What is no Exception, such as Ctrl-C, stops them.
+    An error of one lets the others end what they are at. What is no Exception, such as Ctrl-C, stops them, and waits for none:
+    one may be waiting for a store.
     """
-    with Threads(number, thread_name_prefix=name) as pool:
-        try:
-            yield pool
-        except Exception:
-            raise
-        except BaseException:
+    pool, wait = Threads(number, thread_name_prefix=name), True
+    try:
+        yield pool
+    except BaseException as error:
+        if not isinstance(error, Exception):
             db.interrupt()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            wait = False
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=not wait)

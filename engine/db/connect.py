@@ -50,7 +50,7 @@ def connect(
 @contextmanager
 def scratch(project: Project | None) -> Iterator[Database]:
     """Lend an empty database that is gone afterwards, to try things out."""
-    with TemporaryDirectory(prefix="dbsvc-") as folder:
+    with TemporaryDirectory(prefix="dbsvc-", ignore_cleanup_errors=True) as folder:  # threads may still be rolling back
         url = SCRATCH.format(path=Path(folder) / "scratch.db")
         with Database(dialect_for(url, Settings(), name="dbsvc", create=True), project) as db:
             yield db

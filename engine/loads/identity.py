@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.loads.model import Load, LoadChunk
-from dbsvc.engine.loads.phases import own, seeking
+from dbsvc.engine.loads.phases import own, plan, seeking
 from dbsvc.engine.loads.repeats import repeated_keys
 
 #: Given a chunk and lines of it: the records that begin there, each with its line, as far as their bytes are at hand.
@@ -28,7 +28,7 @@ def has_identity(tx: Transaction, load: Load) -> bool:
 def reject_conflicts(tx: Transaction, load: Load, find_records: FindRecords, *, lent: bool = False) -> int:
     """Quarantine staged records whose keys belong to others, as far as their bytes are at hand. Returns how many there were.
 
-    ``lent``: repeated keys are known.
+    ``lent``: it is planned, and repeated keys are known.
     """
     load_id = load.load_id
     with _conflicts(tx, load, lent) as found:
@@ -70,6 +70,8 @@ def _conflicts(tx: Transaction, load: Load, lent: bool) -> Iterator[int]:
         yield 0
         return
     tx.run("load/identity/create_conflicts")
+    if not lent:
+        plan(tx, load)
     with repeated_keys(tx, load, lent=lent), seeking(tx, load):
         found = sum(result.count for _, result in tx.run_phase(own(load, "identity"), staged=load.staging_table))
     yield found

@@ -47,6 +47,12 @@ def _count(load: Load, statement: Statement, result: Result, started: float) -> 
     return counts
 
 
+def plan(tx: Transaction, load: Load) -> None:
+    """Look at what is staged, and plan the comparing that follows by it, where a database has to be told."""
+    run_phase(tx, load, "load/analyze")
+    run_phase(tx, load, "load/plan")
+
+
 @contextmanager
 def seeking(tx: Transaction, load: Load) -> Iterator[None]:
     """Let a few staged rows seek theirs among the stored ones, where a database has to be told."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 
+from dbsvc.engine.db.database import Database
 from dbsvc.engine.errors import ChangedError
 from dbsvc.engine.loads.fast_path import Patterns, Prepared, prepare
 from dbsvc.engine.loads.model import LoadChunk
@@ -23,32 +23,39 @@ _PAUSE = 0.00005
 class Preparing:
     """Reads the chunks of a load and takes them apart, one ahead if it is told which ones there are.
 
-    What is prepared ahead is used if it is that chunk which is claimed, by the patterns of then; else it is forgotten.
+    What is prepared ahead is used if it is that chunk which is claimed, by the patterns of then.
     """
 
     def __init__(self, file: SourceFile, header: Header) -> None:
         self.file, self.header = file, header
         self._chunks: Sequence[Chunk] = ()
-        self._pool: Threads | None = None
+        self._lent: tuple[Database, Threads] | None = None
         self._ahead: tuple[Chunk, Patterns | None, Future[Prepared]] | None = None
 
-    def ahead(self, pool: Threads, chunks: Sequence[Chunk]) -> None:
-        """From now on prepare the next one of these chunks, too, by a thread of the pool."""
-        self._pool, self._chunks = pool, chunks
+    def ahead(self, db: Database, pool: Threads, chunks: Sequence[Chunk]) -> None:
+        """From now on prepare the next one of these chunks, too, by a thread of the pool, which stops with the database."""
+        self._lent, self._chunks = (db, pool), chunks
 
     def prepare(self, chunk: LoadChunk, patterns: Patterns | None) -> Prepared:
         """Return a chunk, prepared. Raises ChangedError."""
-        ahead, self._ahead = self._ahead, None
-        ready = ahead[2] if ahead and _is_same(chunk, ahead[0]) and patterns == ahead[1] else None
+        ready = None
+        if self._ahead and _is_same(chunk, self._ahead[0]):
+            _, of, future = self._ahead
+            self._ahead, ready = None, future if of == patterns else None
         prepared = ready.result() if ready else prepare(read_chunk(chunk, self.file), self.header, patterns)
         at = chunk.chunk_no
-        if self._pool and at + 1 < len(self._chunks) and _is_same(chunk, self._chunks[at]):
-            following = self._chunks[at + 1]
-            self._ahead = following, patterns, self._pool.submit(self._prepare_ahead, following, chunk.load_id, patterns)
+        if at + 1 < len(self._chunks) and _is_same(chunk, self._chunks[at]):
+            self._begin(self._chunks[at + 1], chunk.load_id, patterns)
         return prepared
 
-    def _prepare_ahead(self, chunk: Chunk, load_id: int, patterns: Patterns | None) -> Prepared:
-        return prepare(_read(self.file, chunk, load_id), self.header, patterns, partial(time.sleep, _PAUSE))
+    def _begin(self, chunk: Chunk, load_id: int, patterns: Patterns | None) -> None:
+        """Prepare a chunk ahead, unless that was begun: a transaction that is run again asks for it again."""
+        if self._lent and not (self._ahead and self._ahead[:2] == (chunk, patterns)):
+            db, pool = self._lent
+            self._ahead = chunk, patterns, pool.submit(self._prepare_ahead, db, chunk, load_id, patterns)
+
+    def _prepare_ahead(self, db: Database, chunk: Chunk, load_id: int, patterns: Patterns | None) -> Prepared:
+        return prepare(_read(self.file, chunk, load_id), self.header, patterns, partial(db.pause, _PAUSE))
 
 
 def read_chunk(chunk: LoadChunk, file: SourceFile) -> bytes:

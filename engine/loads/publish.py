@@ -15,7 +15,7 @@ from dbsvc.engine.loads.identity import FindRecords, has_identity, reject_confli
 from dbsvc.engine.loads.in_place import count_in_place
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
-from dbsvc.engine.loads.phases import find_rows, own, parameters, run_phase, run_statement, seeking
+from dbsvc.engine.loads.phases import find_rows, own, parameters, plan, run_phase, run_statement, seeking
 from dbsvc.engine.loads.place import make_way, mark, place, require_months, with_months
 from dbsvc.engine.loads.repeats import repeated_keys
 from dbsvc.engine.loads.reveal import conceal, hides_inserted, lock_dataset, mark_inserted, reveal, update_rows
@@ -67,6 +67,8 @@ def publish_in(
     if load.status is not LoadStatus.STAGED:
         return load, False
     lent = has_identity(tx, load)  # which asks for repeated keys, as merging does
+    if lent:
+        plan(tx, load)
     with repeated_keys(tx, load) if lent else nullcontext():
         if reset_lost_chunks(tx, load) or reject_conflicts(tx, load, find_records, lent=lent):
             return restage(tx, load), False
@@ -95,16 +97,16 @@ def close(tx: Transaction, load: Load) -> None:
 def merge(tx: Transaction, load: Load, max_contradicting_share: float, *, lent: bool = False) -> dict[str, int]:
     """Make the staged records public, with all that is derived from them; returns how many went into each bucket.
 
-    ``lent``: repeated keys are known. Raises FindingsError if a larger share of them than that contradict each other, unless
-    the load was released; and MonthsMissingError.
+    ``lent``: it is planned, and repeated keys are known. Raises FindingsError if a larger share of them than that contradict
+    each other, unless the load was released; and MonthsMissingError.
     """
     counts = Counter[str]()
     any_staged = bool(tx.run("ledger/any_staged", staged=load.staging_table).rows)
     if any_staged:
         if tx.statements.datasets[load.dataset].placed:
             tx.run("ledger/queue_to_merge", dataset=load.dataset)
-        run_phase(tx, load, "load/analyze")
-        run_phase(tx, load, "load/plan")
+        if not lent:
+            plan(tx, load)
         require_months(tx, load)
         with seeking(tx, load):
             make_way(tx, load)
@@ -193,7 +195,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
 def _insert_rows(tx: Transaction, load: Load) -> Counter[str]:
     """Insert new rows. Where they are most of the table's, an index of it is built again after them, if the database may."""
     unindex, index = own(load, "unindex"), own(load, "index")
-    rebuilt = bool(tx.statements.phase(unindex) and find_rows(tx, load, "load/outgrow"))
+    rebuilt = all(map(tx.statements.phase, (unindex, index))) and bool(find_rows(tx, load, "load/outgrow"))
     if rebuilt:
         run_phase(tx, load, unindex)
     counts = run_statement(tx, load, "load/merge/insert_rows")

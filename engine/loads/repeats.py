@@ -16,7 +16,6 @@ def repeated_keys(tx: Transaction, load: Load, *, lent: bool = False) -> Iterato
     if lent:
         yield
         return
-    for phase in ("load/analyze", "load/plan", "load/repeated"):
-        run_phase(tx, load, phase)
+    run_phase(tx, load, "load/repeated")
     yield
     run_statement(tx, load, "load/merge/drop_repeated")

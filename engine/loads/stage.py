@@ -110,7 +110,7 @@ def stage(
         return
     with workers(db, jobs + (jobs == 1), "stage") as pool:
         if jobs == 1:
-            preparing.ahead(pool, chunks)
+            preparing.ahead(db, pool, chunks)
         nodes = islice(cycle(db.elsewhere or [None]), jobs)
         futures = [pool.submit(work, node) for node in nodes]
         for future in wait(futures, return_when=FIRST_EXCEPTION).done:

@@ -3,9 +3,9 @@
 A project's are read and checked before the first one runs; those that come with the program when they are used, for tests and
 ``dbsvc datasets check`` check all of them, and no command uses more than a part.
 
-A folder is a phase, a file is a statement. ``20_merge.citus.sql`` is taken on Citus, else the parent dialect's
-``20_merge.postgresql.sql``, else the portable ``20_merge.sql``. A line ``-- key: value`` in the leading comment belongs
-to the statement's header.
+A folder is a phase, a file is a statement. ``20_merge.postgresql.sql`` is taken on PostgreSQL, and on what inherits
+from it and has no such file of its own; else the portable ``20_merge.sql``. A line ``-- key: value`` in the leading comment
+belongs to the statement's header.
 """
 
 from __future__ import annotations
@@ -259,8 +259,9 @@ class Statements:
     def _check(self, names: Collection[str]) -> None:
         """See that each phase has statements, and that what has these names fits: statements, and datasets."""
         phases = {f"load/{folder}": rules.MERGED for folder in rules.LOAD_FOLDERS}
-        placing = ("make_way", "leave_place", "replay", *rules.PLACE_FOLDERS)
+        placing = ("make_way", "leave_place", "replay", "update_rows", *rules.PLACE_FOLDERS)
         phases |= dict.fromkeys((f"load/{folder}" for folder in placing), rules.PLACED)
+        phases |= dict.fromkeys(rules.SEEN_FOLDERS, rules.SEEN)
         phases["load/merge"] = rules.MERGED | {"max_contradicting_share"}
         phases["fx/store"] = rules.STORE_RATES
         for dataset in self.datasets:
@@ -270,9 +271,12 @@ class Statements:
             phases |= {f"datasets/{dataset}/rebuild/{name}": rules.REBUILD for name in self.datasets[dataset].rebuild}
         for folder in phases:
             optional = folder.startswith("datasets/") and folder.rpartition("/")[2] in rules.OPTIONAL
-            optional |= folder.removeprefix("load/") in rules.PLACE_FOLDERS
+            optional |= folder.removeprefix("load/") in rules.PLACE_FOLDERS or folder in rules.SEEN_FOLDERS
             if not self._phases.get(folder) and not optional:
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
+        self._check_together(rules.SEEN_FOLDERS)
+        for dataset in self.datasets:
+            self._check_together([f"datasets/{dataset}/{phase}" for phase in rules.PAIR])
         phases |= dict.fromkeys(["load/audit", *(f"datasets/{dataset}/audit" for dataset in self.datasets)], rules.AUDIT)
         folders = ["checks", *(f"datasets/{dataset}/checks" for dataset in self.datasets)]
         checks = [*chain.from_iterable(self._phases.get(folder, ()) for folder in folders)]
@@ -313,6 +317,13 @@ class Statements:
             raise StatementError(
                 f"{statement.origin}:1: the key is not that of {dataset.name}, so {rows}.sql must find its rows"
             )
+
+    def _check_together(self, folders: Collection[str]) -> None:
+        """See that all of these phases have statements, or none has: one without the others does half of something."""
+        there = [folder for folder in folders if folder in self._phases]
+        for missing in [folder for folder in folders if folder not in self._phases] if there else []:
+            file = self._files[self._phases[there[0]][0]]
+            raise StatementError(f"{file}:1: {missing} has no statement for {self._family[0]} beside it")
 
     def _check_derivations(self, dataset: Dataset) -> None:
         """See that each phase that a declaration names has statements."""

@@ -30,12 +30,15 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
 #: Those that it may do without.
 OPTIONAL = ("control_total", "identity", "index", "lineage", "newest_day", "rows", "report", "unindex")
 
+#: Phases of a dataset that a database has both of, or neither.
+PAIR = ("unindex", "index")
+
 #: The folders of statements that all loads share: ``make_way``, ``leave_place`` and ``withdraw`` take unpublished rows out of
 #: their place; ``repeated``, ``find_duplicates`` and ``dedupe`` leave a key once in the file; ``merge`` and ``replay`` are how
 #: the last delivery wins and the loser is kept.
 LOAD_FOLDERS = (
     *("staging", "make_way", "leave_place", "withdraw", "repeated", "find_duplicates", "dedupe", "merge", "gather", "replay"),
-    *("revert", "empty"),
+    *("revert", "empty", "update_rows"),
 )
 #: Those that a database may do without: how a session reads dates; how staged rows are spread; an index of staged lines;
 #: staging by months, which are placed as partitions, or compared month by month; how that is planned; or, without partitions,
@@ -46,6 +49,12 @@ PLACE_FOLDERS = (
     *(f"place/{step}" for step in ("find", "lock", "key", "analyze", "detach", "set_aside", "attach", "take_over")),
     *(f"place/{step}" for step in ("missing", "known", "create", "planned", "plan", "mark")),
     *("analyze", "plan", "seek", "by_month", "outgrow"),
+)
+
+#: What hides a merge until it is shown, where it is not seen at one moment: a database has all of these, or none.
+SEEN_FOLDERS = (
+    *("load/merge_number", "load/update_seen", "load/mark_inserted", "load/withdraw_seen", "load/sweep_later", "load/conceal"),
+    *("ledger/unseen", "ledger/doubts", "ledger/reveal", "ledger/sweep"),
 )
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.
@@ -68,6 +77,9 @@ PLACED: frozenset[str] = MERGED | {
     *("staged_name", "stored_name", "table_name", "rest", "month", "partition", "partition_name", "first_day", "next_day"),
     *("others_load_id", "others_staged", "schema", "months_function", "months", "replaced"),
 }
+
+#: What hiding a merge, and showing it, is given besides.
+SEEN: frozenset[str] = PLACED | {"merge_no", "status", "becomes", "seen", "stored", "takes_away"}
 
 #: How what a provider of exchange rates answered is stored, and the parameters of every statement.
 STORE_RATES: frozenset[str] = frozenset({"allow_provisional", "accept"})

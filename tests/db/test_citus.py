@@ -41,6 +41,8 @@ def driver(settings: Settings | None = None) -> Driver:
         "connection to the remote node a@b:1 failed",
         "failure on connection marked as essential: a:1",
         'relation "public.staged_usage_8_102090" does not exist',
+        'relation "staged_usage_8_2021_10_102090" does not exist',
+        'relation "staged_usage_8_rest_102090" does not exist',
     ],
 )
 def test_a_node_that_is_away_can_be_tried_again(said: str) -> None:
@@ -49,6 +51,12 @@ def test_a_node_that_is_away_can_be_tried_again(said: str) -> None:
         assert isinstance(translated, UnavailableError)
         assert translated.retryable
         assert said in str(translated)
+
+
+@pytest.mark.parametrize("table", ["staged_usage_100000", "public.staged_usage_100000", "staged_t2_100000"])
+def test_a_staging_table_that_is_gone_is_no_node(table: str) -> None:
+    translated = driver().translate(errors.UndefinedTable(f'relation "{table}" does not exist'))
+    assert not isinstance(translated, UnavailableError)
 
 
 def test_the_nodes_that_settings_name() -> None:

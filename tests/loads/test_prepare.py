@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from dbsvc.engine.db.database import Database
-from dbsvc.engine.errors import ChangedError
+from dbsvc.engine.errors import CancelledError, ChangedError
 from dbsvc.engine.loads import prepare as preparing
 from dbsvc.engine.loads.fast_path import Prepared, find_patterns, prepare
 from dbsvc.engine.loads.model import LoadChunk
@@ -38,7 +40,7 @@ def scanned(db: Database, path: Path) -> Iterator[tuple[Preparing, list[Chunk]]]
         chunks = scan(file, header, 1).chunks
         assert len(chunks) == 3
         ahead = Preparing(file, header)
-        ahead.ahead(pool, chunks)
+        ahead.ahead(db, pool, chunks)
         yield ahead, chunks
 
 
@@ -70,6 +72,32 @@ def test_another_chunk_or_other_patterns_are_prepared_anew(db: Database, tmp_pat
         ahead.prepare(claimed(chunks[0]), patterns)
         # meanwhile the table of currencies has lost them all
         assert ahead.prepare(claimed(chunks[1]), {**patterns, "currency": ["XXX"]}).split is None
+
+
+def test_a_transaction_that_is_run_again_begins_no_copy(db: Database, tmp_path: Path) -> None:
+    with scanned(db, tmp_path / "usage.csv") as (ahead, chunks):
+        ahead.prepare(claimed(chunks[0]), None)
+        begun = ahead._ahead
+        ahead.prepare(claimed(chunks[0]), None)
+        assert begun
+        assert ahead._ahead is begun
+
+
+def test_who_is_stopped_waits_for_no_thread(db: Database) -> None:
+    go_on = threading.Event()
+    stuck: list[Future[bool]] = []
+
+    def be_stopped() -> None:
+        with workers(db, 1, "stuck") as pool:
+            stuck.append(pool.submit(go_on.wait, 30))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        be_stopped()
+    assert not stuck[0].done()
+    go_on.set()
+    with pytest.raises(CancelledError):
+        db.pause(0)
 
 
 def test_a_chunk_that_changed_is_told_when_it_is_claimed(db: Database, tmp_path: Path) -> None:

@@ -221,6 +221,13 @@ def test_a_phase_is_missing(root: Path) -> None:
     assert f"{root}/load/dedupe:1: no statement for sqlite" in error(root)
 
 
+@pytest.mark.parametrize("name", ["load/update_rows", "datasets/telemetry/index", "load/sweep_later", "ledger/sweep"])
+def test_a_phase_is_missing_beside_others(root: Path, name: str) -> None:
+    shutil.rmtree(root / name)
+    with pytest.raises(StatementError, match=f"{name}.* no statement for"):
+        Statements(FAMILIES["sqlite" if name.startswith("datasets") else "citus"], root)
+
+
 @pytest.mark.parametrize("name", ["datasets/usage/unheard_of/10_x.sql", "datasets/usage/x.sql"])
 def test_a_file_that_nothing_uses(write: Callable[..., Path], root: Path, name: str) -> None:
     path = write(name, "-- what for?\nSELECT 1")

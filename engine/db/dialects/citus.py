@@ -21,8 +21,8 @@ _SCHEMES = ("citus", "postgresql", "postgres")
 #: How Citus says that a node is away, by whatever code.
 _NODE_AWAY = re.compile(
     "failed to COPY to shard|connection to the remote node|any connections? to the node|connection marked as essential"
-    # a shard whose node has yet to commit that it is there
-    r'|relation "\S+_\d{6,}" does not exist'
+    # a shard whose node has yet to commit that it is there; no staging table of ours, which ends in the number of its load
+    r'|relation "(?!(\w+\.)?staged_\S*[a-z]\d*(?<!_rest)_\d+")\S+_\d{6,}" does not exist'
 )
 
 #: What every node is told: how values are read and written, and how plans are made.

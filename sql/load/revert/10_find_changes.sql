@@ -1,24 +1,15 @@
 -- What a load is to be taken back of: the rows that stand by it, and its part in the past of others. Where there is a past, the
--- deliveries of a row are put in order again without the load's; else the row goes.
--- noqa: disable=LT09, RF02, ST07
+-- deliveries of a row are put in order again without the load's; else the row goes. Each row seeks its past by the key.
 CREATE TEMP TABLE changes AS
-WITH past AS (
-    SELECT DISTINCT
-        :"key",
-        TRUE AS replay
-    FROM :"history"
-)
-
-SELECT
+SELECT -- noqa: LT09
     :"columns",
     line_no,
     'reverted' AS bucket,
-    coalesce(past.replay, FALSE) AS replay
-FROM :"table"
-LEFT JOIN past USING (:"key")
+    EXISTS (SELECT 1 FROM :"history" AS past WHERE (:"stored_key") = (:"past_key")) AS replay -- noqa: CP03, LT01, LT06
+FROM :"table" AS stored
 WHERE load_id = :load_id
 UNION ALL
-SELECT
+SELECT -- noqa: LT09
     :"columns",
     line_no,
     'past' AS bucket,
