@@ -68,3 +68,29 @@ def test_a_few_rows_seek_theirs_by_the_key(db: Database, tmp_path: Path, compare
     (plan,) = compared
     assert "Index Scan" in plan
     assert "Seq Scan on bills_2021_01 " not in plan, plan
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_what_is_taken_back_seeks_its_past_by_the_key(db: Database) -> None:
+    """Else a revert of one row reads the whole history."""
+    given = db.statements.datasets["usage"].merge_parameters()
+    statement = db.statements["load/revert/10_find_changes"]
+    used = {name: value for name, value in {**given, "load_id": 1}.items() if name in statement.parameters}
+    with db.transaction() as tx:
+        plan = [row["detail"] for row in tx.execute(f"EXPLAIN QUERY PLAN {statement.text}", **used).rows]
+    assert "SEARCH past USING PRIMARY KEY (bill_date=? AND bill_id=?)" in plan
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_repeated_keys_are_looked_for_by_hash_where_joins_are_not(db: Database) -> None:
+    """Else each staged event is compared with each repeated one."""
+    text = db.statements["datasets/telemetry/identity/10_find_conflicts"].text
+    with db.transaction() as tx:
+        tx.execute("CREATE TEMP TABLE repeated AS SELECT event_id FROM inverter_telemetry_raw")
+        tx.execute("CREATE TEMP TABLE conflicts (line_no bigint, reasons text, record_key text)")
+        tx.execute("SET LOCAL enable_hashjoin = off")
+        tx.execute("SET LOCAL enable_mergejoin = off")
+        rows = tx.execute(f"EXPLAIN {text}", staged="inverter_telemetry_raw").rows
+    plan = "\n".join(row["QUERY PLAN"] for row in rows)
+    assert not re.search(r"Join Filter: .*repeated", plan)
+    assert len(re.findall("hashed SubPlan", plan)) >= 3, plan
