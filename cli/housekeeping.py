@@ -79,7 +79,7 @@ def prune(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Delete old evidence: replaced versions of rows, records of closed rejects, results of checks. The ledger counts them."""
+    """Delete old evidence: replaced versions of rows, records of closed rejects, results of checks, receivers long gone."""
     from dbsvc.engine.housekeeping.prune import prune as pruning
 
     with open_database() as db:

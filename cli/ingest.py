@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _HELD = 65
 _MOST_NAMES = 5  # are shown of what is left out
+_LEFT_ALONE = 300.0  # seconds without notifications, after a receiver took none
 #: What is counted of a run, and of its records.
 COUNTED = ("files", "published", "already_published", "held", "discarded", "skipped", "failed")
 #: Columns of a load that its report leaves out.
@@ -153,12 +154,13 @@ def tell_what_was_not_read(ingested: Ingested) -> None:
 
 
 def _follow(
-    run: Run, source: str, every: float, idle: float | None, tell: Callable[[Sequence[IngestedFile]], None]
+    run: Run, source: str, every: float, idle: float | None, tell: Callable[[Sequence[IngestedFile]], bool]
 ) -> Counter[str]:
     from dbsvc.engine.loads.ingested import count
     from dbsvc.engine.loads.model import BUCKETS
 
     tally = Counter[str]()
+    tell_at = 0.0
     for file in run.follow(source, every, idle):
         _measure(file)
         tally += count(file)
@@ -168,7 +170,8 @@ def _follow(
         output.say(f"load {report['load_id']} {report['outcome']}: {output.sums(report, BUCKETS)}")
         for hint in _hints(file):
             output.say(hint)
-        tell([file])
+        if time.monotonic() >= tell_at and not tell([file]):
+            tell_at = time.monotonic() + _LEFT_ALONE  # meanwhile it reads
     return tally
 
 

@@ -150,13 +150,12 @@ def release(load_id: LoadId, notify: Notify = None) -> None:
         load = output.interruptible(db, lambda: operations.release(db, load_id), "release")
         hints = waiting.find_hints(db, [load])
         show_loads("", [load])
+        for hint in hints:
+            output.say(hint)
+        if load.status == "staging":
+            again = f"`dbsvc ingest {shlex.quote(load.source)}` loads it, unaudited, as load {load.load_id}."
+            output.say(f"The file is needed again: {again}")
         teller.tell(db)
-    for hint in hints:
-        output.say(hint)
-    if load.status == "staging":
-        output.say(
-            f"The file is needed again: `dbsvc ingest {shlex.quote(load.source)}` loads it, unaudited, as load {load.load_id}."
-        )
 
 
 @app.command(cls=commands.Command, epilog=commands.examples("dbsvc loads publish 17"))
@@ -170,9 +169,10 @@ def publish(load_id: LoadId, notify: Notify = None) -> None:
     with open_database() as db:
         load = output.interruptible(db, lambda: operations.publish_staged(db, load_id, settings), "publish")
         show_loads("", [load])
+        if load.status != "published":
+            output.say(_NEXT[load.status].format(load_id=load.load_id, source=shlex.quote(load.source)))
         teller.tell(db)
     if load.status != "published":
-        output.say(_NEXT[load.status].format(load_id=load.load_id, source=shlex.quote(load.source)))
         raise typer.Exit(_HELD)
 
 

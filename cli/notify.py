@@ -36,9 +36,10 @@ class Teller:
         self._settings = settings or read_settings()
         self._receivers: list[Receiver] = read_receivers(self._settings, notify or [])
 
-    def tell(self, db: Database, files: Iterable[IngestedFile] = ()) -> None:
-        """Tell them. What becomes of it is logged."""
-        if self._receivers:
-            from dbsvc.engine.notify.notices import tell_of_loads
+    def tell(self, db: Database, files: Iterable[IngestedFile] = ()) -> bool:
+        """Tell them; return whether they took it. What becomes of it is logged."""
+        if not self._receivers:
+            return True
+        from dbsvc.engine.notify.notices import tell_of_loads
 
-            output.interruptible(db, lambda: tell_of_loads(db, self._settings, self._receivers, files))
+        return output.interruptible(db, lambda: tell_of_loads(db, self._settings, self._receivers, files))

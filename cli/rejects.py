@@ -22,7 +22,7 @@ from dbsvc.cli.notify import Notify, Teller
 
 if TYPE_CHECKING:
     from dbsvc.engine.db.dialect import Row
-    from dbsvc.engine.loads.model import Retried
+    from dbsvc.engine.loads.model import Retried, RetriedLoads
     from dbsvc.engine.reports.rejects import Reason
 
 app = commands.group(
@@ -193,7 +193,14 @@ def retry_rejects(load_id: AnyLoad = 0, notify: Notify = None) -> None:
     teller = Teller(notify, settings)
     with open_database() as db:
         found = output.interruptible(db, lambda: operations.retry_all(db, settings, load_id or None), "retry")
+        _show_retried(found)
         teller.tell(db)
+    if found.errors or any(one.findings for one in found.loads):
+        raise typer.Exit(_HELD)
+
+
+def _show_retried(found: RetriedLoads) -> None:
+    """Show what passes now, and why the rest does not."""
     retried = found.loads
     if output.results_are_json():
         output.objects(
@@ -210,8 +217,6 @@ def retry_rejects(load_id: AnyLoad = 0, notify: Notify = None) -> None:
         output.say(waiting.hint(brought, loads))
     for error in found.errors:
         output.error(str(error), error.exit_code)
-    if found.errors or any(one.findings for one in retried):
-        raise typer.Exit(_HELD)
 
 
 def _tell_findings(retried: Retried) -> None:

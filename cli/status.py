@@ -71,4 +71,4 @@ def _show(label: str, found: Status) -> None:
     if found.days:
         output.table("newest days", found.days, list(found.days[0])[:7])
     for one in found.undelivered:
-        output.say(f"Notifications: {one} The next run tries again.")
+        output.say(f"Notifications: {one} The next run that names it tries again.")

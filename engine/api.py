@@ -504,7 +504,7 @@ def status(
     progress: Progress | None = None,
     on_event: Callable[[Event], object] | None = None,
 ) -> Status:
-    """Return what is in the database: its tables, the newest loads, the newest days of inverters.
+    """Return what is in the database: its tables, the newest loads, the newest days of inverters, notifications that are owed.
 
     >>> found = dbsvc.status(database="sqlite:///example.db")
     >>> [table for table in found.tables if table["table"] == "bills"]

@@ -70,9 +70,9 @@ class Settings:
     log_level: str = ""
     #: how many days `dbsvc check` looks back from the newest day of the data
     check_days: int = 28
-    #: who is told by `dbsvc check` and `dbsvc ingest` when something breaks, and when it is over: URLs with blanks between them
+    #: who is told by commands that have `--notify` when something breaks, and when it is over: URLs with blanks between them
     notify: str = field(default="", repr=False)
-    #: seconds that telling them may add to a run; what is not taken by then stays owed
+    #: seconds that telling them may add to a run, or a few more while another instance tells; what is not taken stays owed
     notify_seconds: float = 15
     #: where your people read the RUNBOOK: notifications link to its sections
     runbook_url: str = "RUNBOOK.md"

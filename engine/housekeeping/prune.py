@@ -1,4 +1,4 @@
-"""Prune: old versions of rows, closed rejects and results of checks go, and the ledger counts them.
+"""Prune: old versions of rows and closed rejects go, and the ledger counts them; so do results of checks, and receivers.
 
 Each is a transaction of its own. One that was killed is pruned by the same command again.
 """
@@ -18,6 +18,8 @@ from dbsvc.engine.reports.loads import count_rows
 
 def prune(db: Database, before: date, *, dry_run: bool = False) -> dict[str, int]:
     """Delete what a day is past: versions that were replaced before it, records of rejects that were closed, results of checks.
+
+    And what receivers of notifications were told and are owed that nobody named since that day.
 
     What something open may still need stays. Returns how many rows of each table go, or would with ``dry_run``. Raises
     InputError for a day that has not come.
@@ -67,6 +69,7 @@ def _prune_notices(tx: Transaction, *, before: date, dry_run: bool) -> int:
     tx.run("housekeeping/prune/find_notices", before=before)
     if found := _found(tx, dry_run):
         tx.run("housekeeping/prune/delete_notices")
+    tx.run("housekeeping/prune/delete_receivers", before=before)
     return _done(tx, found)
 
 

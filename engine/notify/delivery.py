@@ -25,6 +25,8 @@ class Failure:
     because: str
     #: whether it may be taken in a moment
     passing: bool = True
+    #: whether it may have been taken all the same
+    perhaps: bool = False
     #: for how many seconds the receiver wants to be left alone
     pause: float = 0.0
 
@@ -46,11 +48,11 @@ def send_all(messages: Sequence[Message], place: Place, seconds: float) -> list[
     """Send all at the same time, within these seconds; return why each failed, or None if it was taken.
 
     Looking up a name, connecting, a server that answers byte by byte: nothing takes longer. What is under way then is
-    not waited for, and counts as failed, whatever becomes of it.
+    not waited for, and was perhaps taken.
     """
     from dbsvc.engine.fx.providers import http  # noqa: F401  # what takes long to import does so before the clock runs
 
-    late = Failure(f"it did not answer within {seconds:.3g} seconds")
+    late = _late(seconds)
     results: list[Failure | None] = [late] * len(messages)
 
     def run(number: int, message: Message) -> None:
@@ -70,7 +72,12 @@ def _send(message: Message, place: Place, seconds: float) -> Failure | None:
     try:
         return send(message, place, seconds)
     except Exception as error:  # of a library: what it says may hold the URL
-        return Failure(f"{type(error).__name__}: check its URL and the network")
+        return Failure(f"{type(error).__name__}: check its URL and the network", perhaps=True)
+
+
+def _late(seconds: float) -> Failure:
+    # it is at work on it: the same again would not be faster
+    return Failure(f"it did not answer within {seconds:.3g} seconds", passing=False, perhaps=True)
 
 
 def _post(message: Message, place: Place, seconds: float) -> Failure | None:
@@ -80,7 +87,7 @@ def _post(message: Message, place: Place, seconds: float) -> Failure | None:
 
     receiver = message.receiver
     body = write(receiver.form, message.notices, place)
-    timeout = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+    timeout = {**dict.fromkeys(("read", "write", "pool"), seconds), "connect": seconds / 2}
     headers = {"Content-Type": "application/json", "User-Agent": "dbsvc"}
     # the transport alone: a client follows redirects if told to, and logs the URL, which is a secret
     request = httpx.Request("POST", receiver.url, content=body, headers=headers, extensions={"timeout": timeout})
@@ -96,10 +103,12 @@ def _post(message: Message, place: Place, seconds: float) -> Failure | None:
             response = transport.handle_request(request)
             answer = b"".join(_first(response.iter_raw(4096)))
             response.close()
-        except httpx.TimeoutException:
-            return Failure(f"it did not answer within {seconds:.3g} seconds")
-        except httpx.TransportError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:  # nothing was sent
             return Failure(_reason(error))
+        except httpx.TimeoutException:
+            return _late(seconds)
+        except httpx.TransportError as error:
+            return Failure(_reason(error), perhaps=True)
     status = response.status_code
     if 300 <= status < 400:
         host = urlsplit(response.headers.get("location", "")).hostname or "elsewhere"
@@ -108,7 +117,8 @@ def _post(message: Message, place: Place, seconds: float) -> Failure | None:
         )
     if not 200 <= status < 300:
         passing = status in _PASSING or status >= 500
-        return Failure(f"it answers HTTP {status}", passing, seconds_until(response.headers.get("retry-after", "")) or 0.0)
+        pause = seconds_until(response.headers.get("retry-after", "")) or 0.0
+        return Failure(f"it answers HTTP {status}", passing, pause=pause)
     if receiver.form == "teams" and b"failed with error" in answer:  # it says 200, and tells of another status
         return Failure("Teams took it, and could not deliver it")
     return None
@@ -145,4 +155,4 @@ def _apprise(message: Message, place: Place, seconds: float) -> Failure | None:
     told.add(message.receiver.url)
     title, text = as_text(message.notices, place)
     taken = told.notify(title=title, body=text, body_format=library.NotifyFormat.TEXT)
-    return None if taken else Failure("Apprise could not deliver it")
+    return None if taken else Failure("Apprise could not deliver it", passing=False, perhaps=True)

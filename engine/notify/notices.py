@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from dbsvc.engine.checks import CheckResult
 
 _TRIES = 3
-_ATTEMPT = 5.0  # seconds that all receivers together have in a round
-_PATIENCE = _ATTEMPT + 1.0  # an attempt of others that is seen for longer than any takes has nobody any more
+_TRY = 5.0  # seconds that all receivers together have in a round; a third of what a run has, if that is more
+_GRACE = 1.0  # seconds within which an attempt is noted to be over
 _GLANCE = 0.2  # seconds between two looks at an attempt of others
+_NEVER = float("inf")
+_PERHAPS = "perhaps"  # what was told last, where nobody knows
 _LONGEST_SUBJECT = 200  # characters: it is part of a key
 
 
@@ -74,12 +76,10 @@ def tell_of_checks(db: Database, settings: Settings, receivers: Sequence[Receive
     _tell(db, settings, receivers, lambda tx: observed)
 
 
-def tell_of_loads(db: Database, settings: Settings, receivers: Sequence[Receiver], files: Iterable[IngestedFile] = ()) -> None:
+def tell_of_loads(db: Database, settings: Settings, receivers: Sequence[Receiver], files: Iterable[IngestedFile] = ()) -> bool:
     """Tell which loads are held or are no more, which files could not be loaded, and which could by now.
 
-    Makes the schema where there is none.
-
-    What becomes of it is logged, and changes nothing else.
+    Makes the schema where there is none. Returns whether all took it. What becomes of it is logged, and changes nothing else.
     """
     now = datetime.now(UTC)
     seen: dict[str, Observed] = {}
@@ -92,7 +92,7 @@ def tell_of_loads(db: Database, settings: Settings, receivers: Sequence[Receiver
         else:
             continue
         seen[file.source] = found
-    _tell(db, settings, receivers, lambda tx: [*seen.values(), *_held(tx)])
+    return _tell(db, settings, receivers, lambda tx: [*seen.values(), *_held(tx)])
 
 
 def _found(result: CheckResult) -> str:
@@ -124,30 +124,27 @@ def _subject(source: str) -> str:
 
 def _tell(
     db: Database, settings: Settings, receivers: Sequence[Receiver], observe: Callable[[Transaction], list[Observed]]
-) -> None:
+) -> bool:
     if not receivers:
-        return
+        return True
     try:
         ensure_schema(db)
         db.run_transaction(partial(_note, receivers=receivers, observe=observe))
-        _deliver(db, settings, receivers)
+        return _deliver(db, settings, receivers)
     except CancelledError:
         raise
     except Exception as error:  # of whatever kind: data are loaded and checked whether somebody is told or not
         event("not_notified", logging.WARNING, because=str(error))
+        return False
 
 
 def _note(tx: Transaction, receivers: Sequence[Receiver], observe: Callable[[Transaction], list[Observed]]) -> None:
-    """Note what is other than it was; what is as it was is not touched, and so nobody waits who tells of it."""
-    known = {(row["receiver"], row["kind"], row["subject"]): row["state"] for row in tx.run("notify/known").rows}
+    """Note what is other than it was."""
     changed_at, secrets = datetime.now(UTC), read_secrets()
-    observed = observe(tx)
+    observed = sorted(observe(tx), key=lambda one: (one.kind, one.subject))  # as others do, so nobody waits in a circle
     for receiver in receivers:
-        tx.run("notify/know", receiver=receiver.digest, shown=receiver.shown)
+        tx.run("notify/know", receiver=receiver.digest, shown=receiver.shown, named_at=changed_at)
         for one in observed:
-            before = known.get((receiver.digest, one.kind, one.subject))
-            if one.state == (before or "ok"):
-                continue
             place = {"receiver": receiver.digest, "kind": one.kind, "subject": one.subject}
             if one.state == "ok":
                 tx.run("notify/heal", **place, changed_at=changed_at)
@@ -159,104 +156,144 @@ def _note(tx: Transaction, receivers: Sequence[Receiver], observe: Callable[[Tra
         tx.run("notify/forget", receiver=receiver.digest)  # trouble that came and went untold
 
 
-def _deliver(db: Database, settings: Settings, receivers: Sequence[Receiver]) -> None:
-    """Send what is owed; to who did not take it a few times, with pauses in between, as long as there is time."""
+def _deliver(db: Database, settings: Settings, receivers: Sequence[Receiver]) -> bool:
+    """Send what is owed; to who did not take it a few times, with pauses in between, as long as there is time.
+
+    Returns whether all took it.
+    """
     place = Place(db.dialect.label, settings.runbook_url)
-    give_up = time.monotonic() + settings.notify_seconds
-    most = min(_ATTEMPT, settings.notify_seconds)
-    others = _Others(min(_PATIENCE, settings.notify_seconds / 2))
-    waiting, failures = list(receivers), dict[str, Failure]()
-    tries = 0
+    most = min(settings.notify_seconds, max(_TRY, settings.notify_seconds / _TRIES))
+    latest = time.monotonic() + settings.notify_seconds - most
+    turns = waiting = [_Turn(receiver) for receiver in receivers]
     while waiting:
-        sent = _send_owed(db, waiting, place, most, others)
-        for message, failure in sent:
-            if failure:
-                failures[message.receiver.digest] = failure
-            else:
-                failures.pop(message.receiver.digest, None)
-                event("notified", receiver=message.receiver.shown, notices=len(message.notices))
-        waiting = [message.receiver for message, failure in sent if (failure.passing if failure else message.is_full)]
-        failed = [failures[one.digest] for one in waiting if one.digest in failures]
-        waiting += others.receivers
-        tries += bool(failed)
-        pause = max([2.0**tries * random.uniform(0.5, 1.0), *(failure.pause for failure in failed)]) if failed else 0.0
-        if not sent and others.receivers:
-            pause = _GLANCE
-        if tries >= _TRIES or time.monotonic() + pause + (most if failed else 0.0) > give_up:
-            break
-        db.pause(pause)
-    for one in receivers:
-        if one.digest in failures:
-            because = f"{failures[one.digest].because}; the next run tries again"
-            event("not_notified", logging.WARNING, receiver=one.shown, because=because)
+        now = time.monotonic()
+        _send_owed(db, [turn for turn in waiting if turn.due <= now], place, most)
+        waiting = [turn for turn in waiting if turn.goes_on(latest)]
+        if waiting:
+            db.pause(max(0.0, min(turn.due for turn in waiting) - time.monotonic()))
+    for turn in turns:
+        if turn.failure:
+            because = f"{turn.failure.because}; the next run tries again"
+            event("not_notified", logging.WARNING, receiver=turn.receiver.shown, because=because)
+    return not any(turn.failure for turn in turns)
 
 
-class _Others:
-    """Attempts of other instances, and for how long each has been seen."""
+@dataclass
+class _Turn:
+    """What a run has to do for a receiver."""
 
-    def __init__(self, patience: float) -> None:
-        self._patience = patience
-        #: by receiver: which, and since when
-        self._seen: dict[str, tuple[str, float]] = {}
-        #: who is told by others just now
-        self.receivers: list[Receiver] = []
+    receiver: Receiver
+    #: when it is asked next
+    due: float = 0.0
+    tries: int = 0
+    #: why it did not take the last message
+    failure: Failure | None = None
+    #: the attempt of another instance that is under way, and since when it is seen
+    other: str = ""
+    seen_at: float = 0.0
 
-    def note(self, receiver: Receiver, attempt: str) -> None:
-        """Take note of an attempt that is under way."""
-        self.receivers.append(receiver)
-        if self._seen.get(receiver.digest, ("", 0.0))[0] != attempt:
-            self._seen[receiver.digest] = attempt, time.monotonic()
+    def goes_on(self, latest: float) -> bool:
+        """Whether there is more to do, and time. An attempt that is seen in time is waited for: it may be nobody's."""
+        if self.other:
+            return self.seen_at <= latest
+        return self.tries < _TRIES and max(self.due, time.monotonic()) <= latest
 
-    def left_behind(self, receiver: Receiver) -> str | None:
-        """Return an attempt that nobody makes any more, as it was seen for longer than one takes."""
-        attempt, seen_at = self._seen.get(receiver.digest, (None, 0.0))
-        return attempt if time.monotonic() - seen_at >= self._patience else None
+    def is_ready(self, tx: Transaction) -> bool:
+        """Look whether it is owed something, and nobody else is telling it."""
+        self.due, other = _NEVER, ""
+        if tx.run("notify/owed", receiver=self.receiver.digest, most=1).rows:
+            self.due = 0.0
+            (row,) = tx.run("notify/attempt", receiver=self.receiver.digest).rows
+            other = row["attempt"] or ""
+        if other != self.other:
+            self.wait_for(other)
+        elif other:
+            self.due = time.monotonic() + _GLANCE
+        return self.due < _NEVER and (not other or self.is_left_behind)
+
+    def wait_for(self, other: str) -> None:
+        """Watch this attempt from now on."""
+        self.other, self.seen_at = other, time.monotonic()
+        if other:
+            self.due = self.seen_at + _GLANCE
+
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether nobody makes the other's attempt any more, as it is seen for longer than it says that it takes."""
+        takes = float(self.other.partition(" ")[2] or _TRY)
+        return time.monotonic() - self.seen_at >= takes + _GRACE
+
+    def note(self, message: Message, failure: Failure | None) -> None:
+        """Take note of what became of a message."""
+        self.failure, self.due = failure, _NEVER
+        if not failure:
+            event("notified", receiver=message.receiver.shown, notices=len(message.notices))
+            self.due = 0.0 if message.is_full else _NEVER
+        elif failure.passing:
+            self.tries += 1
+            self.due = time.monotonic() + max(2.0**self.tries * random.uniform(0.5, 1.0), failure.pause)
 
 
-def _send_owed(
-    db: Database, receivers: Sequence[Receiver], place: Place, seconds: float, others: _Others
-) -> list[tuple[Message, Failure | None]]:
-    """Send what receivers are owed, and note what was taken; returns the messages, with why each was not."""
-    others.receivers = []
+@dataclass(frozen=True)
+class _Begun:
+    """A message that is about to be sent, and what was noted of its notices before."""
+
+    turn: _Turn
+    message: Message
+    told: Sequence[str | None]
+
+
+def _send_owed(db: Database, turns: Sequence[_Turn], place: Place, seconds: float) -> None:
+    """Send what receivers are owed, and note what was taken, and why the rest was not."""
     with db.snapshot() as tx:
-        owed = [receiver for receiver in receivers if tx.run("notify/owed", receiver=receiver.digest, most=1).rows]
-    if not owed:
-        return []
-    attempt = secrets.token_hex(16)
-    messages, busy = db.run_transaction(partial(_begin, receivers=owed, attempt=attempt, others=others))
-    for receiver, other in busy:
-        others.note(receiver, other)
-    if not messages:
-        return []
-    sent = list(zip(messages, send_all(messages, place, seconds), strict=True))
-    db.run_transaction(partial(_end, sent=sent, attempt=attempt))
-    return sent
+        ready = [turn for turn in turns if turn.is_ready(tx)]
+    if not ready:
+        return
+    attempt = f"{secrets.token_hex(16)} {seconds:g}"
+    begun, busy = db.run_transaction(partial(_begin, turns=ready, attempt=attempt, asked_at=time.monotonic()))
+    for turn in ready:
+        turn.wait_for(busy.get(turn.receiver.digest, ""))
+        turn.due = turn.due if turn.other else _NEVER
+    if not begun:
+        return
+    failures = send_all([one.message for one in begun], place, seconds)
+    db.run_transaction(partial(_end, begun=begun, failures=failures, attempt=attempt))
+    for one, failure in zip(begun, failures, strict=True):
+        one.turn.note(one.message, failure)
 
 
-def _begin(
-    tx: Transaction, receivers: Sequence[Receiver], attempt: str, others: _Others
-) -> tuple[list[Message], list[tuple[Receiver, str]]]:
-    """Return what is to be sent, and the attempts of others."""
-    messages, busy = [], []
-    for receiver in receivers:
-        if not tx.run("notify/begin", receiver=receiver.digest, attempt=attempt, over=others.left_behind(receiver)).rows:
-            busy += [(receiver, row["attempt"]) for row in tx.run("notify/attempt", receiver=receiver.digest).rows]
-        elif rows := tx.run("notify/owed", receiver=receiver.digest, most=MOST).rows:
-            messages.append(Message(receiver, [_notice(row) for row in rows]))
+def _begin(tx: Transaction, turns: Sequence[_Turn], attempt: str, asked_at: float) -> tuple[list[_Begun], dict[str, str]]:
+    """Return what is to be sent, and the attempts of others. Until it is known, all that is sent was perhaps told."""
+    begun: list[_Begun] = []
+    busy: dict[str, str] = {}
+    waited = time.monotonic() - asked_at > _GRACE  # so may have who is to end the other's attempt
+    for turn in turns:
+        receiver = turn.receiver.digest
+        over = None if waited else turn.other
+        if not tx.run("notify/begin", receiver=receiver, attempt=attempt, over=over).rows:
+            busy[receiver] = tx.run("notify/attempt", receiver=receiver).rows[0]["attempt"]
+        elif rows := tx.run("notify/owed", receiver=receiver, most=MOST).rows:
+            begun.append(_Begun(turn, Message(turn.receiver, list(map(_notice, rows))), [row["told"] for row in rows]))
+            for row in rows:
+                tx.run("notify/note_told", receiver=receiver, kind=row["kind"], subject=row["subject"], told=_PERHAPS)
         else:  # another was faster
-            tx.run("notify/end", receiver=receiver.digest, attempt=attempt, because=None)
-    return messages, busy
+            tx.run("notify/end", receiver=receiver, attempt=attempt, because=None)
+    return begun, busy
 
 
-def _end(tx: Transaction, sent: Sequence[tuple[Message, Failure | None]], attempt: str) -> None:
+def _end(tx: Transaction, begun: Sequence[_Begun], failures: Sequence[Failure | None], attempt: str) -> None:
     """Note what was taken, and why the rest was not."""
-    for message, failure in sent:
-        digest = message.receiver.digest
-        for notice in message.notices if failure is None else ():
-            tx.run("notify/note_told", receiver=digest, kind=notice.kind, subject=notice.subject, state=notice.state)
-        tx.run("notify/end", receiver=digest, attempt=attempt, because=failure.because if failure else None)
-        tx.run("notify/forget", receiver=digest)
+    for one, failure in zip(begun, failures, strict=True):
+        receiver = one.turn.receiver.digest
+        because = failure.because if failure else None
+        is_ours = tx.run("notify/end", receiver=receiver, attempt=attempt, because=because).rows
+        if not failure or (is_ours and not failure.perhaps):
+            for notice, before in zip(one.message.notices, one.told, strict=True):
+                told = before if failure else notice.state
+                tx.run("notify/note_told", receiver=receiver, kind=notice.kind, subject=notice.subject, told=told)
+        tx.run("notify/forget", receiver=receiver)
 
 
 def _notice(row: Row) -> Notice:
-    return Notice(**{name.name: row["told"] if name.name == "was" else row[name.name] for name in fields(Notice)})
+    known = {**row, "was": None if row["told"] == _PERHAPS else row["told"]}
+    return Notice(**{name.name: known[name.name] for name in fields(Notice)})

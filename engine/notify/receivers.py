@@ -39,7 +39,7 @@ class Receiver:
 
 
 def read_receivers(settings: Settings, given: Iterable[str] = ()) -> list[Receiver]:
-    """Return the receivers that a command and DBSVC_NOTIFY name, each once.
+    """Return the receivers that a command and DBSVC_NOTIFY name, each once, in an order that is the same for everybody.
 
     Raises ConfigurationError for a URL that is none, or whose messages anybody could read on their way.
     """
@@ -47,7 +47,7 @@ def read_receivers(settings: Settings, given: Iterable[str] = ()) -> list[Receiv
     for url in urls:
         _keep_secret(url.strip())
     found = {receiver.digest: receiver for receiver in map(_read, urls)}
-    return list(found.values())
+    return [found[digest] for digest in sorted(found)]
 
 
 def _read(written: str) -> Receiver:

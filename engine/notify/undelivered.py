@@ -18,7 +18,7 @@ class Undelivered:
     notices: int
     #: when the oldest of them was seen
     since: datetime
-    #: why it did not take the last message; None if none was sent to it, or it took the last one
+    #: why it did not take the last message; None if it took it, none was sent, or whoever sent it was killed
     because: str | None
     #: what identifies it in the database
     digest: str = field(repr=False)
@@ -26,14 +26,14 @@ class Undelivered:
     def __str__(self) -> str:
         changes = f"{self.notices:,} change{'' if self.notices == 1 else 's'}"
         since = f"{self.since.isoformat().replace('+00:00', 'Z')}"
-        return f"{self.receiver} was not told of {changes} since {since}: {self.because or 'no message was tried'}."
+        return f"{self.receiver} was not told of {changes} since {since}: {self.because or 'why is not noted'}."
 
 
 def find_undelivered(tx: Transaction) -> list[Undelivered]:
     """Return whom something is owed, first who waits longest."""
     return [
         Undelivered(
-            row["shown"] or "a receiver that was never asked",
+            row["shown"] or "a receiver whose name is not known",
             row["owed"],
             datetime.fromtimestamp(row["since"], UTC),
             row["because"],

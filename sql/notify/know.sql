@@ -1,3 +1,3 @@
--- A receiver, when it is told of something for the first time.
-INSERT INTO receivers (receiver, shown) VALUES (:receiver, :shown)
-ON CONFLICT (receiver) DO NOTHING
+-- A receiver, and when it was named last.
+INSERT INTO receivers (receiver, shown, named_at) VALUES (:receiver, :shown, :named_at)
+ON CONFLICT (receiver) DO UPDATE SET named_at = excluded.named_at

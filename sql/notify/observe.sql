@@ -1,4 +1,5 @@
--- A subject has another state than it had. Since when it is in trouble stays, if it was in trouble before.
+-- A subject has another state than it had; of two who see it at once, one notes it. Since when it is in trouble stays, if it was
+-- in trouble before.
 INSERT INTO notices
 (receiver, kind, subject, state, since, changed_at, dataset, what, todo, runbook)
 VALUES (:receiver, :kind, :subject, :state, :since, :changed_at, :dataset, :what, :todo, :runbook)
@@ -9,3 +10,4 @@ ON CONFLICT (receiver, kind, subject) DO UPDATE SET
     what = excluded.what,
     todo = excluded.todo,
     runbook = excluded.runbook
+WHERE notices.state <> excluded.state

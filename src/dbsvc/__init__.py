@@ -83,6 +83,7 @@ if _TYPE_CHECKING:
     from dbsvc.engine.loads.model import RetriedLoads as RetriedLoads
     from dbsvc.engine.loads.revert import Reverted as Reverted
     from dbsvc.engine.log import Event as Event
+    from dbsvc.engine.notify.undelivered import Undelivered as Undelivered
     from dbsvc.engine.progress import Progress as Progress
     from dbsvc.engine.reports.lineage import Lineage as Lineage
     from dbsvc.engine.reports.loads import LoadDetails as LoadDetails
@@ -158,6 +159,7 @@ __all__ = [
     "Transaction",
     "UnavailableError",
     "Uncounted",
+    "Undelivered",
     "UnrecognisedError",
     "UnusableError",
     "UsageError",
@@ -192,6 +194,7 @@ _HOMES = {
     "engine.loads.model": "Dismissed Load LoadStatus Replaced Retried RetriedLoads",
     "engine.loads.revert": "Reverted",
     "engine.log": "Event",
+    "engine.notify.undelivered": "Undelivered",
     "engine.progress": "Progress",
     "engine.reports.lineage": "Lineage",
     "engine.reports.loads": "LoadDetails LoadList",

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,10 +25,12 @@ from syrupy.assertion import SnapshotAssertion
 import dbsvc
 from dbsvc import ConfigurationError, Database, InputError, connect
 from dbsvc.engine.checks import CheckResult, load_checks
+from dbsvc.engine.fx.providers.http import find_proxy
+from dbsvc.engine.housekeeping.prune import prune
 from dbsvc.engine.loads.ingested import FileOutcome, IngestedFile
 from dbsvc.engine.loads.operations import discard, release
 from dbsvc.engine.notify.messages import Notice, Place, as_text, write
-from dbsvc.engine.notify.notices import tell_of_checks, tell_of_loads
+from dbsvc.engine.notify.notices import _begin, _Turn, tell_of_checks, tell_of_loads
 from dbsvc.engine.notify.receivers import read_receivers
 from dbsvc.engine.notify.undelivered import Undelivered, find_undelivered
 from dbsvc.engine.settings import Settings
@@ -150,6 +153,62 @@ def test_trouble_that_is_over_before_it_could_be_told_is_not_told(db: Database, 
     assert query(db, "SELECT subject FROM notices") == []
 
 
+@pytest.mark.one_database
+def test_one_that_wants_to_be_left_alone_keeps_nothing_from_others(
+    db: Database, receiver: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: 0.01)
+    receiver.answers = [503, 500]
+    checks = {check.name: check for check in load_checks(db.statements)}
+    with told() as other:
+        other.usual, other.headers = 429, {"Retry-After": "3600"}
+        receivers = read_receivers(Settings(), [other.url, receiver.url])
+        tell_of_checks(db, Settings(), receivers, [CheckResult(checks["loads_held"], "warning", 1)])
+    assert (len(other.messages), len(receiver.messages)) == (1, 3)
+    assert len(undelivered(db)) == 1
+
+
+@pytest.mark.one_database
+def test_what_was_taken_too_late_is_sent_once_in_a_run_and_heals(db: Database, receiver: Told) -> None:
+    receiver.waits = 1
+    observe(db, receiver.url, BRIEF, bills_orphaned="critical")
+    receiver.waits = 0
+    observe(db, receiver.url, bills_orphaned="ok")
+    assert receiver.notices == [("bills_orphaned", "critical", "new"), ("bills_orphaned", "ok", "healed")]
+    assert query(db, "SELECT subject FROM notices") == []
+
+
+def test_who_waited_for_a_lock_takes_nothing_over(db: Database, receiver: Told) -> None:
+    """Who is to end the other's attempt may have waited for it, too."""
+    receiver.usual = 403
+    observe(db, receiver.url, bills_orphaned="critical")
+    query(db, "UPDATE receivers SET attempt = 'theirs 5' RETURNING 1")
+    turn = _Turn(read_receivers(ONCE, [receiver.url])[0], other="theirs 5", seen_at=time.monotonic() - 6)
+    assert turn.is_left_behind
+    waited, now = (partial(_begin, turns=[turn], attempt="ours 5", asked_at=time.monotonic() - ago) for ago in (2, 0))
+    assert db.run_transaction(waited) == ([], {turn.receiver.digest: "theirs 5"})
+    assert len(db.run_transaction(now)[0]) == 1
+
+
+def test_who_is_named_no_more_is_pruned(db: Database, receiver: Told) -> None:
+    for url in (receiver.url, f"{receiver.url}/gone"):
+        observe(db, url, bills_orphaned="critical")
+    (gone,) = read_receivers(ONCE, [f"{receiver.url}/gone"])
+    query(db, f"UPDATE receivers SET named_at = '2026-01-01 00:00:00+00:00' WHERE receiver = '{gone.digest}' RETURNING 1")
+    assert prune(db, datetime.now(UTC).date())["notices"] == 1
+    for table in ("notices", "receivers"):
+        assert [one for (one,) in query(db, f"SELECT receiver FROM {table}")] != [gone.digest]
+        assert query(db, f"SELECT count(*) FROM {table}") == [(1,)]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "https://user:word@hooks.example.com/x"])
+def test_no_proxy_sees_what_is_for_this_machine_or_excepted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "hooks.example.com")
+    assert find_proxy(url) == ""
+
+
 @contextmanager
 def hanging() -> Iterator[str]:
     """It takes what comes, and never answers."""
@@ -200,7 +259,7 @@ def test_a_server_that_drips_holds_up_nobody(db: Database) -> None:
         started = time.monotonic()
         observe(db, f"http://127.0.0.1:{server.getsockname()[1]}/", BRIEF, loads_held="warning")
         assert time.monotonic() - started < 5
-    assert query(db, "SELECT told FROM notices") == [(None,)]
+    assert query(db, "SELECT told FROM notices") == [("perhaps",)]
 
 
 def test_of_several_at_once_one_tells(url: str, receiver: Told) -> None:

@@ -22,6 +22,7 @@ import tenacity
 
 from dbsvc.engine.errors import ConfigurationError, ProviderBusyError, ProviderError
 from dbsvc.engine.log import event
+from dbsvc.engine.sources.urls import is_loopback
 
 T = TypeVar("T")
 
@@ -193,7 +194,7 @@ def find_proxy(url: str, otherwise: str = "set CURRENCYLAYER_PROXY to one that i
     parts = urlsplit(url)
     found = getproxies()
     proxy = found.get(parts.scheme) or found.get("all") or ""
-    if not proxy or proxy_bypass(parts.netloc):
+    if not proxy or is_loopback(parts.hostname or "") or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return ""
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if not proxy.startswith(("http://", "https://")):

@@ -1,9 +1,9 @@
--- What receivers were not told since before a day: they are gone, or were never there. What is still wrong is noted again
--- for those that are.
+-- What receivers were told and are owed that nobody named since a day: they are gone. Those that are named keep all.
 CREATE TEMP TABLE prunable AS
 SELECT
-    receiver,
-    kind,
-    subject
+    notices.receiver,
+    notices.kind,
+    notices.subject
 FROM notices
-WHERE changed_at < :before AND (told IS NULL OR told <> state)
+LEFT JOIN receivers ON notices.receiver = receivers.receiver
+WHERE coalesce(receivers.named_at, notices.changed_at) < :before

@@ -1,0 +1,1 @@
+ALTER TABLE receivers DROP COLUMN IF EXISTS named_at;

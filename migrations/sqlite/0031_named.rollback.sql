@@ -1,0 +1,1 @@
+ALTER TABLE receivers DROP COLUMN named_at;
