@@ -164,7 +164,7 @@ def _deliver(db: Database, settings: Settings, receivers: Sequence[Receiver]) ->
     place = Place(db.dialect.label, settings.runbook_url)
     most = min(settings.notify_seconds, max(_TRY, settings.notify_seconds / _TRIES))
     latest = time.monotonic() + settings.notify_seconds - most
-    turns = waiting = [_Turn(receiver) for receiver in receivers]
+    turns = waiting = [Turn(receiver) for receiver in receivers]
     while waiting:
         now = time.monotonic()
         _send_owed(db, [turn for turn in waiting if turn.due <= now], place, most)
@@ -179,7 +179,7 @@ def _deliver(db: Database, settings: Settings, receivers: Sequence[Receiver]) ->
 
 
 @dataclass
-class _Turn:
+class Turn:
     """What a run has to do for a receiver."""
 
     receiver: Receiver
@@ -238,19 +238,19 @@ class _Turn:
 class _Begun:
     """A message that is about to be sent, and what was noted of its notices before."""
 
-    turn: _Turn
+    turn: Turn
     message: Message
     told: Sequence[str | None]
 
 
-def _send_owed(db: Database, turns: Sequence[_Turn], place: Place, seconds: float) -> None:
+def _send_owed(db: Database, turns: Sequence[Turn], place: Place, seconds: float) -> None:
     """Send what receivers are owed, and note what was taken, and why the rest was not."""
     with db.snapshot() as tx:
         ready = [turn for turn in turns if turn.is_ready(tx)]
     if not ready:
         return
     attempt = f"{secrets.token_hex(16)} {seconds:g}"
-    begun, busy = db.run_transaction(partial(_begin, turns=ready, attempt=attempt, asked_at=time.monotonic()))
+    begun, busy = db.run_transaction(partial(begin, turns=ready, attempt=attempt, asked_at=time.monotonic()))
     for turn in ready:
         turn.wait_for(busy.get(turn.receiver.digest, ""))
         turn.due = turn.due if turn.other else _NEVER
@@ -262,7 +262,7 @@ def _send_owed(db: Database, turns: Sequence[_Turn], place: Place, seconds: floa
         one.turn.note(one.message, failure)
 
 
-def _begin(tx: Transaction, turns: Sequence[_Turn], attempt: str, asked_at: float) -> tuple[list[_Begun], dict[str, str]]:
+def begin(tx: Transaction, turns: Sequence[Turn], attempt: str, asked_at: float) -> tuple[list[_Begun], dict[str, str]]:
     """Return what is to be sent, and the attempts of others. Until it is known, all that is sent was perhaps told."""
     begun: list[_Begun] = []
     busy: dict[str, str] = {}

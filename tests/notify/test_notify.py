@@ -30,7 +30,7 @@ from dbsvc.engine.housekeeping.prune import prune
 from dbsvc.engine.loads.ingested import FileOutcome, IngestedFile
 from dbsvc.engine.loads.operations import discard, release
 from dbsvc.engine.notify.messages import Notice, Place, as_text, write
-from dbsvc.engine.notify.notices import _begin, _Turn, tell_of_checks, tell_of_loads
+from dbsvc.engine.notify.notices import Turn, begin, tell_of_checks, tell_of_loads
 from dbsvc.engine.notify.receivers import read_receivers
 from dbsvc.engine.notify.undelivered import Undelivered, find_undelivered
 from dbsvc.engine.settings import Settings
@@ -183,9 +183,9 @@ def test_who_waited_for_a_lock_takes_nothing_over(db: Database, receiver: Told) 
     receiver.usual = 403
     observe(db, receiver.url, bills_orphaned="critical")
     query(db, "UPDATE receivers SET attempt = 'theirs 5' RETURNING 1")
-    turn = _Turn(read_receivers(ONCE, [receiver.url])[0], other="theirs 5", seen_at=time.monotonic() - 6)
+    turn = Turn(read_receivers(ONCE, [receiver.url])[0], other="theirs 5", seen_at=time.monotonic() - 6)
     assert turn.is_left_behind
-    waited, now = (partial(_begin, turns=[turn], attempt="ours 5", asked_at=time.monotonic() - ago) for ago in (2, 0))
+    waited, now = (partial(begin, turns=[turn], attempt="ours 5", asked_at=time.monotonic() - ago) for ago in (2, 0))
     assert db.run_transaction(waited) == ([], {turn.receiver.digest: "theirs 5"})
     assert len(db.run_transaction(now)[0]) == 1
 
