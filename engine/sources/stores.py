@@ -87,7 +87,7 @@ class StoredFile:
         self.has_positions = seen.rest is None
         self._blocks: OrderedDict[int, Future[Part]] = OrderedDict()
         self._lock = Lock()
-        self._pool = Threads(_THREADS, thread_name_prefix="fetch")
+        self._pool = Threads(_THREADS, "fetch")
         self._next = 0
 
     @property
