@@ -179,7 +179,8 @@ def bench(
             say(f"Kept {folder}")
         else:
             shutil.rmtree(folder)
-    title = f"Medians of {options.repeat} runs each, plain and dbsvc in turn. {'; '.join(versions)}."
+    runs = f"Medians of {options.repeat} runs each" if options.repeat > 1 else "One run each"
+    title = f"{runs}, plain and dbsvc in turn. {'; '.join(versions)}."
     print(title, "", *header, *lines, sep="\n")
     if publish and options.write:
         publish(title, lines)

@@ -77,8 +77,9 @@ def find_others(folder: Path, database: str, rows: Rows, url: str) -> list[Other
     """Install the tools for a database, as far as this machine lets us, and return how each loads the file."""
     found = []
     if database == "sqlite" and (tools := _install(folder, "sqlite-utils")):
-        upsert = (tools / "sqlite-utils", "upsert", url.removeprefix("sqlite:///"), rows.table, rows.file, "--csv")
-        keys = [word for column in rows.key for word in ("--pk", column)]
+        file, columns_of_key = _in_words_of_the_table(rows, folder)
+        upsert = (tools / "sqlite-utils", "upsert", url.removeprefix("sqlite:///"), rows.table, file, "--csv")
+        keys = [word for column in columns_of_key for word in ("--pk", column)]
         gives_up = "no rejects: a record that breaks a constraint stops it, and what came before stays"
         found.append(Other("sqlite-utils upsert", database, (*upsert, *keys), gives_up, rows.table))
     if database == "postgresql" and (tools := _install(folder, "dlt[postgres]", "pyarrow")):
@@ -105,6 +106,16 @@ def _by_tcp(url: str) -> str:
     """Return the URL of the bench's own server for those that know no sockets; another server's as it is."""
     port = re.search(r"port=(\d+)", url)
     return f"postgresql://postgres:any@127.0.0.1:{port[1]}/dbsvc_bench" if port else url
+
+
+def _in_words_of_the_table(rows: Rows, folder: Path) -> tuple[Path, list[str]]:
+    """Return the file with the table's columns for its header, and which of them are the key."""
+    renamed = folder / f"{rows.table}.csv"
+    with rows.file.open() as file, renamed.open("w") as written:
+        header = file.readline().strip().split(",")
+        written.write(",".join(rows.columns) + "\n")
+        shutil.copyfileobj(file, written)
+    return renamed, [rows.columns[header.index(name)] for name in rows.key]
 
 
 def _install(folder: Path, package: str, *more: str) -> Path | None:
