@@ -4,9 +4,9 @@ DECLARE
 BEGIN
     PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', TRUE);
     LOOP
-        SELECT table_name INTO named
-        FROM citus_tables
-        INNER JOIN pg_class ON citus_tables.table_name = pg_class.oid
+        SELECT logicalrelid INTO named
+        FROM pg_dist_partition
+        INNER JOIN pg_class ON pg_dist_partition.logicalrelid = pg_class.oid
         WHERE pg_class.relnamespace = current_schema()::regnamespace AND NOT pg_class.relispartition
         LIMIT 1;
         EXIT WHEN named IS NULL;
