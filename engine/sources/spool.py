@@ -130,18 +130,13 @@ class Rejoined(io.RawIOBase):
         return len(part)
 
 
-class Glanced(io.RawIOBase):
-    """What is far, as a file that is read here and there: by ranges at first, as a glance does; then all of it is spooled.
+class Ranged(io.RawIOBase):
+    """What is read by ranges, as a file: ``read`` returns bytes by position and number, ``size`` says where they end."""
 
-    ``read`` returns bytes by position, ``size`` says where they end.
-    """
-
-    def __init__(self, read: Callable[[int, int], bytes], size: int, whole: Spool) -> None:
+    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
         self._read = read
         self._size = size
-        self._whole = whole
         self._at = 0
-        self._taken = 0
 
     def readable(self) -> bool:
         """Return that it can be read."""
@@ -162,15 +157,28 @@ class Glanced(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         """Read what fits."""
-        if self._taken < _GLANCE:
-            part = self._read(self._at, min(len(buffer), _RANGE))
-            self._taken += len(part)
-        else:
-            self._whole.fill(sys.maxsize)
-            part = self._whole.read(self._at, len(buffer))
+        part = self._read(self._at, len(buffer))
         buffer[: len(part)] = part
         self._at += len(part)
         return len(part)
+
+
+class Glanced(Ranged):
+    """What is far, as a file that is read here and there: by ranges at first, as a glance does; then all of it is spooled."""
+
+    def __init__(self, read: Callable[[int, int], bytes], size: int, whole: Spool) -> None:
+        super().__init__(self._glance, size)
+        self._far = read
+        self._whole = whole
+        self._taken = 0
+
+    def _glance(self, position: int, number: int) -> bytes:
+        if self._taken < _GLANCE:
+            part = self._far(position, min(number, _RANGE))
+            self._taken += len(part)
+            return part
+        self._whole.fill(sys.maxsize)
+        return self._whole.read(position, number)
 
 
 def read_at(file: BinaryIO, start: int, size: int) -> bytes:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from dbsvc.engine.sources.packed import START
-from dbsvc.engine.sources.spool import Rejoined
+from dbsvc.engine.sources.spool import Ranged, Rejoined
 from dbsvc.engine.sources.urls import Url
 from dbsvc.engine.threads import Threads
 
@@ -180,43 +180,11 @@ class StoredFile:
         if self._rest is not None:
             rest = filter(None, self._rest)
             return io.BufferedReader(Rejoined(self._head, lambda _: next(rest, b"")))
-        return io.BufferedReader(_Ranged(self), _BLOCK)
+        return io.BufferedReader(Ranged(self.read, self.size), _BLOCK)
 
     def close(self) -> None:
         """Fetch no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-class _Ranged(io.RawIOBase):
-    """An object as a file."""
-
-    def __init__(self, of: StoredFile) -> None:
-        self._of = of
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Return that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return that it can be read at any position."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to a position."""
-        self._at = max(0, offset + (0, self._at, self._of.size)[whence])
-        return self._at
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read what fits."""
-        part = self._of.read(self._at, len(buffer))
-        buffer[: len(part)] = part
-        self._at += len(part)
-        return len(part)
 
 
 def _find_store(url: Url) -> Store:
