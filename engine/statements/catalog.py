@@ -264,16 +264,17 @@ class Statements:
         phases |= dict.fromkeys(rules.SEEN_FOLDERS, rules.SEEN)
         phases["load/merge"] = rules.MERGED | {"max_contradicting_share"}
         phases["fx/store"] = rules.STORE_RATES
+        own: dict[str, frozenset[str]] = {}
         for dataset in self.datasets:
             self._check_derivations(self.datasets[dataset])
-            phases |= {f"datasets/{dataset}/{phase}": allowed for phase, allowed in rules.DATASET_PHASES.items()}
+            own |= {f"datasets/{dataset}/{phase}": allowed for phase, allowed in rules.DATASET_PHASES.items()}
             phases |= dict.fromkeys(chain(*self.derivations(dataset)), rules.MERGED)
             phases |= {f"datasets/{dataset}/rebuild/{name}": rules.REBUILD for name in self.datasets[dataset].rebuild}
         for folder in phases:
-            optional = folder.startswith("datasets/") and folder.rpartition("/")[2] in rules.OPTIONAL
-            optional |= folder.removeprefix("load/") in rules.PLACE_FOLDERS or folder in rules.SEEN_FOLDERS
+            optional = folder.removeprefix("load/") in rules.PLACE_FOLDERS or folder in rules.SEEN_FOLDERS
             if not self._phases.get(folder) and not optional:
                 raise StatementError(f"{self.root}/{folder}:1: no statement for {self._family[0]}")
+        phases |= own  # which a dataset may do without
         self._check_together(rules.SEEN_FOLDERS)
         for dataset in self.datasets:
             self._check_together([f"datasets/{dataset}/{phase}" for phase in rules.PAIR])

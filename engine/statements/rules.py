@@ -16,7 +16,7 @@ CONTRACT: frozenset[str] = frozenset(
     }
 )
 
-#: The phases of a load that a dataset may have of its own, and the parameters of their statements.
+#: The phases that a dataset may have of its own, or do without, and the parameters of their statements.
 DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "control_total": frozenset({"staged", "load_id"}),
     "identity": frozenset({"staged"}),
@@ -27,9 +27,6 @@ DATASET_PHASES: Mapping[str, frozenset[str]] = {
     "report": frozenset({"since", "until", "most"}),
     "unindex": frozenset(),
 }
-#: Those that it may do without.
-OPTIONAL = ("control_total", "identity", "index", "lineage", "newest_day", "rows", "report", "unindex")
-
 #: Phases of a dataset that a database has both of, or neither.
 PAIR = ("unindex", "index")
 
