@@ -23,12 +23,8 @@ def lock_dataset(tx: Transaction, dataset: str) -> None:
 
     Raises UnavailableError while nodes have yet to commit that.
     """
-    tx.run("ledger/lock_dataset", dataset=dataset)
-    for merge in _find_unseen(tx, dataset):
-        if merge["load_id"] is not None:
-            _show(tx, merge)
-        if merge["takes_away"]:
-            _run_all(tx, "ledger/sweep", merge)
+    for merge in _show_unseen(tx, dataset):
+        _run_all(tx, "ledger/sweep", merge)
 
 
 def show_written(tx: Transaction, dataset: str) -> None:
@@ -47,24 +43,22 @@ def reveal(db: Database, load: Load) -> Load:
     if not db.statements.phase("ledger/unseen"):
         return load
 
-    def show(tx: Transaction) -> bool:
-        tx.run("ledger/lock_dataset", dataset=load.dataset)
-        unseen = _find_unseen(tx, load.dataset)
-        for merge in unseen:
-            if merge["load_id"] is not None:
-                _show(tx, merge)
-        return any(merge["takes_away"] for merge in unseen)
-
     def find(tx: Transaction) -> Load:
         return find_load(tx, load.load_id)
 
-    if db.run_transaction(show):  # by a transaction that begins when all have been shown it
+    if db.run_transaction(lambda tx: _show_unseen(tx, load.dataset)):  # then by one that begins when all have been shown it
         db.run_transaction(lambda tx: lock_dataset(tx, load.dataset))
     return db.run_transaction(find)
 
 
-def _find_unseen(tx: Transaction, dataset: str) -> list[Row]:
-    return [row for _, found in tx.run_phase("ledger/unseen", dataset=dataset) for row in found.rows]
+def _show_unseen(tx: Transaction, dataset: str) -> list[Row]:
+    """Show what was written of a dataset and is not seen yet, behind its lock. Returns the merges that took rows away."""
+    tx.run("ledger/lock_dataset", dataset=dataset)
+    unseen = [row for _, found in tx.run_phase("ledger/unseen", dataset=dataset) for row in found.rows]
+    for merge in unseen:
+        if merge["load_id"] is not None:
+            _show(tx, merge)
+    return [merge for merge in unseen if merge["takes_away"]]
 
 
 def _show(tx: Transaction, merge: Row) -> None:
