@@ -29,7 +29,14 @@ BEGIN
     PERFORM create_distributed_table('inverter_daily_summary', 'inverter_id', colocate_with => 'inverter_telemetry_clean');
     PERFORM citus_add_local_table_to_metadata('datasets', cascade_via_foreign_keys => TRUE);
     PERFORM citus_add_local_table_to_metadata('fx_rates', cascade_via_foreign_keys => TRUE);
-    FOR named IN SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = current_schema()::regnamespace LOOP
+    -- not those that come with an extension
+    FOR named IN
+        SELECT oid::regprocedure
+        FROM pg_proc
+        WHERE
+            pronamespace = current_schema()::regnamespace
+            AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')
+    LOOP
         PERFORM create_distributed_function(named::regprocedure);
     END LOOP;
 END
@@ -87,7 +94,12 @@ DECLARE
     named regclass;
 BEGIN
     FOR named IN
-        SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v' ORDER BY oid
+        SELECT oid
+        FROM pg_class
+        WHERE
+            relnamespace = current_schema()::regnamespace AND relkind = 'v'
+            AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+        ORDER BY oid
     LOOP
         EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', named, pg_get_viewdef(named));
     END LOOP;

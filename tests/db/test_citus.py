@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from psycopg import errors
 
-from dbsvc import connect
+from dbsvc import connect, migrate
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.dialects.citus import Driver
@@ -148,6 +149,27 @@ def test_a_transaction_in_doubt_is_told(db: Database, dbname: str, request: pyte
         finally:
             worker.execute(f"ROLLBACK PREPARED '{gid}'")
     assert found(db, "transactions_in_doubt", seconds=0) == []
+
+
+def test_who_only_owns_the_database(dbname: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Views and functions that come with Citus are an admin's."""
+    cluster: Cluster = request.getfixturevalue("cluster")
+    name, role = cluster.empty(), f"owner_of_{dbname}"
+    cluster.execute(f"CREATE ROLE {role} LOGIN")
+    try:
+        cluster.execute(f"ALTER DATABASE {name} OWNER TO {role}")
+        url = urlsplit(cluster.url(name))
+        owned = url._replace(netloc=f"{role}@{url.netloc.rpartition('@')[2]}").geturl()
+        with connect(owned) as db:
+            migrate(db)
+            for dataset in ("plants", "usage"):
+                load(db, ROOT / "samples" / f"{dataset}.csv")
+            assert looked(db) == {}
+            assert found(db, "nodes_away") + found(db, "transactions_in_doubt") + found(db, "shards_skewed") == []
+            assert buckets(load(db, ROOT / "samples" / "usage.csv").load)["inserted"] == 6
+    finally:
+        cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        cluster.execute(f"DROP ROLE {role}")
 
 
 def test_a_skewed_shard_is_told(db: Database, tmp_path: Path) -> None:
