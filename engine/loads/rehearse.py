@@ -80,7 +80,8 @@ def rehearse(
     rehearsal = _Rehearsal(db, settings, profiles, again, most, show)
 
     def work(tx: Transaction) -> list[RehearsedFile]:
-        tx.run("session/take_time")
+        for _ in tx.run_phase("session/rehearse"):
+            pass
         rehearsal.first_number = tx.run("ledger/imagine_load_id").rows[0]["load_id"]
         with log.only_warnings():
             raise TakenBackError([rehearsal.of_file(planned) for planned in files])

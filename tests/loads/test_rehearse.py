@@ -33,12 +33,6 @@ NEXT = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def somewhere_else(request: pytest.FixtureRequest) -> None:
-    if "citus" in request.node.name:
-        pytest.skip("no rehearsal on Citus: a node that comes in within a savepoint does not know the savepoints around it")
-
-
 def rehearsed(db: Database, *files: Path, **settings: Any) -> list[RehearsedFile]:
     chosen = Settings(**settings)
     return rehearse(db, plan(db, find_sources(map(str, files)).sources, chosen), chosen)
