@@ -8,6 +8,7 @@ from dbsvc.engine.loads.ledger import count_chunks, find_load, lock_load, reset_
 from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import own, parameters, seeking
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
+from dbsvc.engine.loads.reveal import require_staged
 from dbsvc.engine.reports.loads import count_rows
 from dbsvc.engine.settings import Settings
 
@@ -16,10 +17,14 @@ SMALL_FILE = 100
 
 
 def audit(tx: Transaction, load: Load, settings: Settings) -> Load:
-    """Count what was read, and audit it. Returns the load: staged or held, or as it was if not all of it is staged."""
+    """Count what was read, and audit it. Returns the load: staged or held, or as it was if not all of it is staged.
+
+    Raises UnavailableError while nodes have yet to commit what is staged.
+    """
     load = lock_load(tx, load)
     if load.status is not LoadStatus.STAGING:
         return load
+    require_staged(tx, load)
     reset_lost_chunks(tx, load)
     state = count_chunks(tx, load.load_id)
     if state["staged_chunks"] < state["chunks"]:

@@ -61,14 +61,21 @@ def _show_unseen(tx: Transaction, dataset: str) -> list[Row]:
     return [merge for merge in unseen if merge["takes_away"]]
 
 
+def require_staged(tx: Transaction, load: Load) -> None:
+    """Raise UnavailableError while nodes have yet to commit what is staged of a load, and nobody stages any more."""
+    _require_all(tx, f"Load {load.load_id} is staged, and goes on when all nodes have it")
+
+
 def _show(tx: Transaction, merge: Row) -> None:
-    if nodes := sorted({row["node"] for _, found in tx.run_phase("ledger/doubts") for row in found.rows}):
-        raise UnavailableError(
-            f"Load {merge['load_id']} is written, and is shown when all nodes have it: {', '.join(nodes)} has not said so yet. "
-            "Run the same command again later."
-        )
+    _require_all(tx, f"Load {merge['load_id']} is written, and is shown when all nodes have it")
     _run_all(tx, "ledger/reveal", merge)
     step("shown", load_id=merge["load_id"], status=merge["becomes"])
+
+
+def _require_all(tx: Transaction, what: str) -> None:
+    if nodes := sorted({row["node"] for _, found in tx.run_phase("ledger/doubts") for row in found.rows}):
+        have = "has" if len(nodes) == 1 else "have"
+        raise UnavailableError(f"{what}: {', '.join(nodes)} {have} not said so yet. Run the same command again later.")
 
 
 def _run_all(tx: Transaction, phase: str, merge: Row) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from psycopg import IsolationLevel
 
 from dbsvc import connect
 from dbsvc.engine.db.database import Database
+from dbsvc.engine.errors import UnavailableError
 from dbsvc.engine.loads import publish as publishing
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.loads.revert import revert
@@ -118,6 +120,60 @@ def test_what_is_written_and_not_shown_is_shown_by_whoever_comes_next(
         assert look_everywhere(cluster, dbname) == {three}
         revert(db, 3)
         assert look_everywhere(cluster, dbname) == {one}
+
+
+@contextmanager
+def in_doubt(cluster: Cluster, dbname: str, beginner: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A worker has prepared a transaction, and was not told that the node that began it has committed it.
+
+    Meanwhile Citus does not end it: one with its number is at work. Nor is anything waited for.
+    """
+    urls = cluster.urls(dbname)
+    with psycopg.connect(urls[beginner]) as at_work, psycopg.connect(urls[2], autocommit=True) as worker:
+        at_work.execute("SELECT count(*) FROM bills_stored")
+        told = "SELECT groupid, transaction_number FROM pg_dist_local_group CROSS JOIN get_current_transaction_id()"
+        group, number = at_work.execute(told).fetchone() or (0, 0)
+        gid = f"citus_{group}_{os.getpid()}_{number}_0"
+        worker.execute(f"BEGIN; CREATE TABLE doubtful (); PREPARE TRANSACTION '{gid}'")
+        (other,) = worker.execute("SELECT groupid FROM pg_dist_local_group").fetchone() or (0,)
+        with psycopg.connect(urls[beginner], autocommit=True) as beginning:
+            beginning.execute("INSERT INTO pg_dist_transaction VALUES (%s, %s)", (other, gid))
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "pause", lambda *_: None)
+            yield
+        at_work.rollback()
+        for _ in range(60):
+            if not worker.execute("SELECT 1 FROM pg_prepared_xacts WHERE gid = %s", (gid,)).fetchone():
+                worker.execute("DROP TABLE doubtful")
+                return
+            time.sleep(0.5)
+        raise AssertionError(f"Citus does not end {gid}")
+
+
+@pytest.mark.parametrize("beginner", [0, 1])
+def test_nothing_goes_on_while_a_node_has_yet_to_commit_it(
+    cluster: Cluster, dbname: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginner: int
+) -> None:
+    """What is staged is not counted, and what is merged is not shown; when Citus has ended the transaction, both are."""
+    one, two = State(1, 1), State(2, 1, BILLS + MORE)
+    paths = [state.write(tmp_path / f"{state.even}.csv") for state in (one, two)]
+    with connect(cluster.url(dbname)) as db:
+        load(db, paths[0])
+        with in_doubt(cluster, dbname, beginner, monkeypatch), pytest.raises(UnavailableError) as said:
+            load(db, paths[1])
+        assert re.fullmatch(
+            r"Load 2 is staged, and goes on when all nodes have it: \S+:\d+ has not said so yet. "
+            "Run the same command again later.",
+            str(said.value),
+        )
+        with killed_before_it_shows(monkeypatch):
+            load(db, paths[1])
+        with in_doubt(cluster, dbname, beginner, monkeypatch), pytest.raises(UnavailableError) as said:
+            load(db, paths[1])
+        assert str(said.value).startswith("Load 2 is written, and is shown when all nodes have it: ")
+        assert look_everywhere(cluster, dbname) == {one}
+        assert buckets(load(db, paths[1]).load) == {"inserted": MORE, "updated": BILLS // 2, "unchanged": BILLS // 2}
+        assert look_everywhere(cluster, dbname) == {two}
 
 
 @dataclass
