@@ -74,7 +74,7 @@ def show_dataset(
         return
     output.say(f"{found.origin}: {found.format}, into {found.table}, one row a {', '.join(found.key)}.")
     if found.stored != found.table:
-        output.say(f"{found.table} is a view of {found.stored}: rows may lie there before their load is published.")
+        output.say(f"{found.table} is a view of {found.stored}: rows lie there that a reader must not see yet.")
     rows = [
         {
             "column": column.column if column.column == column.written else f"{column.column} ({column.written})",

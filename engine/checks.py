@@ -27,7 +27,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Result as Sample
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import ConfigurationError, DbsvcError, InputError, UnusableError
+from dbsvc.engine.errors import ConfigurationError, ContentionError, DbsvcError, InputError, UnusableError
 from dbsvc.engine.log import event, step
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.project import Project
@@ -231,13 +231,16 @@ def run(
     """
     limits = _limits(checks, thresholds or {})
     checked_at = datetime.now(UTC)
-    with db.snapshot() as tx:
+
+    def newest_days(tx: Transaction) -> dict[str, Any]:
         if not tx.run("reports/anything_stored").rows:
             raise ConfigurationError(
                 f"Nothing was ever loaded into {db.dialect.label}: is that the right DATABASE_URL? Else load something: "
                 "`dbsvc ingest FILE`."
             )
-        newest = dict(_newest_days(tx))
+        return dict(_newest_days(tx))
+
+    newest = db.read(newest_days)
     today = checked_at.date()
 
     def run_one(check: Check) -> CheckResult:
@@ -296,9 +299,10 @@ def _run(db: Database, check: Check, since: date, today: date, thresholds: Mappi
     started = time.perf_counter()
     found = error = None
     try:
-        with db.snapshot() as tx:
-            found = find(tx, check, since, today, thresholds, most)
+        found = db.read(lambda tx: find(tx, check, since, today, thresholds, most))
     except DbsvcError as failure:
+        if db.in_transaction and isinstance(failure, ContentionError):
+            raise  # all of it is read again
         error = str(failure)
     seconds = round(time.perf_counter() - started, 3)
     findings = found.row_count if found else None

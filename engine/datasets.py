@@ -44,6 +44,8 @@ class Dataset:
     precedence: str | None
     #: whether rows may be placed, before their load is published, in a table that readers see through the ledger
     placed: bool
+    #: what is put to the name of its table where readers see a view of it: nothing where they see the table
+    behind_view: str
     #: the date that this table is partitioned by, where a database can
     partition_by: str | None
     #: the columns that hold names of people
@@ -62,8 +64,14 @@ class Dataset:
 
     @property
     def stored(self) -> str:
-        """The table that its rows lie in: its own; or one beneath it, if rows lie in place before their load is published."""
-        return f"{self.table}_stored" if self.placed else self.table
+        """The table that its rows lie in: its own; or one beneath it, if its table is a view."""
+        return f"{self.table}{'_stored' if self.placed else self.behind_view}"
+
+    @property
+    def read_as(self) -> dict[str, str]:
+        """The tables that rows lie in, its own and those that are derived from it, and what readers read each by."""
+        derived = {f"{each.table}{self.behind_view}": each.table for each in self.rebuild.values()}
+        return {self.stored: self.table, **derived}
 
     @property
     def tables(self) -> set[str]:

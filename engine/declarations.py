@@ -55,6 +55,7 @@ _OPTIONAL = {
     "awaited_by": _TEXT,
     "precedence": _TEXT,
     "placed": FLAG,
+    "behind_views": FLAG,
     "partition_by": _TEXT,
     "personal": _LIST,
     "derive": _LIST,
@@ -72,14 +73,14 @@ ENDINGS = ("_value", "_wrong", "_given")
 
 
 def read_declarations(
-    files: Mapping[str, tuple[str, str]], types: Mapping[str, ColumnType], unused: Mapping[str, str]
+    files: Mapping[str, tuple[str, str]], types: Mapping[str, ColumnType], unused: Mapping[str, str], behind_view: str = ""
 ) -> dict[str, Dataset]:
     """Return the datasets, each after those it depends on. ``files``: a dataset's name → its file and the text of it.
 
-    ``unused``: others that there are, and where it is said that they are not in use. Raises StatementError for what is not
-    understood.
+    ``unused``: others that there are, and where it is said that they are not in use. ``behind_view``: what is put to the names
+    of tables that lie behind views. Raises StatementError for what is not understood.
     """
-    found = {name: _read(name, origin, text, types) for name, (origin, text) in files.items()}
+    found = {name: _read(name, origin, text, types, behind_view) for name, (origin, text) in files.items()}
     for dataset in found.values():
         _check_others(dataset, found, unused)
     ordered = _in_order(found)
@@ -91,7 +92,7 @@ def place(dataset: Dataset, *keys: str) -> str:
     return f"{dataset.origin}:{line_of(dataset.text, *keys)}"
 
 
-def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) -> Dataset:
+def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType], behind_view: str) -> Dataset:
     def refuse(problem: str, *keys: str) -> StatementError:
         return StatementError(f"{origin}:{line_of(text, *keys)}: {problem}")
 
@@ -133,6 +134,7 @@ def _read(name: str, origin: str, text: str, types: Mapping[str, ColumnType]) ->
         awaited_by=declared.get("awaited_by"),
         precedence=declared.get("precedence"),
         placed=placed,
+        behind_view=behind_view if declared.get("behind_views") else "",
         partition_by=declared.get("partition_by"),
         personal=tuple(declared.get("personal", ())),
         columns={

@@ -17,7 +17,7 @@ from weakref import WeakSet
 from dbsvc.engine.db.dialect import Blocker, Dialect
 from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.db.watch import Watch
-from dbsvc.engine.errors import CancelledError, DatabaseError, DbsvcError, LockedError, UnavailableError
+from dbsvc.engine.errors import CancelledError, ContentionError, DatabaseError, DbsvcError, LockedError, UnavailableError
 from dbsvc.engine.log import event
 from dbsvc.engine.project import Project
 from dbsvc.engine.statements.catalog import load_statements
@@ -161,16 +161,26 @@ class Database:
             result: T = taken_back.result
             return result
 
-    def retry(self, work: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run ``work`` in a snapshot; again, as ``retry`` does, if what it reads was changed too much meanwhile."""
+
+        def run() -> T:
+            with self.snapshot() as transaction:
+                return work(transaction)
+
+        return self.retry(run, on=ContentionError)
+
+    def retry(self, work: Callable[[], T], attempts: int = _ATTEMPTS, on: type[DatabaseError] = DatabaseError) -> T:
         """Run what opens a transaction; on an error that a retry can help, again, with pauses from 50 ms to 5 s, with jitter.
 
-        Waiting behind one of ours costs no attempt: that one is at work, or its transaction is taken away from it.
+        Only on errors of the type ``on``. Waiting behind one of ours costs no attempt: that one is at work, or its transaction
+        is taken away from it.
         """
         attempt = 1
         while True:
             try:
                 return work()
-            except DatabaseError as error:
+            except on as error:
                 if not error.retryable or self.in_transaction or self._stopping.is_set():
                     raise
                 behind, self.watch.behind = self.watch.behind, []

@@ -14,6 +14,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.reveal import lock_dataset
 from dbsvc.engine.log import event
 from dbsvc.engine.progress import Progress, unseen
 from dbsvc.engine.reports.loads import count_rows
@@ -75,15 +76,14 @@ def _rebuild(db: Database, dataset: Dataset, name: str, *, dry_run: bool, most: 
         progress(f"rebuild {name}")
         if after is None:
             break
-    with db.snapshot() as tx:
-        rows = count_rows(tx, derived.table)
+    rows = db.read(lambda tx: count_rows(tx, derived.table))
     event("rebuilt", table=derived.table, rows=rows, corrected=corrected, dry_run=dry_run)
     return Rebuilt(name, derived.table, rows, corrected)
 
 
 def _rebuild_batch(tx: Transaction, *, dataset: Dataset, name: str, after: Row | None, most: int, dry_run: bool) -> _Batch:
     """Derive the next rows again. Raises TakenBackError if they are as they were, or nothing is to be changed."""
-    tx.run("ledger/lock_dataset", dataset=dataset.name)
+    lock_dataset(tx, dataset.name)
     of, derived = f"datasets/{dataset.name}/rebuild", dataset.rebuild[name]
     begin = after or tx.run(f"{of}/first").rows[0]
     for _ in tx.run_phase(f"{of}/{name}", **begin, most=most):

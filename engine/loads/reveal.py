@@ -21,16 +21,16 @@ from dbsvc.engine.log import step
 def lock_dataset(tx: Transaction, dataset: str) -> None:
     """Let nobody else publish loads of a dataset until we commit; what was written of one and is not seen yet, show it first.
 
-    Raises UnavailableError while nodes have yet to commit that.
+    What is changed then is seen at one moment. Raises UnavailableError while nodes have yet to commit what was written.
     """
-    for merge in _show_unseen(tx, dataset):
-        _run_all(tx, "ledger/sweep", merge)
+    _show_and_sweep(tx, dataset)
+    _run_all(tx, "ledger/begin_merge", {"dataset": dataset})
 
 
 def show_written(tx: Transaction, dataset: str) -> None:
     """Show what was written of a dataset and is not seen yet, if that is a step of its own. Raises UnavailableError."""
     if tx.statements.phase("ledger/unseen"):
-        lock_dataset(tx, dataset)
+        _show_and_sweep(tx, dataset)
 
 
 def conceal(tx: Transaction, load: Load) -> None:
@@ -47,8 +47,13 @@ def reveal(db: Database, load: Load) -> Load:
         return find_load(tx, load.load_id)
 
     if db.run_transaction(lambda tx: _show_unseen(tx, load.dataset)):  # then by one that begins when all have been shown it
-        db.run_transaction(lambda tx: lock_dataset(tx, load.dataset))
+        db.run_transaction(lambda tx: _show_and_sweep(tx, load.dataset))
     return db.run_transaction(find)
+
+
+def _show_and_sweep(tx: Transaction, dataset: str) -> None:
+    for merge in _show_unseen(tx, dataset):
+        _run_all(tx, "ledger/sweep", merge)
 
 
 def _show_unseen(tx: Transaction, dataset: str) -> list[Row]:

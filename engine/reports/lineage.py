@@ -58,8 +58,7 @@ def trace_row(db: Database, dataset: str, key: Sequence[str]) -> Lineage:
 
     Raises InputError for a dataset or a key that cannot be, and if there never was such a row.
     """
-    with db.snapshot() as tx:
-        return _trace(tx, find_dataset(db.statements, dataset), key)
+    return db.read(lambda tx: _trace(tx, find_dataset(db.statements, dataset), key))
 
 
 def list_words(statements: Statements) -> dict[str, tuple[str, ...]]:
@@ -81,25 +80,29 @@ def trace_word(db: Database, word: str, key: Sequence[str]) -> Lineage:
         raise ConfigurationError(
             f"No dataset that is in use says what a {word} is: `dbsvc lineage row DATASET KEY...` shows rows."
         )
-    shown = db.statements[f"datasets/{dataset.name}/lineage/{word}"]
-    columns = columns_of(shown, "key")
+    columns = columns_of(db.statements[f"datasets/{dataset.name}/lineage/{word}"], "key")
     if len(key) != len(columns):
         raise InputError(f"A {word} is found by the value of {', '.join(columns)}: {len(columns)} in all, not {len(key)}.")
+    return db.read(lambda tx: _trace_word(tx, dataset, word, key))
+
+
+def _trace_word(tx: Transaction, dataset: Dataset, word: str, key: Sequence[str]) -> Lineage:
+    shown = tx.statements[f"datasets/{dataset.name}/lineage/{word}"]
+    columns = columns_of(shown, "key")
     rows = f"datasets/{dataset.name}/lineage/rows/{word}"
-    with db.snapshot() as tx:
-        if rows in db.statements:
-            texts = [text.encode(errors="replace").decode().strip(_BLANKS) for text in key]
-            values = [_read_value(dataset.columns[name], text) for name, text in zip(columns, texts, strict=True)]
-            numbered = {f"key_{nth}": value for nth, value in enumerate(values, 1)}
-            about = [[str(row[name]) for name in dataset.key] for row in tx.run(rows, **numbered).rows]
-            found = [_trace(tx, dataset, each) for each in about]
-            if not found:
-                raise _absent(f"{word} {' '.join(texts)}", (), _find_reference(tx, dataset.columns[columns[0]], texts[0]))
-        else:
-            found = [_trace(tx, dataset, key)]
-            current = found[0].current["values"]
-            numbered = {f"key_{nth}": current[name] for nth, name in enumerate(columns, 1)}
-        results = tx.run(shown.name, **numbered).rows
+    if rows in tx.statements:
+        texts = [text.encode(errors="replace").decode().strip(_BLANKS) for text in key]
+        values = [_read_value(dataset.columns[name], text) for name, text in zip(columns, texts, strict=True)]
+        numbered = {f"key_{nth}": value for nth, value in enumerate(values, 1)}
+        about = [[str(row[name]) for name in dataset.key] for row in tx.run(rows, **numbered).rows]
+        found = [_trace(tx, dataset, each) for each in about]
+        if not found:
+            raise _absent(f"{word} {' '.join(texts)}", (), _find_reference(tx, dataset.columns[columns[0]], texts[0]))
+    else:
+        found = [_trace(tx, dataset, key)]
+        current = found[0].current["values"]
+        numbered = {f"key_{nth}": current[name] for nth, name in enumerate(columns, 1)}
+    results = tx.run(shown.name, **numbered).rows
     return Lineage(
         sorted((version for each in found for version in each.versions), key=lambda row: (row["load_id"], row["line_no"])),
         sum(each.left_out for each in found),

@@ -18,7 +18,7 @@ from dbsvc.engine import checks
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import DatabaseError, UnavailableError
+from dbsvc.engine.errors import ContentionError, DatabaseError, UnavailableError
 from dbsvc.engine.limits import MOST_DAYS
 from dbsvc.engine.loads.model import Load
 from dbsvc.engine.progress import Progress, unseen
@@ -180,7 +180,10 @@ def read_report(db: Database, days: int, *, runbook_url: str = "", progress: Pro
     What cannot be read is said in the report. Raises UnavailableError if the database is gone, ConfigurationError for a
     threshold that cannot be.
     """
-    days = max(1, min(days, MOST_DAYS))
+    return db.read(lambda tx: _read(db, tx, max(1, min(days, MOST_DAYS)), runbook_url, progress))
+
+
+def _read(db: Database, tx: Transaction, days: int, runbook_url: str, progress: Progress) -> Report:
     unreadable: dict[str, str] = {}
     nothing_before: dict[str, list[CheckDay]] = {}
 
@@ -189,37 +192,36 @@ def read_report(db: Database, days: int, *, runbook_url: str = "", progress: Pro
         try:
             with db.snapshot():
                 return read()
-        except UnavailableError:
+        except (ContentionError, UnavailableError):
             raise
         except DatabaseError as error:
             unreadable[what] = str(error)
             return otherwise
 
-    with db.snapshot() as tx:
-        anything = bool(tx.run("reports/anything_stored").rows)
-        now = datetime.now(UTC)
-        today = now.date()
-        since = datetime.combine(today - timedelta(days - 1), datetime.min.time(), UTC)
-        results = checks.look(db, days, most=_SAMPLE, progress=progress) if anything else []
-        progress("report")
-        loads = attempt("loads", lambda: newest_loads(tx, _LOADS), None)
-        return Report(
-            made_at=now.replace(microsecond=0),
-            database=db.dialect.label,
-            version=version("dbsvc"),
-            days=days,
-            anything=anything,
-            results=results,
-            history=attempt("history", lambda: _history(tx, since), nothing_before),
-            datasets=attempt("datasets", lambda: list(_datasets(db, tx, now)), []),
-            load_days=attempt("load days", lambda: tx.run("reports/overview/load_days", since=since).rows, []),
-            loads=loads.loads if loads else [],
-            loads_in_all=loads.total if loads else 0,
-            rejects=attempt("rejects", lambda: _rejects(tx, now), OpenRejects()),
-            sections=list(_sections(db, tx, days, today)) if anything else [],
-            unreadable=unreadable,
-            runbook_url=runbook_url,
-        )
+    anything = bool(tx.run("reports/anything_stored").rows)
+    now = datetime.now(UTC)
+    today = now.date()
+    since = datetime.combine(today - timedelta(days - 1), datetime.min.time(), UTC)
+    results = checks.look(db, days, most=_SAMPLE, progress=progress) if anything else []
+    progress("report")
+    loads = attempt("loads", lambda: newest_loads(tx, _LOADS), None)
+    return Report(
+        made_at=now.replace(microsecond=0),
+        database=db.dialect.label,
+        version=version("dbsvc"),
+        days=days,
+        anything=anything,
+        results=results,
+        history=attempt("history", lambda: _history(tx, since), nothing_before),
+        datasets=attempt("datasets", lambda: list(_datasets(db, tx, now)), []),
+        load_days=attempt("load days", lambda: tx.run("reports/overview/load_days", since=since).rows, []),
+        loads=loads.loads if loads else [],
+        loads_in_all=loads.total if loads else 0,
+        rejects=attempt("rejects", lambda: _rejects(tx, now), OpenRejects()),
+        sections=list(_sections(db, tx, days, today)) if anything else [],
+        unreadable=unreadable,
+        runbook_url=runbook_url,
+    )
 
 
 _WORST = ("ok", "warning", "unknown", "critical")
@@ -317,7 +319,7 @@ def _section(db: Database, tx: Transaction, dataset: str, statement: Statement, 
     try:
         with db.snapshot():
             rows = tx.run_with(statement.name, {"since": first, "until": last, "most": _TOP}).rows
-    except UnavailableError:
+    except (ContentionError, UnavailableError):
         raise
     except DatabaseError as failure:
         error = str(failure)

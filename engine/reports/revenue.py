@@ -61,11 +61,13 @@ def revenue(
 ) -> Revenue:
     """Return the revenue from ``first`` to ``last``. Customers and currencies come with the largest first, days by date."""
     span = {"first": first, "last": last}
-    with db.snapshot() as tx:
-        rows = sums(tx, by, first, last)
+
+    def read(tx: Transaction) -> tuple[list[Row], list[Row], list[Row], Uncounted]:
         missing = tx.run("reports/revenue/missing_rates", **span).rows
         used = tx.run("reports/revenue/used_rates", **span).rows if with_rates else []
-        uncounted = find_uncounted(tx, first, last)
+        return sums(tx, by, first, last), missing, used, find_uncounted(tx, first, last)
+
+    rows, missing, used, uncounted = db.read(read)
     groups = [_exact(row, "is_total") for row in rows if not row["is_total"]]
     (total,) = [_exact(row, "is_total", "label") for row in rows if row["is_total"]]
     if by in (By.customer, By.currency):

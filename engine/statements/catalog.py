@@ -109,7 +109,8 @@ class Statements:
     def datasets(self) -> Declared:
         """The datasets that are declared and in use. Raises StatementError for a declaration that is wrong."""
         used = {name: (str(file), read_text(file)) for name in self.declared if (file := self._declarations[name])}
-        datasets = Declared(read_declarations(used, self.types, self._unused))
+        behind_view = self._functions.expand("/*:stored*/", FOLDER)
+        datasets = Declared(read_declarations(used, self.types, self._unused, behind_view))
         datasets.unused = self._unused
         return datasets
 

@@ -51,7 +51,7 @@ PLACE_FOLDERS = (
 #: What hides a merge until it is shown, where it is not seen at one moment: a database has all of these, or none.
 SEEN_FOLDERS = (
     *("load/merge_number", "load/update_seen", "load/mark_inserted", "load/withdraw_seen", "load/sweep_later", "load/conceal"),
-    *("ledger/unseen", "ledger/doubts", "ledger/reveal", "ledger/sweep"),
+    *("ledger/unseen", "ledger/doubts", "ledger/reveal", "ledger/sweep", "ledger/begin_merge"),
 )
 
 #: What the shared phases, and a dataset's own that derive from its table, are given.

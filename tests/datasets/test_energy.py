@@ -351,6 +351,8 @@ def test_a_migration_counts_anew(db: Database) -> None:
         " energy_wh_uncounted, counter_faults FROM inverter_daily_summary ORDER BY day"
     )
     before = query(db, readings), query(db, days)
+    if db.statements.datasets["telemetry"].behind_view:
+        pytest.skip("these migrations came before the tables were spread, and lay behind views")
     with db.transaction() as tx:
         tx.execute("UPDATE inverter_telemetry_clean SET event_id = 'j-9' WHERE event_id = 'j-10'")
         tx.execute("UPDATE inverter_daily_summary SET energy_wh = 12345000, counter_faults = 0")

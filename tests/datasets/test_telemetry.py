@@ -383,7 +383,8 @@ class Scene:
         )
         values = "inverter_id, day, plant_id, avg_ac_power_w, max_ac_power_w, points, energy_wh, first_event_time"
         values += ", last_event_time, points_with_power, energy_wh_uncounted, counter_faults"
-        rows = self.select(f"{values}, {place}", "inverter_daily_summary", "inverter_id")
+        behind = self.db.statements.datasets["telemetry"].behind_view  # a view has no places
+        rows = self.select(f"{values}, {place}", f"inverter_daily_summary{behind}", "inverter_id")
         return {row[:12]: row[12:] for row in rows}
 
 

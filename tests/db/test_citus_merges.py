@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -11,10 +12,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import psycopg
 import pytest
@@ -33,6 +36,8 @@ pytestmark = pytest.mark.skipif(
     not os.environ.get("DBSVC_TEST_CITUS_URLS"),
     reason="no Citus cluster: set DBSVC_TEST_CITUS_URLS to the URL of its coordinator, then those of its workers",
 )
+
+S = TypeVar("S")
 
 BILLS = 400
 MORE = 100  # that come and go
@@ -74,13 +79,17 @@ def dbname(cluster: Cluster) -> str:
     return cluster.create().rpartition("/")[2]
 
 
-def look_everywhere(cluster: Cluster, dbname: str) -> set[State]:
-    """What is seen on any node."""
-    seen = set()
-    for url in cluster.urls(dbname):
-        with psycopg.connect(url) as connection:
-            seen.add(look(connection))
-    return seen
+def look_everywhere(cluster: Cluster, dbname: str, see: Callable[[psycopg.Connection], S]) -> set[S]:
+    """What is seen on any node, when all nodes have it."""
+
+    def see_on(url: str) -> S:
+        for _ in range(40):
+            with suppress(psycopg.OperationalError), psycopg.connect(url) as connection:
+                return see(connection)
+            time.sleep(0.25)  # until a worker is back, and Citus has ended what it had prepared
+        pytest.fail("refused for ten seconds")
+
+    return {see_on(url) for url in cluster.urls(dbname)}
 
 
 class KilledError(Exception):
@@ -109,17 +118,25 @@ def test_what_is_written_and_not_shown_is_shown_by_whoever_comes_next(
         load(db, paths[0])
         with killed_before_it_shows(monkeypatch):
             load(db, paths[1])
-        assert look_everywhere(cluster, dbname) == {one}
+        assert look_everywhere(cluster, dbname, look) == {one}
         again = load(db, paths[1])  # the same command
         assert buckets(again.load) == {"inserted": MORE, "updated": BILLS // 2, "unchanged": BILLS // 2}
-        assert look_everywhere(cluster, dbname) == {two}
+        assert look_everywhere(cluster, dbname, look) == {two}
         with killed_before_it_shows(monkeypatch):
             revert(db, again.load.load_id)
-        assert look_everywhere(cluster, dbname) == {two}
+        assert look_everywhere(cluster, dbname, look) == {two}
         load(db, paths[2])  # another one
-        assert look_everywhere(cluster, dbname) == {three}
+        assert look_everywhere(cluster, dbname, look) == {three}
         revert(db, 3)
-        assert look_everywhere(cluster, dbname) == {one}
+        assert look_everywhere(cluster, dbname, look) == {one}
+
+
+def amount(connection: psycopg.Connection) -> Callable[[State], bool]:
+    """Look at one bill; tells whether it is so in a state."""
+    key = random.randint(1, BILLS)
+    statement = "SELECT product1_revenue FROM bills WHERE bill_id = %s AND bill_date = %s"
+    found = connection.execute(statement, (key, f"2021-10-{1 + key % 28:02}")).fetchall()
+    return lambda state: found == [((state.even, state.odd)[key % 2],)]
 
 
 @contextmanager
@@ -177,12 +194,16 @@ def test_nothing_goes_on_while_a_node_has_yet_to_commit_it(
 
 
 @dataclass
-class Readers:
+class Readers(Generic[S]):
     """Readers on every node, at both levels of isolation."""
 
     urls: list[str]
     #: all that was public once, or is about to be
-    known: set[State]
+    known: set[S]
+    #: what a reader sees; fails if that is a part of something
+    look: Callable[[psycopg.Connection], S]
+    #: a look at a part, that tells whether it is one of a state
+    glance: Callable[[psycopg.Connection], Callable[[S], bool]]
     looks: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -218,17 +239,12 @@ class Readers:
     def _look(self, connection: psycopg.Connection, level: IsolationLevel, who: str) -> None:
         try:
             with connection.transaction():
-                first = None
+                first, is_of = None, self.glance(connection)
                 if level is IsolationLevel.REPEATABLE_READ:
-                    key = random.randint(1, BILLS)
-                    amount = connection.execute(
-                        "SELECT product1_revenue FROM bills WHERE bill_id = %s AND bill_date = %s",
-                        (key, f"2021-10-{1 + key % 28:02}"),
-                    ).fetchall()
                     time.sleep(random.uniform(0, 0.5))
-                    first = look(connection)
-                    assert amount == [((first.even, first.odd)[key % 2],)], f"{key}: {amount}, and then {first}"
-                seen = look(connection)
+                    first = self.look(connection)
+                    assert is_of(first), f"something else, and then {first}"
+                seen = self.look(connection)
                 assert first in (None, seen), f"{first}, and then {seen}"
                 assert seen in self.known, f"never public: {seen}"
                 self.looks[who] += 1
@@ -267,29 +283,14 @@ def run(arguments: list[str], url: str, kill_after: float | None = None) -> int:
     return process.returncode
 
 
-@pytest.mark.long
-def test_none_ever_sees_a_part(cluster: Cluster, dbname: str, tmp_path: Path) -> None:
-    """Loads that change half of the rows, and bring some, are merged and taken back; some are killed, and so are workers."""
+def disturb(cluster: Cluster, dbname: str, readers: Readers[S], steps: Iterable[tuple[list[str], S]]) -> None:
+    """Run commands, each with the state that is public then; some are killed, and so are workers. None ever sees a part."""
     url, workers = cluster.url(dbname), cluster.urls(dbname)[1:]
-    states = [State(1, 1)]
-    assert run(["ingest", str(states[0].write(tmp_path / "0.csv"))], url) == 0
-    readers = Readers(cluster.urls(dbname), {*states})
     kills: Counter[str] = Counter()
     seconds = 5.0
     with readers.at_work():
-        for number in range(1, ROUNDS + 1):
-            now = states[-1]
-            if number % 4 == 0 and len(states) > 1:
-                states.pop()
-                arguments = ["loads", "revert", str(newest(url)), "--yes"]
-            else:
-                more = MORE * (number % 2)
-                states.append(
-                    State(number + 1, now.odd, BILLS + more) if number % 2 else State(now.even, number + 1, now.bills)
-                )
-                path = states[-1].write(tmp_path / f"{number}.csv")
-                arguments = ["ingest", str(path)]
-            readers.known.add(states[-1])
+        for number, (arguments, state) in enumerate(steps, 1):
+            readers.known.add(state)
             done = threading.Event()
             crashes: list[bool] = []
             crash = threading.Thread(target=crash_when_prepared, args=(random.choice(workers), dbname, done, crashes))
@@ -310,15 +311,150 @@ def test_none_ever_sees_a_part(cluster: Cluster, dbname: str, tmp_path: Path) ->
                 time.sleep(1)
                 code = run(arguments, url)
             assert code == 0 or (code == 65 and arguments[0] == "loads"), f"{arguments}: {code}"
-            assert look_everywhere(cluster, dbname) == {states[-1]}, f"after round {number}, {arguments}"
-    print(f"{ROUNDS} rounds, killed: {dict(kills)}; looks: {dict(readers.looks)}, refused: {dict(readers.refused)}")
+            assert look_everywhere(cluster, dbname, readers.look) == {state}, f"after round {number}, {arguments}"
+    print(f"{number} rounds, killed: {dict(kills)}; looks: {dict(readers.looks)}, refused: {dict(readers.refused)}")
     assert not readers.wrong, "\n".join(readers.wrong[:20])
-    assert min(readers.looks.values()) > ROUNDS, readers.looks
+    assert min(readers.looks.values()) > number, readers.looks
 
 
-def newest(url: str) -> int:
-    """The load that was published last."""
+def newest(url: str, dataset: str) -> str:
+    """The load of a dataset that was published last."""
     with psycopg.connect(url.replace("citus://", "postgresql://")) as connection:
-        found = connection.execute("SELECT max(load_id) FROM loads WHERE status = 'published'").fetchone()
+        found = connection.execute(
+            "SELECT max(load_id) FROM loads WHERE status = 'published' AND dataset = %s", (dataset,)
+        ).fetchone()
     assert found
-    return int(found[0])
+    return str(found[0])
+
+
+@pytest.mark.long
+def test_none_ever_sees_a_part(cluster: Cluster, dbname: str, tmp_path: Path) -> None:
+    """Loads that change half of the rows, and bring some, are merged and taken back."""
+    url, states = cluster.url(dbname), [State(1, 1)]
+    assert run(["ingest", str(states[0].write(tmp_path / "0.csv"))], url) == 0
+
+    def steps() -> Iterator[tuple[list[str], State]]:
+        for number in range(1, ROUNDS + 1):
+            now = states[-1]
+            if number % 4 == 0:
+                states.pop()
+                yield ["loads", "revert", newest(url, "usage"), "--yes"], states[-1]
+                continue
+            more = MORE * (number % 2)
+            states.append(State(number + 1, now.odd, BILLS + more) if number % 2 else State(now.even, number + 1, now.bills))
+            yield ["ingest", str(states[-1].write(tmp_path / f"{number}.csv"))], states[-1]
+
+    disturb(cluster, dbname, Readers(cluster.urls(dbname), {*states}, look, amount), steps())
+
+
+INVERTERS = 24
+DAY = "2024-05-{:02}T23:30:00Z"  # in Jerusalem it is the next day
+ZONES = ("UTC", "Asia/Jerusalem")
+
+
+@dataclass(frozen=True)
+class Sun:
+    """What is public of plants, inverters and telemetry: each inverter has some events, a day each, all of one power."""
+
+    kilowatts: int = 1
+    events: int = 3
+    capacity: int = 100
+    zone: str = "UTC"
+
+    def write_events(self, path: Path) -> Path:
+        fields = {"plant_id": "p1", "ac_power": self.kilowatts, "ac_power_unit": "kW"}
+        named = [(f"i{n}", day) for n in range(INVERTERS) for day in range(1, self.events + 1)]
+        lines = [
+            {"event_id": f"{one}-{day}", "inverter_id": one, "event_time": DAY.format(day), **fields} for one, day in named
+        ]
+        return write(path, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
+
+    def write_inverters(self, path: Path) -> Path:
+        rows = "".join(f"i{n},p1,Volta,V{self.capacity},{self.capacity},\n" for n in range(INVERTERS))
+        return write(path, f"inverter_id,plant_id,vendor,model,capacity_kw,commissioned_at\n{rows}".encode())
+
+    def write_plants(self, path: Path) -> Path:
+        rows = "".join(f"p{n},{path.stem},,{self.zone}\n" for n in range(1, 9))
+        return write(path, f"plant_id,name,location,timezone\n{rows}".encode())
+
+
+#: what each table of telemetry says, a view of them, their join with the registries, and these by themselves
+LOOK_AT_SUN = """
+    SELECT raw.*, clean.*, days.*, latest.*, joined.*, plants.*, inverters.*
+    FROM (SELECT min(ac_power), max(ac_power), count(*) FROM inverter_telemetry_raw) AS raw (least, most, number)
+    CROSS JOIN
+        (SELECT min(ac_power_w), max(ac_power_w), count(*), min(day) FROM inverter_telemetry_clean)
+            AS clean (least, most, number, day)
+    CROSS JOIN
+        (SELECT min(avg_ac_power_w), max(max_ac_power_w), sum(points), min(day) FROM inverter_daily_summary)
+            AS days (least, most, number, day)
+    CROSS JOIN (SELECT min(ac_power_w), max(ac_power_w), count(*) FROM inverter_latest_state) AS latest (least, most, number)
+    CROSS JOIN
+        (
+            SELECT min(plants.timezone), max(plants.timezone), min(inverters.capacity_kw), max(inverters.capacity_kw), count(*)
+            FROM inverter_daily_summary
+            INNER JOIN inverters ON inverter_daily_summary.inverter_id = inverters.inverter_id
+            INNER JOIN plants ON inverter_daily_summary.plant_id = plants.plant_id
+        ) AS joined (first_zone, last_zone, least, most, number)
+    CROSS JOIN (SELECT min(timezone), max(timezone), count(*) FROM plants) AS plants (first_zone, last_zone, number)
+    CROSS JOIN (SELECT min(capacity_kw), max(capacity_kw), count(*) FROM inverters) AS inverters (least, most, number)
+"""
+
+
+def look_at_sun(connection: psycopg.Connection) -> Sun:
+    """What a reader sees. Fails if that is a part of something."""
+    row = [*(connection.execute(LOOK_AT_SUN).fetchone() or ())]
+    seen = Sun(int(row[0]), row[2] // INVERTERS, int(row[-3]), row[-6])
+    watts, days = 1000.0 * seen.kilowatts, INVERTERS * seen.events
+    day = date(2024, 5, 1 + ZONES.index(seen.zone))
+    whole = [seen.kilowatts, seen.kilowatts, days, watts, watts, days, day, watts, watts, days, day, watts, watts, INVERTERS]
+    whole += [seen.zone, seen.zone, seen.capacity, seen.capacity, days, seen.zone, seen.zone, 8]
+    assert row == [*whole, seen.capacity, seen.capacity, INVERTERS], f"a part: {row}"
+    return seen
+
+
+#: of each table a column that has one value in all its rows, and that value
+EVERYWHERE: dict[tuple[str, str], Callable[[Sun], object]] = {
+    ("inverters", "capacity_kw"): lambda sun: sun.capacity,
+    ("plants", "timezone"): lambda sun: sun.zone,
+    ("inverter_telemetry_raw", "ac_power"): lambda sun: sun.kilowatts,
+    ("inverter_telemetry_clean", "ac_power_w"): lambda sun: 1000 * sun.kilowatts,
+    ("inverter_daily_summary", "avg_ac_power_w"): lambda sun: 1000 * sun.kilowatts,
+}
+
+
+def glance_at_sun(connection: psycopg.Connection) -> Callable[[Sun], bool]:
+    """Look at one table; tells whether it is so in a state. Fails if that is a part of something."""
+    table, column = random.choice([*EVERYWHERE])
+    least, most = connection.execute(f"SELECT min({column}), max({column}) FROM {table}").fetchone() or ()
+    assert least == most, f"a part of {table}: {least} {most}"
+    return lambda sun: least == EVERYWHERE[table, column](sun)
+
+
+@pytest.mark.long
+def test_none_ever_sees_a_part_of_telemetry(cluster: Cluster, dbname: str, tmp_path: Path) -> None:
+    """All events change, or get more; capacities and zones change, and with them days; loads are taken back."""
+    url, states = cluster.url(dbname), [Sun()]
+    files = [states[0].write_plants(tmp_path / "plants.csv"), states[0].write_inverters(tmp_path / "inverters.csv")]
+    assert run(["ingest", *map(str, files), str(states[0].write_events(tmp_path / "0.jsonl"))], url) == 0
+
+    def steps() -> Iterator[tuple[list[str], Sun]]:
+        for number in range(1, ROUNDS + 1):
+            now = states[-1]
+            if number % 5 == 4:
+                states.pop()
+                yield ["loads", "revert", newest(url, "telemetry"), "--yes"], states[-1]
+                continue
+            if number % 5 in (1, 2):  # one that brings more events is taken back
+                states.append(replace(now, kilowatts=number + 1, events=now.events + (number % 5 == 2)))
+                path = states[-1].write_events(tmp_path / f"{number}.jsonl")
+            elif number % 5 == 3:
+                states[:] = [replace(state, capacity=100 + number) for state in states]
+                path = states[-1].write_inverters(tmp_path / f"inverters{number}.csv")
+            else:
+                zone = ZONES[now.zone == "UTC"]
+                states[:] = [replace(state, zone=zone) for state in states]
+                path = states[-1].write_plants(tmp_path / f"plants{number}.csv")
+            yield ["ingest", str(path)], states[-1]
+
+    disturb(cluster, dbname, Readers(cluster.urls(dbname), {*states}, look_at_sun, glance_at_sun), steps())

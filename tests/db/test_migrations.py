@@ -53,7 +53,7 @@ TABLES = {
 DATASETS = load_statements(("sqlite",)).datasets.values()
 TABLES |= {table for dataset in DATASETS for table in (dataset.stored, f"{dataset.table}_history")}
 #: those that only a cluster has
-ON_CITUS = {"bills_seen", "dataset_merges"}
+ON_CITUS = {"bills_seen", "dataset_merges", "telemetry_merges"}
 
 SCHEMA = {
     "sqlite": ["SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"],
@@ -82,7 +82,9 @@ def names(db: Database) -> list[str]:
 def tables(db: Database) -> set[str]:
     with db.transaction() as tx:
         names = {str(row["table_name"]) for row in tx.run("schema/tables").rows}
-    return {name for name in names - ON_CITUS if "yoyo" not in name}
+    behind = [dataset for dataset in db.statements.datasets.values() if dataset.behind_view]
+    read_as = {stored: shown for dataset in behind for stored, shown in dataset.read_as.items()}
+    return {read_as.get(name, name) for name in names - ON_CITUS if "yoyo" not in name}
 
 
 def dump(db: Database, dialect: str) -> list[Any]:

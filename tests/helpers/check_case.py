@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,7 +65,16 @@ def execute(db: Database, *statements: str) -> None:
     """Change the database behind the program's back."""
     with db.transaction() as tx:
         for statement in statements:
-            tx.execute(statement)
+            tx.execute(changing(db, statement))
+
+
+def changing(db: Database, statement: str) -> str:
+    """A statement that changes a table, by the name that it has where readers see a view of it."""
+    behind = [dataset for dataset in db.statements.datasets.values() if dataset.behind_view]
+    tables = [table for each in behind for table in (each.table, *(derived.table for derived in each.rebuild.values()))]
+    if not tables:
+        return statement
+    return re.sub(rf"\b(DELETE FROM|UPDATE|INSERT INTO) ({'|'.join(tables)})\b", rf"\1 \2{behind[0].behind_view}", statement)
 
 
 def days(first: str, count: int) -> Iterable[str]:

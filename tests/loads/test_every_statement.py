@@ -23,6 +23,7 @@ from dbsvc.engine.loads.revert import revert
 from dbsvc.engine.migrations import migrate, reset, rollback
 from dbsvc.engine.settings import Settings
 from tests.helpers import find_one, load, register, stage, usage_csv, write
+from tests.helpers.check_case import execute
 from tests.helpers.crash import COMMIT, everything, fragile, left_behind
 from tests.helpers.growing import INVERTERS, append, events, run
 from tests.helpers.rates import final, tell
@@ -108,9 +109,11 @@ def know(db: Database, code: str) -> None:
 
 
 def damage(db: Database) -> None:
-    with db.transaction() as tx:
-        tx.execute("UPDATE inverter_daily_summary SET points = points + 1")
-        tx.execute("DELETE FROM inverter_telemetry_clean WHERE inverter_id = 'i1'")
+    execute(
+        db,
+        "UPDATE inverter_daily_summary SET points = points + 1",
+        "DELETE FROM inverter_telemetry_clean WHERE inverter_id = 'i1'",
+    )
 
 
 def age(db: Database) -> None:

@@ -17,7 +17,7 @@ stored AS (
         staged.inverter_id,
         stored.inverter_id AS owner
     FROM :"staged" AS staged
-    INNER JOIN inverter_telemetry_raw AS stored ON staged.event_id = stored.event_id
+    INNER JOIN inverter_telemetry_raw/*:stored*/ AS stored ON staged.event_id = stored.event_id
     WHERE
         staged.inverter_id <> stored.inverter_id
         OR staged.event_id IN (SELECT several.event_id FROM several)

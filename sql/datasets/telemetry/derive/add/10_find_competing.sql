@@ -5,7 +5,7 @@ SELECT
     changes.inverter_id,
     changes.event_time
 FROM changes
-INNER JOIN inverter_telemetry_clean AS readings
+INNER JOIN inverter_telemetry_clean/*:stored*/ AS readings
     ON changes.inverter_id = readings.inverter_id AND changes.event_time = readings.event_time
 WHERE changes.bucket = 'inserted'
 UNION

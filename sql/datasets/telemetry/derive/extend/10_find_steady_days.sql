@@ -9,7 +9,7 @@ SELECT
     added_days.readings,
     inverters.capacity_kw
 FROM added_days
-INNER JOIN inverter_daily_summary AS summaries
+INNER JOIN inverter_daily_summary/*:stored*/ AS summaries
     ON added_days.inverter_id = summaries.inverter_id AND added_days.day = summaries.day
 INNER JOIN inverters ON added_days.inverter_id = inverters.inverter_id
 WHERE
@@ -19,10 +19,10 @@ WHERE
     AND (summaries.inverter_id, summaries.day) NOT IN (SELECT * FROM touched_days) -- noqa: RF02
     AND round(summaries.energy_wh * 1000) = (
         SELECT round(ends.energy_wh_total * 1000)
-        FROM inverter_telemetry_clean AS ends
+        FROM inverter_telemetry_clean/*:stored*/ AS ends
         WHERE ends.inverter_id = summaries.inverter_id AND ends.event_time = summaries.last_event_time
     ) - (
         SELECT round(begins.energy_wh_total * 1000)
-        FROM inverter_telemetry_clean AS begins
+        FROM inverter_telemetry_clean/*:stored*/ AS begins
         WHERE begins.inverter_id = summaries.inverter_id AND begins.event_time = summaries.first_event_time
     )

@@ -17,12 +17,12 @@ WITH late AS MATERIALIZED (
         days.capacity_kw * 1200000.0 / 3600 AS most_a_second,
         (
             SELECT max(earlier.event_time)
-            FROM inverter_telemetry_clean AS earlier
+            FROM inverter_telemetry_clean/*:stored*/ AS earlier
             WHERE earlier.inverter_id = readings.inverter_id AND earlier.event_time < readings.event_time
         ) AS time_before,
         (
             SELECT min(later.event_time)
-            FROM inverter_telemetry_clean AS later
+            FROM inverter_telemetry_clean/*:stored*/ AS later
             WHERE later.inverter_id = readings.inverter_id AND later.event_time > readings.event_time
         ) AS time_after
     FROM new_readings AS readings
@@ -41,7 +41,7 @@ counted AS MATERIALIZED (
         late.*,
         (
             SELECT one_before.energy_wh_total
-            FROM inverter_telemetry_clean AS one_before
+            FROM inverter_telemetry_clean/*:stored*/ AS one_before
             WHERE
                 one_before.inverter_id = late.inverter_id
                 AND one_before.event_time = late.time_before
@@ -50,7 +50,7 @@ counted AS MATERIALIZED (
         ) AS counter_before,
         (
             SELECT one_after.energy_wh_total
-            FROM inverter_telemetry_clean AS one_after
+            FROM inverter_telemetry_clean/*:stored*/ AS one_after
             WHERE
                 one_after.inverter_id = late.inverter_id
                 AND one_after.event_time = late.time_after

@@ -1,5 +1,5 @@
 -- These days are added to, not summed up.
-UPDATE inverter_daily_summary AS stored
+UPDATE inverter_daily_summary/*:stored*/ AS stored
 SET
     points = stored.points + extended.points,
     points_with_power = stored.points_with_power + extended.points_with_power,

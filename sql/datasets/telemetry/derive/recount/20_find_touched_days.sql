@@ -3,7 +3,7 @@ CREATE TEMP TABLE touched_days AS
 SELECT
     inverter_id,
     day
-FROM inverter_daily_summary
+FROM inverter_daily_summary/*:stored*/
 WHERE
     inverter_id IN (
         SELECT deliveries.inverter_id

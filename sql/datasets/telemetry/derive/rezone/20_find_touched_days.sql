@@ -5,7 +5,7 @@ WITH moved AS (
         readings.inverter_id,
         readings.day,
         local_day(readings.event_time, plants.timezone) AS new_day
-    FROM inverter_telemetry_clean AS readings
+    FROM inverter_telemetry_clean/*:stored*/ AS readings
     INNER JOIN plants ON readings.plant_id = plants.plant_id
     WHERE readings.plant_id IN (SELECT deliveries.plant_id FROM deliveries)
 )

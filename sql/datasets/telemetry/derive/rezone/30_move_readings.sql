@@ -1,5 +1,5 @@
 -- The readings of a plant with another zone belong to other days.
-UPDATE inverter_telemetry_clean AS readings
+UPDATE inverter_telemetry_clean/*:stored*/ AS readings
 SET day = local_day(readings.event_time, plants.timezone)
 FROM plants
 WHERE

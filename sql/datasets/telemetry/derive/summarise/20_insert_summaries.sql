@@ -2,7 +2,7 @@
 -- inverter could make it (counted_energy knows how counters dip, jump and restart). Only the day's own readings are looked at: a
 -- late event changes its day alone.
 -- Sums in whole milliwatts and milliwatt-hours, averages rounded to one (half up): exact, hence the same on every database.
-INSERT INTO inverter_daily_summary (
+INSERT INTO inverter_daily_summary/*:stored*/ (
     plant_id, inverter_id, day, avg_ac_power_w, max_ac_power_w, points, energy_wh, first_event_time, last_event_time,
     points_with_power, energy_wh_uncounted, counter_faults, milliwatts
 )
@@ -35,7 +35,7 @@ summed AS (
         max(clean.event_time) AS last_event_time
     FROM days
     -- whose readings are looked up
-    CROSS JOIN inverter_telemetry_clean AS clean
+    CROSS JOIN inverter_telemetry_clean/*:stored*/ AS clean
     WHERE
         days.inverter_id = clean.inverter_id
         AND days.day = clean.day

@@ -12,7 +12,7 @@ FROM (
         SELECT DISTINCT
             inverter_id,
             event_time
-        FROM inverter_telemetry_raw
+        FROM inverter_telemetry_raw/*:stored*/
         WHERE (inverter_id, event_time) > (:after_inverter_id, :after_time)
         ORDER BY inverter_id, event_time
         LIMIT :most
@@ -23,7 +23,7 @@ FROM (
         SELECT
             inverter_id,
             event_time
-        FROM inverter_telemetry_clean
+        FROM inverter_telemetry_clean/*:stored*/
         WHERE (inverter_id, event_time) > (:after_inverter_id, :after_time)
         ORDER BY inverter_id, event_time
         LIMIT :most

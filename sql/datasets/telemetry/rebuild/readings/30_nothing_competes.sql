@@ -3,5 +3,5 @@ CREATE TEMP TABLE competing AS
 SELECT
     inverter_id,
     event_time
-FROM inverter_telemetry_raw
+FROM inverter_telemetry_raw/*:stored*/
 WHERE 1 = 0

@@ -4,7 +4,7 @@ SELECT
     inverter_id,
     event_time,
     day
-FROM inverter_telemetry_clean
+FROM inverter_telemetry_clean/*:stored*/
 WHERE (inverter_id, event_time) > (:after_inverter_id, :after_time)
 ORDER BY inverter_id, event_time
 LIMIT :most

@@ -9,7 +9,7 @@ UNION
 SELECT
     inverter_id,
     day
-FROM inverter_daily_summary
+FROM inverter_daily_summary/*:stored*/
 WHERE
     (inverter_id, day) >= (:after_inverter_id, add_days(:after_time, -2))
     AND (

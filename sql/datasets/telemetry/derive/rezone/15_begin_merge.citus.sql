@@ -1,0 +1,2 @@
+-- Readers of telemetry see this merge whole, too.
+SELECT begin_merge('telemetry')
