@@ -1,6 +1,6 @@
 -- depends: 0028_merges_at_once 0031_named
 
--- No reader sees a part of a merge of telemetry. Nodes commit one after the other, so whoever changes these tables raises a number
+-- No reader sees a part of a merge of telemetry. Nodes commit one after the other, so whoever changes its tables raises a number
 -- that lies on every node, in the same transaction, and has one connection to each node, which commits all of it there at one
 -- instant. Readers get a view: it reads the number first, and every node that has rows compares it with its own, in the snapshot
 -- that it reads the rows in. Where the two differ, the reader is told to begin again.
@@ -14,8 +14,8 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION refuse_between_merges() TO public;
 
--- Whoever may change rows of a dataset begins by this, behind its lock. Raising the number waits for a node that has yet to commit
--- the merge before: what is read then has it. Datasets whose rows carry the number of their merge need none of this.
+-- Whoever may change rows of a dataset begins by this, behind its lock. Raising the number waits for a node that has yet to
+-- commit the merge before: what is read then has it. Datasets whose rows carry the number of their merge need none of this.
 CREATE OR REPLACE FUNCTION begin_merge(of_dataset text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     merges text := of_dataset || '_merges';

@@ -188,9 +188,9 @@ def test_nothing_goes_on_while_a_node_has_yet_to_commit_it(
         with in_doubt(cluster, dbname, beginner, monkeypatch), pytest.raises(UnavailableError) as said:
             load(db, paths[1])
         assert str(said.value).startswith("Load 2 is written, and is shown when all nodes have it: ")
-        assert look_everywhere(cluster, dbname) == {one}
+        assert look_everywhere(cluster, dbname, look) == {one}
         assert buckets(load(db, paths[1]).load) == {"inserted": MORE, "updated": BILLS // 2, "unchanged": BILLS // 2}
-        assert look_everywhere(cluster, dbname) == {two}
+        assert look_everywhere(cluster, dbname, look) == {two}
 
 
 @dataclass
