@@ -103,7 +103,7 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def fresh_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
-    """Make one more migrated, empty database; returns its URL. Of those on PostgreSQL the newest 16 exist."""
+    """Make one more migrated, empty database; returns its URL. The newest three exist, on PostgreSQL 16."""
     if dialect != "sqlite":
         server: Server = request.getfixturevalue(SERVERS[dialect])
         return server.create

@@ -16,6 +16,10 @@ from tests.helpers.server import Server
 class Cluster(Server):
     """A Citus cluster. A database is made on every node, of the same template: with what the nodes know of each other."""
 
+    #: each keeps three processes on every node, which look for deadlocks and for what is in doubt all the time
+    kept = 3
+    strategy = "file_copy"
+
     def __init__(self, urls: list[str]) -> None:
         super().__init__(urls[0])
         self.nodes = [Server(url) for url in urls]

