@@ -20,15 +20,10 @@ from hypothesis import HealthCheck, settings
 
 from dbsvc import Database, connect, migrate
 from tests.helpers import ROOT
-from tests.helpers.citus import Cluster
+from tests.helpers.citus import KINDS, NODES, SERVERS, Cluster
 from tests.helpers.cli import Cli
 from tests.helpers.growing import know
 from tests.helpers.server import Server, make_template, start_server
-
-#: The nodes of a Citus cluster, if there is one.
-CITUS = os.environ.get("DBSVC_TEST_CITUS_URLS", "").split()
-#: The fixture of the server that a kind of database is made on.
-SERVERS = {"postgresql": "server", "citus": "cluster"}
 
 settings.register_profile(
     "dbsvc",
@@ -91,11 +86,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A Citus cluster."""
-    with closing(Cluster(CITUS)) as named:
+    with closing(Cluster(NODES)) as named:
         yield named
 
 
-@pytest.fixture(params=["sqlite", "postgresql", *(["citus"] if CITUS else [])])
+@pytest.fixture(params=KINDS)
 def dialect(request: pytest.FixtureRequest) -> str:
     """The kind of database: every test that asks for one runs on each."""
     return str(request.param)

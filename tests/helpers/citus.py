@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,12 @@ from urllib.parse import urlsplit
 import psycopg
 
 from tests.helpers.server import Server
+
+#: the nodes of a cluster, if there is one
+NODES = os.environ.get("DBSVC_TEST_CITUS_URLS", "").split()
+#: the kinds of database that tests run on, and the fixture of the server that each of these is made on
+KINDS = ["sqlite", "postgresql", *(["citus"] if NODES else [])]
+SERVERS = {"postgresql": "server", "citus": "cluster"}
 
 
 class Cluster(Server):
