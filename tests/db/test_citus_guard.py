@@ -1,0 +1,177 @@
+"""On Citus readers of telemetry go by a number that every change of it raises, and no question of ours gets past it."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+
+from dbsvc import connect
+from dbsvc.engine.checks import load_checks
+from dbsvc.engine.db.database import Database
+from dbsvc.engine.db.dialect import Result
+from dbsvc.engine.db.dialects.citus import Driver
+from dbsvc.engine.errors import ContentionError
+from dbsvc.engine.housekeeping.rebuild import rebuild
+from dbsvc.engine.loads.operations import retry
+from dbsvc.engine.loads.revert import revert
+from dbsvc.engine.reports.lineage import trace_word
+from dbsvc.engine.reports.report import read_report
+from dbsvc.engine.reports.status import read_status
+from dbsvc.engine.settings import Settings
+from dbsvc.engine.statements.statement import Statement
+from tests.helpers import query
+from tests.helpers.check_case import deliver, find
+from tests.helpers.citus import Cluster
+from tests.helpers.counters import events, inverters
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("DBSVC_TEST_CITUS_URLS"),
+    reason="no Citus cluster: set DBSVC_TEST_CITUS_URLS to the URL of its coordinator, then those of its workers",
+)
+
+TABLES = ("inverter_telemetry_raw", "inverter_telemetry_clean", "inverter_daily_summary")
+STORED = [f"{table}_stored" for table in TABLES]
+#: a statement that changes a table, by its name or by a parameter
+CHANGE = re.compile(r'\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+(?::"(?P<given>\w+)"|(?P<named>\w+))')
+#: a statement that reads one of them, or whichever dataset's
+READ = re.compile(rf'\b(?:{"|".join(TABLES)})\b(?!_)|:"table"')
+
+
+@pytest.fixture
+def urls(cluster: Cluster) -> list[str]:
+    """The URLs of a migrated, empty database on each node."""
+    return cluster.urls(cluster.create().rpartition("/")[2])
+
+
+def plants(zone: str) -> bytes:
+    return b"plant_id,name,location,timezone\n" + f"p1,Roof,here,{zone}\n".encode()
+
+
+def fill(db: Database) -> None:
+    deliver(db, plants("UTC"))
+    deliver(db, inverters(*[5] * 12))
+    days = [(1440 * day + minute, 90_000 + 1440 * day + minute) for day in range(4) for minute in (0, 10, 20, 1435)]
+    deliver(db, b"".join(events(days, inverter=f"i{n}") for n in range(1, 13)), "events.jsonl")
+    deliver(db, b"".join(events(days[:1], inverter=f"i{n}", ac_power=1) for n in range(1, 13)), "changed.jsonl")
+
+
+@contextmanager
+def ahead(url: str) -> Iterator[None]:
+    """One node has a merge that the others have not."""
+    with psycopg.connect(url, autocommit=True) as node:
+        named = "SELECT shard_name(logicalrelid, shardid) FROM pg_dist_shard WHERE logicalrelid = 'telemetry_merges'::regclass"
+        (shard,) = node.execute(named).fetchone() or ("",)
+        node.execute("SET citus.enable_manual_changes_to_shards = on")
+        node.execute(f"UPDATE {shard} SET merges = merges + 1".encode())
+        yield
+        node.execute(f"UPDATE {shard} SET merges = merges - 1".encode())
+
+
+def questions(db: Database) -> dict[str, Callable[[], object]]:
+    """What asks for telemetry, by its name."""
+    asked: dict[str, Callable[[], object]] = {}
+    since, until = datetime.date.min, datetime.date(2030, 1, 1)
+    for check in load_checks(db.statements):
+        parts = [each for each, dataset in check.parts if dataset is None or dataset.name == "telemetry"]
+        if any(READ.search(part.text) for part in parts) and check.name != "rows_differ":  # which reads no events
+            asked[check.name] = partial(find, db, check.name, since, until)
+
+    def run(name: str) -> None:
+        with db.snapshot() as tx:
+            tx.run_with(name, {"since": since, "until": until})
+
+    for name in db.statements.names:
+        if name.startswith(("datasets/telemetry/report/", "datasets/telemetry/newest_day/")):
+            asked[name] = partial(run, name)
+    for view in (*TABLES, "inverter_latest_state"):
+        asked[view] = partial(query, db, f"SELECT count(*) FROM {view}")
+    of_dbsvc = {"status": read_status, "lineage": lambda db: trace_word(db, "reading", ["i1", "2025-06-01T00:10:00Z"])}
+    return asked | {name: partial(ask, db) for name, ask in of_dbsvc.items()} | {"report": partial(read_report, db, 7)}
+
+
+def is_refused(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except ContentionError:
+        return True
+    return False
+
+
+def test_no_question_of_ours_gets_past_the_number(urls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However Citus plans it."""
+    with connect(urls[0].replace("postgresql://", "citus://")) as db:
+        fill(db)
+        monkeypatch.setattr(Database, "pause", lambda *_: None)
+        asked = questions(db)
+        assert [name for name, ask in asked.items() if is_refused(ask)] == []
+        with ahead(urls[0]):
+            assert [name for name, ask in asked.items() if not is_refused(ask)] == []
+
+
+def test_whoever_changes_telemetry_raises_the_number(urls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """First, in the same transaction, by one connection to each node."""
+    begun: dict[int, bool] = {}
+    changed: dict[int, set[str]] = {}
+    changes: set[str] = set()
+    execute_as_ever = Driver.execute
+
+    def look_on(driver: Driver, connection: Any, statement: Statement, given: Mapping[str, Any]) -> Result:
+        me = id(connection)
+        if statement.name == "session/commit" and changed.pop(me, set()):
+            for url in urls[1:]:
+                assert count_writers(url) == 1, f"{url} has other connections"
+        if statement.name.startswith("session/") and "savepoint" not in statement.name:
+            begun[me] = False
+        begun[me] |= given.get("dataset") == "telemetry" and statement.name == "ledger/begin_merge/10_begin"
+        begun[me] |= statement.name.endswith("/15_begin_merge")
+        for change in CHANGE.finditer(statement.text):
+            table = str(given[change["given"]] if change["given"] else change["named"])
+            if table.removesuffix("_stored") in TABLES:
+                assert begun[me], f"{statement.name} changes {table}, and no number"
+                changed.setdefault(me, set()).add(statement.name)
+                changes.add(statement.name)
+        return execute_as_ever(driver, connection, statement, given)
+
+    with connect(urls[0].replace("postgresql://", "citus://")) as db:
+        deliver(db, events([(0, 90_000)], inverter="i13"), "early.jsonl")  # of an inverter that nobody knows yet
+        monkeypatch.setattr(Driver, "execute", look_on)
+        before = number(urls[0])
+        fill(db)
+        deliver(db, inverters(*[5] * 13))
+        retry(db, 1, Settings())
+        deliver(db, events([(0, 90_000), (20, 91_000)], inverter="i3", ac_power=2), "again.jsonl")
+        deliver(db, plants("Asia/Jerusalem"), "moved.csv")
+        deliver(db, inverters(*[9] * 13), "larger.csv")
+        revert(db, 3)
+        with psycopg.connect(urls[0]) as somebody:
+            somebody.execute("DELETE FROM inverter_telemetry_clean_stored")
+            somebody.execute("DELETE FROM inverter_daily_summary_stored")
+        rebuild(db)
+        own = [name for name in db.statements.names if name.startswith("datasets/") and "/extend/" not in name]
+        expected = {name for name in own if any(m["named"] in STORED for m in CHANGE.finditer(db.statements[name].text))}
+        assert expected <= changes
+        assert number(urls[0]) > before
+        assert {number(url) for url in urls} == {number(urls[0])}
+
+
+def number(url: str) -> int:
+    with psycopg.connect(url) as node:
+        (merges,) = node.execute("SELECT merges FROM telemetry_merges").fetchone() or (0,)
+    return int(merges)
+
+
+def count_writers(url: str) -> int:
+    """How many connections of the coordinator have written something that is not committed yet."""
+    with psycopg.connect(url) as node:
+        (count,) = node.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL"
+        ).fetchone() or (0,)
+    return int(count)
