@@ -192,7 +192,7 @@ class Statements:
         told = [parse(str(file), read_text(file)) for file in left_out if file.is_file()]
         derived = [each for declared in told for each in declared.get("rebuild", {}).values()]
         tables = [str(each.get("table")) for each in (*told, *derived)]
-        return {f"{table}{ending}" for table in tables for ending in ("", "_stored", "_history", "_seen")}
+        return {f"{table}{ending}" for table in tables for ending in ("", "_stored", "_history")}
 
     def scaffold(self, folder: str, dataset: Dataset) -> list[str]:
         """Return what makes a dataset's tables, or takes them back: the statements of a folder, filled."""
