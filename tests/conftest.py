@@ -28,7 +28,8 @@ from tests.helpers.server import Server, make_template, start_server
 settings.register_profile(
     "dbsvc",
     deadline=None,
-    max_examples=int(os.environ.get("DBSVC_TEST_EXAMPLES", 10 if os.environ.get("CI") else 15)),
+    # a load on a cluster takes ten times as long
+    max_examples=int(os.environ.get("DBSVC_TEST_EXAMPLES", 4 if NODES else 10 if os.environ.get("CI") else 15)),
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
