@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 
 from dbsvc import Database, connect, migrate
 from tests.helpers import ROOT
-from tests.helpers.citus import KINDS, NODES, SERVERS, Cluster
+from tests.helpers.citus import KINDS, NODES, SERVERS, Cluster, at_most
 from tests.helpers.cli import Cli
 from tests.helpers.growing import know
 from tests.helpers.server import Server, make_template, start_server
@@ -28,8 +28,7 @@ from tests.helpers.server import Server, make_template, start_server
 settings.register_profile(
     "dbsvc",
     deadline=None,
-    # a load on a cluster takes ten times as long
-    max_examples=int(os.environ.get("DBSVC_TEST_EXAMPLES", 4 if NODES else 10 if os.environ.get("CI") else 15)),
+    max_examples=at_most(int(os.environ.get("DBSVC_TEST_EXAMPLES", 10 if os.environ.get("CI") else 15))),
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

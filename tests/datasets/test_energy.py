@@ -18,6 +18,7 @@ from dbsvc import Database, connect
 from dbsvc.engine.functions.counters import Energy, Reading, count_energy
 from tests.helpers import ROOT, buckets, query
 from tests.helpers.check_case import deliver, execute, find
+from tests.helpers.citus import at_most
 from tests.helpers.counters import PLANTS, events, inverters
 
 CASES = ROOT.parent / "shared" / "cases"
@@ -169,7 +170,7 @@ def days(draw: st.DrawFn) -> Day:
     return Day(capacity_kw, [*before, *zip(minutes, said, strict=True), *after], total, wrong)
 
 
-@settings(max_examples=60)
+@settings(max_examples=at_most(60))
 @given(days())
 def test_what_an_inverter_made_is_counted(day: Day) -> None:
     readings = [Reading(minute * MINUTE, value) for minute, value in day.said if value is not None]
@@ -196,7 +197,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield db
 
 
-@settings(max_examples=60)
+@settings(max_examples=at_most(60))
 @given(COUNTERS, st.sampled_from([0.1, 0.3, 5.0, 33.3, 100_000.0]))
 def test_databases_count_alike_and_never_too_much(shared: Database, steps: list[tuple[int, int]], kw: float) -> None:
     times = itertools.accumulate(step for step, _ in steps)

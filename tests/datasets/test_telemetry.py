@@ -30,6 +30,7 @@ from dbsvc.engine.loads.operations import discard, retry
 from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.settings import Settings
 from tests.helpers import buckets, ledger, load, query, register, stage, write
+from tests.helpers.citus import at_most
 from tests.helpers.order import natural
 from tests.helpers.server import Server
 
@@ -507,7 +508,7 @@ def streams(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
 # The same, whatever comes in which order ------------------------------------------------------------------------------
 
 
-@settings(max_examples=12)
+@settings(max_examples=at_most(12))
 @given(streams(), st.booleans())
 def test_order_repetition_and_files_do_not_matter(world: World, stream: tuple[list[Event], list[int]], grows: bool) -> None:
     scene = world.scene()
@@ -529,7 +530,7 @@ def test_order_repetition_and_files_do_not_matter(world: World, stream: tuple[li
     assert scene.tables() == derive(newest(events), scene.zones)
 
 
-@settings(max_examples=8)
+@settings(max_examples=at_most(8))
 @given(versions(), st.randoms(use_true_random=False), st.sampled_from([1, 300, Settings.chunk_bytes]))
 def test_databases_agree(make_world: Callable[[str], World], events: list[Event], random: Any, chunk_bytes: int) -> None:
     found = []
@@ -613,7 +614,7 @@ def schedules(draw: st.DrawFn) -> tuple[list[list[Record]], list[int]]:
     return files, draw(st.permutations([n for n in range(len(files)) for _ in range(3)]))
 
 
-@settings(max_examples=10)
+@settings(max_examples=at_most(10))
 @given(schedules())
 def test_the_last_delivery_wins_whenever_it_is_published(world: World, schedule: tuple[list[list[Record]], list[int]]) -> None:
     scene, (files, steps) = world.scene(), schedule
@@ -663,7 +664,7 @@ def late_inverters(draw: st.DrawFn) -> tuple[list[list[Record]], list[int], int]
     return distinct, steps, draw(st.integers(0, first_retry))
 
 
-@settings(max_examples=8)
+@settings(max_examples=at_most(8))
 @given(late_inverters())
 def test_rejects_that_pass_later_fall_into_their_place(world: World, drawn: tuple[list[list[Record]], list[int], int]) -> None:
     scene, (files, steps, known_before) = world.scene(), drawn
@@ -703,7 +704,7 @@ def check_untouched(before: Mapping[tuple[Any, ...], Any], after: Mapping[tuple[
     }
 
 
-@settings(max_examples=7)
+@settings(max_examples=at_most(7))
 @given(versions(), versions(max_size=3), st.data())
 def test_an_event_changes_its_days_alone(world: World, base: list[Event], more: list[Event], data: st.DataObject) -> None:
     scene = world.scene()
@@ -836,7 +837,7 @@ def test_days_around_changes_of_the_clock(world: World) -> None:
 # What the registries change -------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=5)
+@settings(max_examples=at_most(5))
 @given(
     versions(),
     st.lists(
@@ -938,7 +939,7 @@ def test_an_inverter_moves_to_another_plant(world: World) -> None:
 # The buckets ----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=5)
+@settings(max_examples=at_most(5))
 @given(FILES)
 def test_every_record_is_in_its_bucket(world: World, files: list[list[Record]]) -> None:
     scene = world.scene()

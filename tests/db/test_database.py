@@ -33,6 +33,7 @@ from dbsvc import (
     UnavailableError,
     connect,
 )
+from tests.helpers.citus import at_most
 from tests.helpers.server import driver
 
 
@@ -380,7 +381,7 @@ def test_upsert_of_nothing_but_keys(db: Database) -> None:
         ]
 
 
-@settings(max_examples=20)
+@settings(max_examples=at_most(20))
 @given(batches=st.lists(st.lists(st.tuples(st.integers(0, 5), st.text("ab'\\\n漢", max_size=3)), max_size=8), max_size=4))
 def test_upserts_are_like_writing_one_row_after_the_other(
     fresh_url: Callable[[], str], batches: list[list[tuple[int, str]]]

@@ -31,6 +31,7 @@ from dbsvc.engine.fx.providers import Quote, provider_for
 from dbsvc.engine.settings import Settings
 from tests.helpers import ROOT, load, query, usage_csv, write
 from tests.helpers import currencylayer as fake
+from tests.helpers.citus import at_most
 from tests.helpers.cli import Cli
 from tests.helpers.currencylayer import CurrencyLayer, serving
 from tests.helpers.rates import DAY, NOON, Told, final, provisional, tell
@@ -761,7 +762,7 @@ ASKABLE = pairs(*(DAY + datetime.timedelta(n) for n in range(4)), currencies="IL
     leaves_out=st.booleans(),
     names=st.booleans(),
 )
-@hypothesis_settings(max_examples=12)
+@hypothesis_settings(max_examples=at_most(12))
 def test_whatever_failed_in_the_end_only_what_is_neither_stored_nor_unavailable_was_asked(
     db: Database,
     wanted: set[fx.Pair],

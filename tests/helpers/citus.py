@@ -20,6 +20,11 @@ KINDS = ["sqlite", "postgresql", *(["citus"] if NODES else [])]
 SERVERS = {"postgresql": "server", "citus": "cluster"}
 
 
+def at_most(examples: int) -> int:
+    """So many examples of a property are tried: fewer where there is a cluster, on which each takes ten times as long."""
+    return min(examples, int(os.environ.get("DBSVC_TEST_EXAMPLES", 4))) if NODES else examples
+
+
 class Cluster(Server):
     """A Citus cluster. A database is made on every node, of the same template: with what the nodes know of each other."""
 

@@ -18,6 +18,7 @@ from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.settings import Settings
 from tests.helpers import ROOT, bills, buckets, load, query, register, rejects, stage, tables, usage_csv, write
 from tests.helpers.check_case import find
+from tests.helpers.citus import at_most
 
 CASE = ROOT.parent / "shared" / "cases" / "30_ids_per_device.jsonl"
 STRICT: Any = {"max_contradicting_share": 0.05}
@@ -181,7 +182,7 @@ def test_two_loads_staged_at_the_same_time(solar: Database, tmp_path: Path) -> N
     assert owners(solar)["x"] == "i1"
 
 
-@settings(max_examples=10)
+@settings(max_examples=at_most(10))
 @given(
     sent=st.lists(
         st.tuples(st.sampled_from("abc"), st.sampled_from(["i1", "i2", "i3"]), st.integers(0, 59)), min_size=1, max_size=12

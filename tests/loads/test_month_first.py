@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dbsvc import Database, connect
 from dbsvc.engine.loads.operations import release
 from tests.helpers import ROOT, bills, load, usage_csv, write
+from tests.helpers.citus import at_most
 
 CASE = ROOT.parent / "shared" / "cases" / "05_month_first.csv"
 
@@ -59,7 +60,7 @@ def test_the_case(db: Database) -> None:
     assert load(db, CASE).load.status == "held"
 
 
-@settings(max_examples=8)
+@settings(max_examples=at_most(8))
 @given(days=st.sets(st.dates(datetime.date(2021, 1, 1), datetime.date(2021, 12, 12)).filter(lambda d: d.day <= 12), max_size=6))
 def test_a_file_is_never_held_for_both_ways_of_writing_it(
     fresh_url: Callable[[], str], tmp_path: Path, days: set[datetime.date]

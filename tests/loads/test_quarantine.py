@@ -22,6 +22,7 @@ from dbsvc.engine.reports.revenue import revenue
 from dbsvc.engine.settings import Settings
 from tests.helpers import HEADER, bills, history, load, query, register, stage, usage_csv, whole, write
 from tests.helpers.check_case import deliver, find
+from tests.helpers.citus import at_most
 from tests.helpers.cli import Cli
 from tests.helpers.counters import PLANTS, events, inverters
 from tests.helpers.processes import Instance, holding, observing
@@ -511,7 +512,7 @@ def take(db: Database, path: Path, files: list[list[Record]], step: tuple[str, i
             discard(db, held[0])
 
 
-@settings(max_examples=12)
+@settings(max_examples=at_most(12))
 @given(st.lists(st.lists(RECORDS, min_size=1, max_size=5), min_size=1, max_size=4), STEPS)
 @example([[(1, "USD", True), (2, "?", True), (3, "USD", True)]], [("load", 0), ("correct", 0), ("dismiss", 0)])
 @example([[(1, "USD", True), (2, "XXX", True)], [(2, "USD", True)]], [("load", 0), ("load", 1), ("know", 0), ("retry", 0)])

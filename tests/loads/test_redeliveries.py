@@ -28,6 +28,7 @@ from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import read_header
 from tests.helpers import Bill, Past, bills, find_one, history, ledger, load, query, register, stage, usage_csv, write
 from tests.helpers.check_case import find
+from tests.helpers.citus import at_most
 
 DAY = datetime.date(2021, 10, 1)
 #: what "restore from a backup" is said for: nothing of the program may make these find anything
@@ -166,7 +167,7 @@ LATE: list[Step] = [("begin", 0), ("load", 1), ("load", 2), ("load", 3), ("finis
 @example([[A], [B], [A], [B]], LATE)
 @example([[A], [A], [B], [A]], [("register", 0), *LATE, ("discard", 0)])
 @example([[A], [B], [A, X]], [*LOAD_ALL[:2], ("again", 0), ("again", 0), ("again", 1), ("know", 0), ("load", 2)])
-@settings(max_examples=12)
+@settings(max_examples=at_most(12))
 @given(FILES, STEPS)
 def test_no_check_finds_harm_where_there_is_none(
     fresh_url: Callable[[], str], tmp_path: Path, files: list[list[Record]], steps: list[Step]

@@ -29,6 +29,7 @@ from typer.testing import CliRunner
 from dbsvc import Database, connect
 from dbsvc.cli.main import app
 from tests.helpers import HEADER, load, query, usage_csv, write
+from tests.helpers.citus import at_most
 
 Damage = Callable[[bytes], bytes]
 
@@ -197,7 +198,7 @@ def test_damaged_telemetry(url: str, tmp_path: Path, damage: str) -> None:
             assert query(db, "SELECT count(*) FROM inverter_telemetry_raw") == [(0,)]
 
 
-@settings(max_examples=15)
+@settings(max_examples=at_most(15))
 @given(data=st.data())
 def test_a_bill_file_cut_off_anywhere(fresh_url: Callable[[], str], tmp_path: Path, data: st.DataObject) -> None:
     """What is stored is what was sent, to the last digit; or the file does not pass for whole.

@@ -29,6 +29,7 @@ from dbsvc.engine.loads.operations import discard, publish_staged, release, retr
 from dbsvc.engine.loads.revert import revert
 from dbsvc.engine.settings import Settings
 from tests.helpers import Bill, Past, bills, history, load, query, register, stage, usage_csv, write
+from tests.helpers.citus import at_most
 from tests.helpers.crash import fragile, left_behind
 
 #: a record: which bill on which day, in which currency (XXX is none until somebody says so), of how much
@@ -355,7 +356,7 @@ def test_a_few_orders(fresh_url: Callable[[], str], dialect: str) -> None:
     class OnThis(Machine):
         make_url = staticmethod(fresh_url)
 
-    few = settings(max_examples=8, stateful_step_count=15, suppress_health_check=list(HealthCheck), deadline=None)
+    few = settings(max_examples=at_most(8), stateful_step_count=15, suppress_health_check=list(HealthCheck), deadline=None)
     run_state_machine_as_test(OnThis, settings=few)
 
 

@@ -31,6 +31,7 @@ from dbsvc.engine.sources.canonical import canonical
 from dbsvc.engine.statements.catalog import Statements, load_statements
 from tests.helpers import load
 from tests.helpers.check_case import deliver
+from tests.helpers.citus import at_most
 from tests.helpers.project import declare
 
 #: what is wrong with a text, and else what it is
@@ -291,7 +292,7 @@ def test_a_type_is_what_its_model_says(typed: Typed, group: str) -> None:
     db = typed(columns)
     of_any = st.one_of([st.tuples(st.just(column), COLUMNS[column][2]) for column in columns])
 
-    @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=at_most(4), deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(of_any, min_size=40, max_size=150))
     def check(given: list[Value]) -> None:
         values = [(column, value) for column, value in given if value.strip()]

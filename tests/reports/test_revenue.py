@@ -22,6 +22,7 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.reports.revenue import By, sums
 from tests.helpers import currencylayer as fake
 from tests.helpers import query, usage_csv
+from tests.helpers.citus import at_most
 from tests.helpers.cli import COLOUR, Cli
 from tests.helpers.currencylayer import serving
 from tests.helpers.rates import final, provisional, tell
@@ -167,7 +168,7 @@ def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[l
         yield [embedded, production]
 
 
-@settings(max_examples=40)
+@settings(max_examples=at_most(40))
 @given(bills=BILLS, rates=RATES)
 def test_it_adds_up_to_the_last_digit_on_every_database(both: list[Database], bills: list[Bill], rates: Rates) -> None:
     seen = []
@@ -191,7 +192,7 @@ def test_it_adds_up_to_the_last_digit_on_every_database(both: list[Database], bi
     assert seen[0] == seen[1]
 
 
-@settings(max_examples=40)
+@settings(max_examples=at_most(40))
 @given(bills=BILLS, rates=RATES)
 def test_it_is_what_the_definition_says(both: list[Database], bills: list[Bill], rates: Rates) -> None:
     """Amount / rate, by fractions: off by no more than the 20 places of the inverse rates."""
