@@ -96,6 +96,13 @@ def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session", params=KINDS[1:])
+def any_server(request: pytest.FixtureRequest) -> Server:
+    """A server of each kind, where what SQLite does is done as well, to be compared."""
+    server: Server = request.getfixturevalue(SERVERS[request.param])
+    return server
+
+
 @pytest.fixture
 def fresh_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
     """Make one more migrated, empty database; returns its URL. The newest three exist, on PostgreSQL 16."""

@@ -18,7 +18,7 @@ from dbsvc import Database, connect
 from dbsvc.engine.functions.counters import Energy, Reading, count_energy
 from tests.helpers import ROOT, buckets, query
 from tests.helpers.check_case import deliver, execute, find
-from tests.helpers.citus import at_most
+from tests.helpers.citus import KINDS, SERVERS, at_most
 from tests.helpers.counters import PLANTS, events, inverters
 
 CASES = ROOT.parent / "shared" / "cases"
@@ -187,12 +187,12 @@ COUNTERS = st.lists(
 )
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=KINDS)
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A migrated database that nobody writes to."""
     url = f"sqlite:///{request.getfixturevalue('sqlite_template')}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("server").create()
+    if request.param in SERVERS:
+        url = request.getfixturevalue(SERVERS[request.param]).create()
     with connect(url) as db:
         yield db
 

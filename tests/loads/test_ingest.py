@@ -469,12 +469,12 @@ def test_every_order_of_publishing_four_loads(fresh_url: Callable[[], str], tmp_
 
 @given(DIRTY_FILE, st.integers(1, 400))
 def test_databases_agree_on_any_bytes(
-    server: Server, sqlite_template: Path, tmp_path: Path, content: bytes, chunk_bytes: int
+    any_server: Server, sqlite_template: Path, tmp_path: Path, content: bytes, chunk_bytes: int
 ) -> None:
     write(tmp_path / "a.db", sqlite_template.read_bytes())
     path = write(tmp_path / "usage.csv", content)
     found = []
-    for url, jobs in ((f"sqlite:///{tmp_path}/a.db", 1), (server.create(), 2)):
+    for url, jobs in ((f"sqlite:///{tmp_path}/a.db", 1), (any_server.create(), 2)):
         with connect(url) as db:
             row = load(db, path, chunk_bytes=chunk_bytes, jobs=jobs).load
             if row.status == "held":

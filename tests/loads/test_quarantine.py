@@ -463,7 +463,7 @@ def test_a_dismissal_killed_in_its_middle(url: str, dialect: str) -> None:
         prepared(db)
         before = everything(db)
         row = "SELECT 1 FROM loads WHERE load_id = 2 FOR UPDATE"
-        with holding(url, row) if dialect == "postgresql" else observing(url) as connection:
+        with observing(url) if dialect == "sqlite" else holding(url, row) as connection:
             if dialect == "sqlite":
                 connection.execute("BEGIN IMMEDIATE")
             with Instance(url, "rejects", "dismiss", "2") as instance:

@@ -156,13 +156,13 @@ RATES = st.dictionaries(st.tuples(st.sampled_from(DAYS), st.sampled_from(CURRENC
 
 
 @pytest.fixture(scope="module")
-def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Database]]:
+def both(any_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Database]]:
     """A database of each kind."""
     from dbsvc import migrate
 
     with (
         connect(f"sqlite:///{tmp_path_factory.mktemp('revenue')}/a.db") as embedded,
-        connect(server.create()) as production,
+        connect(any_server.create()) as production,
     ):
         migrate(embedded)
         yield [embedded, production]
