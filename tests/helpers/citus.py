@@ -21,7 +21,7 @@ SERVERS = {"postgresql": "server", "citus": "cluster"}
 
 
 def at_most(examples: int) -> int:
-    """So many examples of a property are tried: fewer where there is a cluster, on which each takes ten times as long."""
+    """How many examples of a property are tried: fewer where there is a cluster, on which each takes ten times as long."""
     return min(examples, int(os.environ.get("DBSVC_TEST_EXAMPLES", 4))) if NODES else examples
 
 
