@@ -168,14 +168,16 @@ class Database:
             with self.snapshot() as transaction:
                 return work(transaction)
 
-        return self.retry(run, on=ContentionError)
+        return self._retry(run, ContentionError)
 
-    def retry(self, work: Callable[[], T], attempts: int = _ATTEMPTS, on: type[DatabaseError] = DatabaseError) -> T:
+    def retry(self, work: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
         """Run what opens a transaction; on an error that a retry can help, again, with pauses from 50 ms to 5 s, with jitter.
 
-        Only on errors of the type ``on``. Waiting behind one of ours costs no attempt: that one is at work, or its transaction
-        is taken away from it.
+        Waiting behind one of ours costs no attempt: that one is at work, or its transaction is taken away from it.
         """
+        return self._retry(work, DatabaseError, attempts)
+
+    def _retry(self, work: Callable[[], T], on: type[DatabaseError], attempts: int = _ATTEMPTS) -> T:
         attempt = 1
         while True:
             try:

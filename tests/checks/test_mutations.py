@@ -14,7 +14,7 @@ from dbsvc import Database, connect
 from dbsvc.engine.checks import load_checks
 from dbsvc.engine.statements.catalog import Statements
 from tests.helpers import ROOT
-from tests.helpers.check_case import bills, days, deliver, find
+from tests.helpers.check_case import bills, changing, days, deliver, find
 from tests.helpers.citus import KINDS, SERVERS
 from tests.helpers.rates import final, tell
 
@@ -88,7 +88,7 @@ def notice(db: Database, *damage: str) -> set[str]:
             for _ in tx.run_phase("session/rehearse"):  # what is done is taken back
                 pass
             for statement in damage:
-                done = tx.execute(statement)
+                done = tx.execute(changing(db, statement))
                 assert done.row_count or statement.startswith("CREATE"), statement
             found |= {name for name in NAMES if find(db, name, datetime.date.fromisoformat(DAYS[0]), TODAY)}
             raise TakeBackError

@@ -238,6 +238,8 @@ def test_a_late_reading_is_added_to_a_day_whose_counter_goes_on(db: Database) ->
     deliver(db, PLANTS)
     deliver(db, inverters(6))
     deliver(db, events([(minute, 90_000 + minute) for minute in range(0, 100, 10)], ac_power=6), "events.jsonl")
+    if db.dialect.family[0] == "citus":
+        pytest.skip("every day that gains readings is summed up again there")
     # whoever sums up the day sees this
     execute(db, "UPDATE inverter_telemetry_clean SET ac_power_w = 1006 WHERE energy_wh_total = 90050")
     deliver(db, events([(15, 90_015), (16, 90_016), (75, 90_080)], ac_power=19), "late.jsonl")

@@ -685,6 +685,24 @@ def test_run_transaction_retries_the_whole(notes: Database, no_pauses: list[floa
     assert ids(notes) == [1]
 
 
+def test_who_reads_is_given_another_snapshot(notes: Database, no_pauses: list[float]) -> None:
+    """Not where a server is away, nor for a part of what another one reads."""
+
+    def work(_: Transaction) -> str:
+        if len(no_pauses) < 2:
+            raise ContentionError("replaced meanwhile")
+        return "done"
+
+    def find_it_away(_: Transaction) -> None:
+        raise UnavailableError("away")
+
+    assert notes.read(lambda _: notes.read(work)) == "done"
+    assert len(no_pauses) == 2
+    with pytest.raises(UnavailableError):
+        notes.read(find_it_away)
+    assert len(no_pauses) == 2
+
+
 def test_run_transaction_gives_up(notes: Database, no_pauses: list[float]) -> None:
     with pytest.raises(UnavailableError):
         notes.run_transaction(lambda tx: fail(tx, 1, UnavailableError("away")), attempts=3)
