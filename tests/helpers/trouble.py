@@ -93,7 +93,9 @@ class Node:
                 owner = pwd.getpwuid(self._data.stat().st_uid)
                 control = [f"{self._binaries}/pg_ctl", "-D", f"{self._data}", "-l", self._log, "-w", "start"]
                 who: dict[str, Any] = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-                subprocess.run(control, cwd="/", check=False, stdout=subprocess.DEVNULL, **who if os.getuid() == 0 else {})
+                home = {**os.environ, "HOME": owner.pw_dir}  # where it looks for certificates
+                who = who if os.getuid() == 0 else {}
+                subprocess.run(control, cwd="/", env=home, check=False, stdout=subprocess.DEVNULL, **who)
             time.sleep(0.2)
 
     def _answers(self) -> bool:
