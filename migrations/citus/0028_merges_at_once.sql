@@ -67,6 +67,7 @@ BEGIN
     -- shown: how many merges are. swept: rows that merges until this one took away are there no more.
     IF to_regclass(quote_ident(seen)) IS NULL THEN
         EXECUTE format('CREATE TABLE %I (shown bigint NOT NULL, swept bigint NOT NULL)', seen);
+        EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', seen); -- it is copied to a node that is added
         PERFORM create_reference_table(quote_ident(seen));
         EXECUTE format('INSERT INTO %I VALUES (0, 0)', seen);
     END IF;

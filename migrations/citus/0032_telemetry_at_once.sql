@@ -45,6 +45,7 @@ BEGIN
     PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', TRUE);
     IF to_regclass(quote_ident(merges)) IS NULL THEN
         EXECUTE format('CREATE TABLE %I (merges bigint NOT NULL)', merges);
+        EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', merges); -- it is copied to a node that is added
         PERFORM create_reference_table(quote_ident(merges));
         EXECUTE format('INSERT INTO %I VALUES (0)', merges);
     END IF;
