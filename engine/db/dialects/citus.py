@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from dbsvc.engine.db.dialect import Dialect
+from dbsvc.engine.db.dialect import Blocker, Dialect
 from dbsvc.engine.db.dialects import postgresql
 from dbsvc.engine.errors import ConfigurationError, DatabaseError
 from dbsvc.engine.settings import Settings
@@ -69,6 +69,16 @@ class Driver(postgresql.Driver):
         with connection.pipeline():  # each by itself, for Citus hands on what a setting is sent with
             for setting, value in shared.items():
                 self.execute(connection, statements["session/configure"], {"setting": setting, "value": value})
+
+    def blockers(self, connection: postgresql.Connection, statements: Statements) -> list[Blocker]:
+        """Ask whom this process's connections wait for, as of one server; and which nodes do not answer."""
+        found = super().blockers(connection, statements)
+        aside = self.connect(statements)
+        try:
+            silent = self.execute(aside, statements["session/silent"], {}).rows
+        finally:
+            aside.close()
+        return found + [Blocker(f"{row['nodename']}:{row['nodeport']}, which does not answer", is_ours=False) for row in silent]
 
     def migrations(self) -> list[str]:
         """Folders with migrations: PostgreSQL's, and how its tables are spread."""
