@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg
+from psycopg import errors
 
 from dbsvc.engine.db.dialect import Blocker, Dialect
 from dbsvc.engine.db.dialects import postgresql
-from dbsvc.engine.errors import ConfigurationError, DatabaseError
+from dbsvc.engine.errors import ConfigurationError, DatabaseError, UnavailableError
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements.catalog import Statements
 
@@ -26,6 +27,18 @@ _NODE_AWAY = re.compile(
     "|no connection to the server|connection not open|^connection (failed|lost|to server at)|multiple connection failures"
     # a shard whose node has yet to commit that it is there; no staging table of ours, which ends in the number of its load
     r'|relation "(?!(\w+\.)?staged_\S*[a-z]\d*(?<!_rest)_\d+")\S+_\d{6,}" does not exist'
+)
+
+#: How Citus says which node an error is of ...
+_OF_A_NODE = re.compile(r"while executing command on (\S+)")
+#: ... and what a node says that has yet to commit what the one that asks has committed.
+_BEHIND = (
+    errors.UndefinedTable,
+    errors.UndefinedObject,
+    errors.UndefinedColumn,
+    errors.DuplicateTable,
+    errors.DuplicateObject,
+    errors.DuplicateColumn,
 )
 
 #: What every node is told: how values are read and written, and how plans are made.
@@ -85,6 +98,11 @@ class Driver(postgresql.Driver):
         return [*super().migrations(), "citus"]
 
     def _translate(self, error: psycopg.Error) -> DatabaseError:
+        if isinstance(error, _BEHIND) and (node := _OF_A_NODE.search(error.diag.context or "")):
+            return UnavailableError(
+                f"{self.label}: the node {node[1]} has yet to commit what others have: {error.diag.message_primary}. "
+                "Run the same command again later."
+            )
         if _NODE_AWAY.search(str(error)):
             return self._unreachable((error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " "))
         return super()._translate(error)
