@@ -137,6 +137,24 @@ def test_a_node_that_is_away_is_told(db: Database) -> None:
     assert found(db, "shards_skewed") == []
 
 
+def test_who_waits_is_told_of_a_node_that_does_not_answer(db: Database) -> None:
+    execute(db, "UPDATE pg_dist_node SET nodeport = 9 WHERE nodeid = 2")
+    with db.connection() as connection:
+        told = [str(each) for each in db.dialect.blockers(connection, db.statements)]
+    assert [each.partition(":")[2] for each in told] == ["9, which does not answer"]
+
+
+def test_a_node_that_is_behind_can_be_tried_again(db: Database, dbname: str, request: pytest.FixtureRequest) -> None:
+    """It has yet to commit what the table is called."""
+    cluster: Cluster = request.getfixturevalue("cluster")
+    execute(db, "CREATE TABLE late (id integer)", "SELECT create_distributed_table('late', 'id')")
+    with psycopg.connect(cluster.urls(dbname)[1], autocommit=True) as worker:
+        worker.execute("SET citus.enable_ddl_propagation = off")
+        worker.execute("ALTER TABLE late RENAME TO sooner")
+    with pytest.raises(UnavailableError, match=r"the node \S+:\d+ has yet to commit what others have: relation .+ not exist\."):
+        execute(db, "ALTER TABLE late RENAME TO later")
+
+
 def test_a_transaction_in_doubt_is_told(db: Database, dbname: str, request: pytest.FixtureRequest) -> None:
     """Of a coordinator that never comes back, for Citus ends those of one that does."""
     cluster: Cluster = request.getfixturevalue("cluster")
