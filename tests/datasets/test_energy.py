@@ -234,7 +234,11 @@ def test_a_late_event_changes_its_own_day_alone(db: Database) -> None:
     assert summaries(db) == [(2000.0, 0.0, 1), (500.0, 0.0, 0)]
 
 
-def test_a_late_reading_is_added_to_a_day_whose_counter_goes_on(db: Database) -> None:
+def test_a_late_reading_is_added_to_a_day_whose_counter_goes_on(db: Database, dialect: str) -> None:
+    if dialect == "citus":
+        pytest.skip(
+            "on Citus a day that gains readings is summed up again, for its readings cannot be asked for their neighbours"
+        )
     deliver(db, PLANTS)
     deliver(db, inverters(6))
     deliver(db, events([(minute, 90_000 + minute) for minute in range(0, 100, 10)], ac_power=6), "events.jsonl")
