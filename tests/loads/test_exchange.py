@@ -317,7 +317,7 @@ def test_nobody_waits_for_a_reader(pg: Database, url: str, tmp_path: Path, isola
     load(pg, write(tmp_path / "a.csv", usage_csv([bill("2021-10-01", 1)])), **BY_MONTH)
     path = write(tmp_path / "b.csv", usage_csv([bill("2021-10-02", 2), bill("2021-11-01", 3)]))
     counts = "SELECT count(*) AS bills FROM bills", "SELECT count(*) AS loads FROM loads WHERE status = 'published'"
-    reading = f"SELECT bills, loads FROM ({counts[0]}) AS some CROSS JOIN ({counts[1]}) AS others"
+    reading = f"SELECT bills, loads FROM ({counts[0]}) AS published CROSS JOIN ({counts[1]}) AS known"
     with driver(url) as reader:
         reader.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
         reader.execute(reading if early else "SELECT 1 FROM loads")
