@@ -48,6 +48,8 @@ BEGIN
         EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', merges); -- it is copied to a node that is added
         PERFORM create_reference_table(quote_ident(merges));
         EXECUTE format('INSERT INTO %I VALUES (0)', merges);
+        -- nodes ask for it in the name of whoever reads
+        EXECUTE format('GRANT SELECT ON %I TO public', merges);
     END IF;
     SELECT
         array_agg(found.reader ORDER BY found.reader),

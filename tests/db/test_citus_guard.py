@@ -64,11 +64,11 @@ def fill(db: Database) -> None:
 
 
 @contextmanager
-def ahead(url: str) -> Iterator[None]:
+def ahead(url: str, merges: str = "telemetry_merges") -> Iterator[None]:
     """One node has a merge that the others have not."""
     with psycopg.connect(url, autocommit=True) as node:
-        named = "SELECT shard_name(logicalrelid, shardid) FROM pg_dist_shard WHERE logicalrelid = 'telemetry_merges'::regclass"
-        (shard,) = node.execute(named).fetchone() or ("",)
+        named = "SELECT shard_name(logicalrelid, shardid) FROM pg_dist_shard WHERE logicalrelid = to_regclass(%s)"
+        (shard,) = node.execute(named, (merges,)).fetchone() or ("",)
         node.execute("SET citus.enable_manual_changes_to_shards = on")
         node.execute(f"UPDATE {shard} SET merges = merges + 1".encode())
         yield
@@ -175,3 +175,33 @@ def count_writers(url: str) -> int:
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL"
         ).fetchone() or (0,)
     return int(count)
+
+
+def test_a_migration_puts_tables_behind_views(urls: list[str]) -> None:
+    """Of a project, which has views of them; and whoever may read them may do so on. It may run twice, and add columns."""
+    reader = f"reader_{os.getpid()}"
+    with psycopg.connect(urls[0], autocommit=True) as node:
+        node.execute(f"CREATE ROLE {reader}".encode())
+        try:
+            node.execute("CREATE TABLE hours (id bigint PRIMARY KEY, n bigint)")
+            node.execute("SELECT create_distributed_table('hours', 'id')")
+            node.execute("INSERT INTO hours SELECT n, n FROM generate_series(1, 20) AS n")
+            node.execute("CREATE VIEW twice AS SELECT id, 2 * n AS n FROM hours")
+            node.execute(f"GRANT SELECT ON hours, twice TO {reader}".encode())
+            for _ in range(2):
+                node.execute("SELECT read_between_merges('meters', 'hours')")
+                node.execute("ALTER TABLE hours_stored ADD COLUMN IF NOT EXISTS m bigint")
+            assert node.execute("SELECT sum(n), count(m) FROM hours").fetchone() == (210, 0)
+            for table in ("hours", "hours_stored", "twice", "meters_merges"):
+                allowed = node.execute("SELECT has_table_privilege(%s, %s, 'SELECT')", (reader, table)).fetchone()
+                assert allowed == (True,), table
+            for url in urls:
+                with psycopg.connect(url) as there:
+                    assert there.execute("SELECT sum(n) FROM twice").fetchone() == (420,)
+            with ahead(urls[0], "meters_merges"):
+                for table in ("hours", "twice"):
+                    with pytest.raises(psycopg.errors.SerializationFailure):
+                        node.execute(f"SELECT * FROM {table}".encode())
+        finally:
+            node.execute(f"DROP OWNED BY {reader}".encode())
+            node.execute(f"DROP ROLE {reader}".encode())
