@@ -12,12 +12,18 @@ WITH written_with_slashes AS (
     WHERE load_id = :load_id AND days LIKE '%/%' AND days NOT LIKE '%-%'
 ),
 
+-- by one row of it: what EXISTS asks for is gathered whole
+clear AS (
+    SELECT 1 AS is_clear
+    FROM :"staged"
+    WHERE EXISTS (SELECT 1 FROM written_with_slashes) AND substr(cast(bill_date AS text), 9, 2) > '12'
+    LIMIT 1 -- noqa: AM09
+),
+
 days AS (
     SELECT DISTINCT cast(bill_date AS text) AS day_first
     FROM :"staged"
-    WHERE
-        EXISTS (SELECT 1 FROM written_with_slashes)
-        AND NOT EXISTS (SELECT 1 FROM :"staged" AS clear WHERE substr(cast(clear.bill_date AS text), 9, 2) > '12')
+    WHERE EXISTS (SELECT 1 FROM written_with_slashes) AND NOT EXISTS (SELECT 1 FROM clear)
 ),
 
 readings AS (
