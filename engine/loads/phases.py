@@ -61,6 +61,16 @@ def seeking(tx: Transaction, load: Load) -> Iterator[None]:
     run_phase(tx, load, "load/plan")
 
 
+def keep(tx: Transaction, load: Load, table: str, what: str | None = None) -> None:
+    """Make a table that a merge keeps something in: ``changes``, ``delivered``, ``deliveries``; ``what`` tells its kind."""
+    run_phase(tx, load, f"load/keep/{what or table}")
+    run_phase(tx, load, "load/keep/spread", kept=_kept(load, table), named=table)
+
+
+def _kept(load: Load, table: str) -> str:
+    return f"{table}_{load.dataset}"
+
+
 def own(load: Load, phase: str) -> str:
     """Return the folder of a phase of the load's dataset."""
     return f"datasets/{load.dataset}/{phase}"
@@ -76,4 +86,5 @@ def parameters(tx: Transaction, load: Load, **more: Any) -> dict[str, Any]:
     staged = load.staging_table
     temporary = {"landed": load.landing_table, "validated": load.validated_table}
     tables = {"staged": staged, "staged_name": staged, "rest": f"{staged}_rest", **temporary}
+    tables |= {f"kept_{table}": _kept(load, table) for table in ("changes", "delivered", "deliveries")}
     return {"load_id": load.load_id, **tables, **tx.statements.datasets[load.dataset].merge_parameters(), **more}

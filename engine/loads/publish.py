@@ -15,7 +15,7 @@ from dbsvc.engine.loads.identity import FindRecords, has_identity, reject_confli
 from dbsvc.engine.loads.in_place import count_in_place
 from dbsvc.engine.loads.ledger import find_load, lock_load, reset_lost_chunks, restage
 from dbsvc.engine.loads.model import BUCKETS, FindingsError, Load, LoadChunk, LoadStatus
-from dbsvc.engine.loads.phases import find_rows, own, parameters, plan, run_phase, run_statement, seeking
+from dbsvc.engine.loads.phases import find_rows, keep, own, parameters, plan, run_phase, run_statement, seeking
 from dbsvc.engine.loads.place import make_way, mark, place, require_months, with_months
 from dbsvc.engine.loads.repeats import repeated_keys
 from dbsvc.engine.loads.reveal import conceal, hides_inserted, lock_dataset, mark_inserted, reveal, update_rows
@@ -158,6 +158,7 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
         run_statement(tx, load, "load/merge/view_changes")
         counts = Counter(new=1)  # or more: inserting counts them
     else:
+        keep(tx, load, "changes")
         with seeking(tx, load):
             run_statement(tx, load, "load/merge/find_changes")
         run_statement(tx, load, "load/merge/leave_unchanged")
@@ -165,8 +166,9 @@ def _merge_rows(tx: Transaction, load: Load) -> Counter[str]:
     changed = counts["new"] + counts["replay"] > 0
     replays = counts["replay"] > 0 or (changed and bool(derive))  # what derives reads the deliveries as well
     if replays:
-        run_statement(tx, load, "load/merge/create_deliveries")
+        keep(tx, load, "deliveries")
     if counts["replay"]:
+        keep(tx, load, "delivered")
         run_phase(tx, load, "load/gather")
         run_phase(tx, load, "load/replay")
         update_rows(tx, load)

@@ -15,7 +15,7 @@ from dbsvc.engine.loads.account import add_changes
 from dbsvc.engine.loads.corrections import close_mended, reopen_mended
 from dbsvc.engine.loads.ledger import find_load, find_pruned, lock_load
 from dbsvc.engine.loads.model import Load, LoadStatus
-from dbsvc.engine.loads.phases import parameters, run_phase, run_statement
+from dbsvc.engine.loads.phases import keep, parameters, run_phase, run_statement
 from dbsvc.engine.loads.place import mark, withdraw
 from dbsvc.engine.loads.reveal import conceal, lock_dataset, reveal, update_rows
 from dbsvc.engine.log import event
@@ -54,8 +54,10 @@ def _revert(tx: Transaction, load_id: int, *, dry_run: bool) -> Reverted:
         ways = "" if load.status is LoadStatus.REVERTED else f" `dbsvc loads show {load_id}` says what can be done."
         raise InputError(f"Load {load_id} is {load.status}: only a published load can be reverted.{ways}")
     _refuse_pruned(tx, load)
+    keep(tx, load, "changes", "reverted")
+    keep(tx, load, "delivered")
     run_phase(tx, load, "load/revert")
-    run_statement(tx, load, "load/merge/create_deliveries")
+    keep(tx, load, "deliveries")
     run_phase(tx, load, "load/replay")
     update_rows(tx, load)
     _refuse_dependents(tx, load)

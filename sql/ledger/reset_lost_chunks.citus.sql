@@ -17,11 +17,16 @@ WITH ranges AS MATERIALIZED (
         )
 ),
 
+-- once, for all rows are read
+found AS MATERIALIZED (
+    SELECT count(*) AS records FROM :"staged"
+),
+
 complete AS MATERIALIZED (
     SELECT ranges.chunk_no
     FROM ranges
-    INNER JOIN :"staged" AS found ON ranges.first_line <= found.line_no AND ranges.next_line > found.line_no
-    WHERE (SELECT count(*) FROM :"staged") <> (SELECT sum(ranges.staged) FROM ranges)
+    INNER JOIN :"staged" AS staged ON ranges.first_line <= staged.line_no AND ranges.next_line > staged.line_no
+    WHERE (SELECT found.records FROM found) <> (SELECT sum(ranges.staged) FROM ranges)
     GROUP BY ranges.chunk_no, ranges.staged
     HAVING count(*) = ranges.staged
 ),
@@ -31,7 +36,7 @@ lost AS MATERIALIZED (
     FROM ranges
     WHERE
         ranges.staged > 0
-        AND (SELECT count(*) FROM :"staged") <> (SELECT sum(ranges.staged) FROM ranges)
+        AND (SELECT found.records FROM found) <> (SELECT sum(ranges.staged) FROM ranges)
         AND ranges.chunk_no NOT IN (SELECT complete.chunk_no FROM complete)
 )
 

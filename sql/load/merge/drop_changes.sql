@@ -1,2 +1,2 @@
 -- Written down.
-DROP TABLE changes
+drop_kept(changes) -- noqa: PRS

@@ -1,2 +1,2 @@
 -- Written down.
-DROP TABLE deliveries
+drop_kept(deliveries) -- noqa: PRS

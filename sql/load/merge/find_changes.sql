@@ -7,7 +7,7 @@
 -- older may still come, which has to know of them; else they are what remains. Two things may come: an older load that is open,
 -- and a reject of this key; leave_unchanged looks closer at the latter.
 -- noqa: disable=RF01,RF03
-CREATE TEMP TABLE changes AS
+/*:keep_changes*/
 SELECT
     *,
     CASE

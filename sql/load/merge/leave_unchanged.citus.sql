@@ -35,7 +35,7 @@ awaited AS (
     WHERE past.load_id IS NULL
 )
 
-DELETE FROM changes
+DELETE FROM :"kept_changes"
 WHERE
     bucket = 'unchanged'
     AND NOT replay

@@ -1,6 +1,6 @@
 -- A later load may have delivered a key by repeating the values it found: such reconfirmations are in the history while this load
 -- is open, and what comes before them updates nothing.
-UPDATE changes
+UPDATE kept(changes) -- noqa: PRS
 SET bucket = 'superseded'
 WHERE
     bucket = 'updated'

@@ -8,16 +8,18 @@ FROM (
     SELECT
         load_id,
         replaced_by_load_id,
-        1 AS records
+        count(*) AS records
     FROM deliveries
     WHERE is_past AND replaced_by_load_id IS NOT NULL
+    GROUP BY load_id, replaced_by_load_id
     UNION ALL
     SELECT
         load_id,
         was_replaced_by_load_id,
-        -1
+        -count(*)
     FROM deliveries
     WHERE was_replaced_by_load_id IS NOT NULL
+    GROUP BY load_id, was_replaced_by_load_id
 ) AS counted
 GROUP BY load_id, replaced_by_load_id
 HAVING sum(records) <> 0

@@ -1,2 +1,2 @@
 -- In order.
-DROP TABLE delivered
+drop_kept(delivered) -- noqa: PRS

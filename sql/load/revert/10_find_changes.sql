@@ -1,6 +1,6 @@
 -- What a load is to be taken back of: the rows that stand by it, and its part in the past of others. Where there is a past, the
 -- deliveries of a row are put in order again without the load's; else the row goes. Each row seeks its past by the key.
-CREATE TEMP TABLE changes AS
+/*:keep_changes*/
 SELECT -- noqa: LT09
     :"columns",
     line_no,

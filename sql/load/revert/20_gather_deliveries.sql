@@ -1,24 +1,28 @@
 -- All deliveries of the rows to replay, the current one and those in history. Those of the load that is taken back go, also the
--- lines that lost within its file.
-CREATE TEMP TABLE delivered AS
-SELECT -- noqa: LT09
-    :"columns",
-    load_id,
-    line_no,
-    cast(NULL AS bigint) AS was_replaced_by_load_id,
-    load_id = :load_id AS gone,
-    TRUE AS was_current
-FROM :"table"
-WHERE (:"key") IN (SELECT :"key" FROM changes WHERE replay) -- noqa: RF02
-UNION ALL
-SELECT -- noqa: LT09
-    :"columns",
-    load_id,
-    line_no,
-    replaced_by_load_id AS was_replaced_by_load_id,
-    load_id = :load_id AS gone,
-    FALSE AS was_current
-FROM :"history"
-WHERE
-    (:"key") IN (SELECT :"key" FROM changes WHERE replay) -- noqa: RF02
-    AND (load_id = :load_id OR replaced_by_load_id IS NULL OR replaced_by_load_id <> load_id)
+-- lines that lost within its file. Citus has each node keep what it finds only where such a union is a
+-- subquery.
+/*:keep_delivered*/
+SELECT *
+FROM (
+    SELECT -- noqa: LT09
+        :"columns",
+        load_id,
+        line_no,
+        cast(NULL AS bigint) AS was_replaced_by_load_id,
+        load_id = :load_id AS gone,
+        TRUE AS was_current
+    FROM :"table"
+    WHERE (:"key") IN (SELECT :"key" FROM changes WHERE replay) -- noqa: RF02
+    UNION ALL
+    SELECT -- noqa: LT09
+        :"columns",
+        load_id,
+        line_no,
+        replaced_by_load_id AS was_replaced_by_load_id,
+        load_id = :load_id AS gone,
+        FALSE AS was_current
+    FROM :"history"
+    WHERE
+        (:"key") IN (SELECT :"key" FROM changes WHERE replay) -- noqa: RF02
+        AND (load_id = :load_id OR replaced_by_load_id IS NULL OR replaced_by_load_id <> load_id)
+) AS found

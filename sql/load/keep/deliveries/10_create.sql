@@ -1,6 +1,6 @@
 -- The deliveries of the rows to replay, with what each turns out to be: current, past, or a duplicate that is not kept. And what
 -- it was, and what was written of it, before.
-CREATE TEMP TABLE deliveries AS
+/*:keep_deliveries*/
 SELECT -- noqa: LT09
     :"columns",
     load_id,

@@ -1,0 +1,2 @@
+-- And what is counted.
+SET LOCAL enable_partitionwise_aggregate = on

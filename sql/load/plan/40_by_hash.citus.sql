@@ -1,0 +1,2 @@
+-- By hash.
+SET LOCAL enable_mergejoin = off
