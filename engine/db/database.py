@@ -78,8 +78,10 @@ class Database:
         self.dialect = dialect
         self.statements = load_statements(dialect.family, project)
         self._pool = _Pool(dialect.close)
-        #: the same database by other nodes of it, where records may be staged
+        self._project = project
+        #: the same database by other nodes of it, where records may be staged: those that the settings name, or that were found
         self.elsewhere = [Database(other, project) for other in dialect.elsewhere()]
+        self._knows_nodes = bool(self.elsewhere) or not self.statements.phase("session/nodes")
         self._begin()
 
     def _begin(self) -> None:
@@ -100,6 +102,28 @@ class Database:
         other.elsewhere = [each.branch() for each in self.elsewhere]
         other._begin()
         return other
+
+    def find_nodes(self) -> None:
+        """Find the nodes that the database knows and that can be reached from here, unless the settings name some; once."""
+        if self._knows_nodes:
+            return
+        self._knows_nodes = True
+        with self.snapshot() as tx:
+            rows = [row for _, found in tx.run_phase("session/nodes") for row in found.rows]
+        nodes = [(Database(self.dialect.at(row["host"], row["port"]), self._project), row["started"]) for row in rows]
+        self.elsewhere = [node for node, started in nodes if node._is_the_one_started(started)]
+
+    def _is_the_one_started(self, started: str) -> bool:
+        """Whether this node can be reached by the name that it has there, and is the one that was started at that moment."""
+        try:
+            with self.snapshot() as tx:
+                rows = [row for _, found in tx.run_phase("session/identity") for row in found.rows]
+            because = "" if [row["started"] for row in rows] == [started] else "another server answers by that name here"
+        except DatabaseError as error:
+            because = str(error)
+        if because:
+            event("staged without a node", logging.WARNING, node=self.dialect.label, because=because)
+        return not because
 
     @property
     def in_transaction(self) -> bool:

@@ -135,6 +135,9 @@ class Dialect(Protocol[C]):
     def elsewhere(self) -> list[Dialect[C]]:
         """Return the same database by other nodes of it, through which records may be staged; none if there is one way in."""
 
+    def at(self, host: str, port: int) -> Dialect[C]:
+        """Return the same database by a node of it, which the database knows; one that does not answer soon is away."""
+
     def migrations(self) -> list[str]:
         """Folders with migrations, below ``migrations``, in the order they apply."""
 

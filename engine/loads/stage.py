@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
@@ -88,11 +89,13 @@ def stage(
 
     def turn_at(node: Database | None) -> Turn | None:
         """Stage a chunk through a node, or through the database itself if the node cannot be reached."""
-        if node:
+        if node and node not in lost:
             try:
                 return node.run_transaction(lambda tx: stage_chunk(tx, load, preparing), _TRIES_OF_A_NODE)
             except UnavailableError as error:
-                event("staged without a node", logging.WARNING, node=node.dialect.label, because=str(error))
+                if node not in lost:  # several of us may have tried it at once
+                    lost.add(node)
+                    event("staged without a node", logging.WARNING, node=node.dialect.label, because=str(error))
         return db.run_transaction(lambda tx: stage_chunk(tx, load, preparing))
 
     def work(node: Database | None = None) -> None:
@@ -104,17 +107,25 @@ def stage(
             if more := turn.more:
                 db.give_way()
 
-    preparing = Preparing(file, header)
+    preparing, lost = Preparing(file, header), set[Database]()
     if not jobs:
         work()
         return
     with workers(db, jobs + (jobs == 1), "stage") as pool:
         if jobs == 1:
             preparing.ahead(db, pool, chunks)
-        nodes = islice(cycle(db.elsewhere or [None]), jobs)
+        if len(chunks) > 1:
+            db.find_nodes()
+        nodes = islice(cycle(_from_any(db.elsewhere) or [None]), jobs)
         futures = [pool.submit(work, node) for node in nodes]
         for future in wait(futures, return_when=FIRST_EXCEPTION).done:
             future.result()
+
+
+def _from_any(nodes: list[Database]) -> list[Database]:
+    """Return them in turn from any one on, so that many instances with few jobs use all of them."""
+    first = random.randrange(len(nodes)) if nodes else 0
+    return nodes[first:] + nodes[:first]
 
 
 def stage_chunk(tx: Transaction, load: Load, preparing: Preparing) -> Turn | None:

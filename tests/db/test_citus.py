@@ -20,6 +20,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.dialects.citus import Driver
 from dbsvc.engine.errors import ConfigurationError, UnavailableError
+from dbsvc.engine.log import Event, listening
 from dbsvc.engine.settings import Settings
 from tests.helpers import ROOT, buckets, load, query, usage_csv, write
 from tests.helpers.check_case import execute, find
@@ -88,19 +89,46 @@ def dbname(request: pytest.FixtureRequest) -> str:
     return cluster.create().rpartition("/")[2]
 
 
-@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize("nodes", ["named", "away", "found", "switched off", "unknown here", "another's name"])
 def test_records_are_staged_through_nodes(
-    dbname: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: bool
+    dbname: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: str
 ) -> None:
-    """One that is away is done without."""
+    """Those that are named, or that the database knows. One that is away, or is not what it is taken for, is done without."""
     cluster: Cluster = request.getfixturevalue("cluster")
-    urls = [url.replace("postgresql://", "citus://") for url in cluster.urls(dbname)[1:]]
-    monkeypatch.setenv("DBSVC_STAGE_URLS", " ".join(["citus://nobody@127.0.0.1:1/x"] if away else urls))
+    coordinator, *workers = [url.replace("postgresql://", "citus://") for url in cluster.urls(dbname)]
+    named = {"named": workers, "away": ["citus://nobody@127.0.0.1:1/x"], "switched off": [coordinator]}
+    monkeypatch.setenv("DBSVC_STAGE_URLS", " ".join(named.get(nodes, [])))
+    at = Driver.at
+    if nodes == "unknown here":
+        monkeypatch.setattr(Driver, "at", lambda self, _host, port: at(self, "nowhere.invalid", port))
+    if nodes == "another's name":
+        address = urlsplit(coordinator)
+        monkeypatch.setattr(Driver, "at", lambda self, _host, _port: at(self, address.hostname or "", address.port or 5432))
     path = write(tmp_path / "usage.csv", usage_csv([("2021-10-31", number, "USD", "Acme", 1, 2) for number in range(60)]))
-    with connect(cluster.url(dbname)) as db:
+    heard: list[Event] = []
+    with listening(heard.append), connect(cluster.url(dbname)) as db:
+        if nodes not in named:
+            db.find_nodes()
         staged = [turns(node) for node in db.elsewhere]
         assert buckets(load(db, path, chunk_bytes=200, jobs=2).load) == {"inserted": 60}
-        assert any(staged) != away
+        assert any(staged) == (nodes in ("named", "found", "switched off"))
+    without = [event.fields["node"] for event in heard if event.name == "staged without a node"]
+    assert len(without) == len(set(without)) or nodes == "another's name"  # each is said once
+    assert bool(without) != any(staged)
+    assert "secret" not in str(without)
+
+
+def test_a_node_is_reached_as_the_coordinator_is() -> None:
+    node = Driver(f"{URL}?sslmode=require&options=-csearch_path%3Dours", Settings(), name="dbsvc", create=False).at("::1", 5433)
+    known = psycopg.conninfo.conninfo_to_dict(node._url)
+    assert (node.label, known["connect_timeout"]) == ("citus://::1:5433/bills", "2")
+    assert [known[name] for name in ("user", "password", "sslmode", "options")] == [
+        "user",
+        "secret",
+        "require",
+        "-csearch_path=ours",
+    ]
+    assert node.elsewhere() == []
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import errors
@@ -41,6 +42,9 @@ _BEHIND = (
     errors.DuplicateColumn,
 )
 
+#: How long a node may take to answer that the database names.
+_NODE_SECONDS = 2
+
 #: What every node is told: how values are read and written, and how plans are made.
 _SHARED = ("timezone", "datestyle", "intervalstyle", "jit", "work_mem", "maintenance_work_mem", "default_statistics_target")
 
@@ -70,6 +74,13 @@ class Driver(postgresql.Driver):
         """Return the nodes that the settings name: each takes rows of a table that is spread, and knows the ledger."""
         others, settings = self._read.stage_urls.split(), replace(self._read, stage_urls="")
         return [self._node(url, settings) for url in others]
+
+    def at(self, host: str, port: int) -> Driver:
+        """Return the same database by another node: all of the URL but the host is as it is."""
+        known = {**psycopg.conninfo.conninfo_to_dict(self._url), "host": host, "port": port, "connect_timeout": _NODE_SECONDS}
+        known.pop("hostaddr", None)
+        url = f"citus:///?{urlencode(known, quote_via=quote)}"
+        return Driver(url, replace(self._read, stage_urls=""), name=self._name, create=False)
 
     def _node(self, url: str, settings: Settings) -> Driver:
         with suppress(ConfigurationError):

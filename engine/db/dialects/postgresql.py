@@ -438,6 +438,10 @@ class Driver:
         """Return none: there is one server."""
         return []
 
+    def at(self, host: str, port: int) -> Dialect[Any]:
+        """Refuse: there are no nodes."""
+        raise NotImplementedError(f"{self.label} has no node {host}:{port}")
+
     def migrations(self) -> list[str]:
         """Folders with migrations."""
         return ["postgresql"]

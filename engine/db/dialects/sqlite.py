@@ -420,6 +420,10 @@ class Driver:
         """Return none: there is one file."""
         return []
 
+    def at(self, host: str, port: int) -> Dialect[Any]:
+        """Refuse: there are no nodes."""
+        raise NotImplementedError(f"{self.label} has no node {host}:{port}")
+
     def migrations(self) -> list[str]:
         """Folders with migrations."""
         return ["sqlite"]
