@@ -35,17 +35,18 @@ PAIR = ("unindex", "index")
 #: the last delivery wins and the loser is kept.
 LOAD_FOLDERS = (
     *("staging", "make_way", "leave_place", "withdraw", "repeated", "find_duplicates", "dedupe", "merge", "gather", "replay"),
-    *("revert", "empty", "update_rows"),
+    *("revert", "empty", "update_rows", "keep/deliveries"),
 )
 #: Those that a database may do without: how a session reads dates; how staged rows are spread; an index of staged lines;
 #: staging by months, which are placed as partitions, or compared month by month; how that is planned; or, without partitions,
 #: inserting what there is nothing to compare with, in the order that it came in if that will do; whether more rows
-#: come than are stored.
+#: come than are stored. And where a merge keeps what it finds.
 PLACE_FOLDERS = (
     *("session", "spread", "number", "log", "split", "split_month", "vacant", "order"),
     *(f"place/{step}" for step in ("find", "lock", "key", "analyze", "detach", "set_aside", "attach", "take_over")),
     *(f"place/{step}" for step in ("missing", "known", "create", "planned", "plan", "mark")),
     *("analyze", "plan", "seek", "by_month", "outgrow"),
+    *(f"keep/{step}" for step in ("changes", "delivered", "reverted", "spread")),
 )
 
 #: What hides a merge until it is shown, where it is not seen at one moment: a database has all of these, or none.
@@ -61,6 +62,7 @@ MERGED: frozenset[str] = frozenset(
         *("key_names", "by_day", "digest_format"),
         *("staged_columns", "staged_values", "stored_values", "assignments"),
         *("staged_key", "stored_key", "past_key", "newest_key"),
+        *("kept_changes", "kept_delivered", "kept_deliveries"),
     }
 )
 
@@ -73,6 +75,7 @@ NUMBERED = ("after_", "key_")
 PLACED: frozenset[str] = MERGED | {
     *("staged_name", "stored_name", "table_name", "rest", "month", "partition", "partition_name", "first_day", "next_day"),
     *("others_load_id", "others_staged", "schema", "months_function", "months", "replaced"),
+    *("kept", "named"),
 }
 
 #: What hiding a merge, and showing it, is given besides.
