@@ -50,7 +50,7 @@ class Settings:
     lock_seconds: int = 30
     #: PostgreSQL: after how many seconds a transaction is taken away from an instance that froze
     freeze_seconds: int = 60
-    #: where a database has nodes: URLs of those through which records are staged, apart from each other by blanks
+    #: where a database has nodes: URLs of those to stage records through, apart from each other by blanks; else those it knows
     stage_urls: str = field(default="", repr=False)
     #: the access key of CurrencyLayer, for `dbsvc fx`
     currencylayer_access_key: str = field(default="", repr=False)
