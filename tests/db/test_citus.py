@@ -262,9 +262,9 @@ def test_the_page_moves_a_full_database(request: pytest.FixtureRequest, dbname: 
     assert ran.returncode == 0, (ran.stdout, ran.stderr)
     with connect(old) as before, connect(cluster.url(name)) as after:
         for table in ("bills", "inverter_telemetry_clean", "inverter_daily_summary", "loads"):
-            assert query(after, f"SELECT * FROM {table} ORDER BY 1, 2, 3") == query(
-                before, f"SELECT * FROM {table} ORDER BY 1, 2, 3"
-            )
+            rows = query(before, f"SELECT * FROM {table} ORDER BY 1, 2, 3")
+            moved = query(after, f"SELECT * FROM {table} ORDER BY 1, 2, 3")
+            assert [row[: len(rows[0])] for row in moved] == rows, table  # loads have one more column there
     usage_file = write(tmp_path / "later.csv", usage_csv([("2021-10-31", 7, "USD", "Acme", 1, 2)]))
     assert Cli(tmp_path, cluster.url(name))("ingest", str(usage_file)).code == 0
     plain.close()
