@@ -22,6 +22,7 @@ from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
 from dbsvc.engine.loads.phases import own, parameters, run_phase
 from dbsvc.engine.loads.prepare import Preparing, read_chunk
+from dbsvc.engine.loads.staging import has_staging
 from dbsvc.engine.loads.validate import BATCH, DOUBTS, stage_valid
 from dbsvc.engine.log import event, step
 from dbsvc.engine.settings import Settings
@@ -116,10 +117,18 @@ def stage(
             preparing.ahead(db, pool, chunks)
         if len(chunks) > 1:
             db.find_nodes()
-        nodes = islice(cycle(_from_any(db.elsewhere) or [None]), jobs)
+        nodes = islice(cycle(_from_any([node for node in db.elsewhere if _reaches(node, load)]) or [None]), jobs)
         futures = [pool.submit(work, node) for node in nodes]
         for future in wait(futures, return_when=FIRST_EXCEPTION).done:
             future.result()
+
+
+def _reaches(node: Database, load: Load) -> bool:
+    """Whether the load's table can be reached through a node: it may lie on another one alone. Who is away is tried later."""
+    try:
+        return node.run_transaction(lambda tx: has_staging(tx, load), _TRIES_OF_A_NODE)
+    except UnavailableError:
+        return True
 
 
 def _from_any(nodes: list[Database]) -> list[Database]:

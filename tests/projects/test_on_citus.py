@@ -1,4 +1,4 @@
-"""A project's dataset on Citus: its migration spreads the table, and lets its merges be seen at once, on every node."""
+"""A project's dataset on Citus: its table lies on the coordinator, or a migration spreads it and lets its merges be seen at once."""
 
 from __future__ import annotations
 
@@ -142,3 +142,13 @@ def test_a_merge_is_seen_at_once_on_every_node(
         assert glance.now() == [ONE | {0: 5}]
     assert readers.looks > 3 * len(readers.urls)
     assert [state for state in readers.seen if state not in (ONE, TWO, ONE | {0: 5})] == []
+
+
+def test_what_lies_on_the_coordinator_is_staged_there(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBSVC_PROJECT", str(declare(tmp_path / "ours", "stays", DECLARATION)))
+    with connect(cluster.create()) as db:
+        migrate(db)
+        loaded = load(db, stays(tmp_path / "one.csv", ONE), chunk_bytes=200, jobs=2).load
+        assert (buckets(loaded), len(db.elsewhere)) == ({"inserted": STAYS}, len(NODES) - 1)
