@@ -1,4 +1,4 @@
-"""A project's dataset on Citus: its table lies on the coordinator, or a migration spreads it and lets its merges be seen at once."""
+"""A project on Citus: its table lies on the coordinator, or a migration spreads it and lets its merges be seen at once."""
 
 from __future__ import annotations
 
