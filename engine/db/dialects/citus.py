@@ -25,6 +25,7 @@ _NODE_AWAY = re.compile(
     "failed to COPY to shard|connection to the remote node|any connections? to the node|connection marked as essential"
     # what the driver of the node that asks says of the connection to the other one
     "|^SSL (SYSCALL )?error|SSL connection has been closed|server closed the connection|could not (send|receive) data"
+    "|is a metadata node, but is out of sync"  # it is told when it answers again
     "|no connection to the server|connection not open|^connection (failed|lost|to server at)|multiple connection failures"
     # a shard whose node has yet to commit that it is there; no staging table of ours, which ends in the number of its load
     r'|relation "(?!(\w+\.)?staged_\S*[a-z]\d*(?<!_rest)_\d+")\S+_\d{6,}" does not exist'
