@@ -327,6 +327,8 @@ def test_a_cluster_is_where_the_tests_are_told() -> None:
     assert nodes["coordinator"]["ports"] == [f"127.0.0.1:{port}:{port}" for port in ports]
     assert {node.get("network_mode", "service:coordinator") for node in nodes.values()} == {"service:coordinator"}
     for node in nodes.values():
-        given = dict(each.removeprefix("-c").split("=") for each in node["command"][1:])
+        given = dict(each.removeprefix("-c").split("=", 1) for each in node["command"][1:])
         assert int(given["max_prepared_transactions"]) >= int(given["max_connections"])
         assert (given["wal_level"], given["citus.recover_2pc_interval"]) == ("logical", "2s")
+        assert int(given["max_worker_processes"]) >= 32
+        assert "tcp_user_timeout" in given["citus.node_conninfo"]

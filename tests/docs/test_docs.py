@@ -32,6 +32,7 @@ INCIDENTS = (
     "Two instances on one dataset",
     "A frozen instance",
     "A restored backup",
+    "A node of a cluster is lost",
     "A wrong file was published",
     "A packed file is refused",
     "A store does not answer",
