@@ -19,6 +19,7 @@ from dbsvc import connect, migrate
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.dialects.citus import Driver
+from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, UnavailableError
 from dbsvc.engine.log import Event, listening
 from dbsvc.engine.settings import Settings
@@ -139,6 +140,24 @@ def db(dbname: str, request: pytest.FixtureRequest) -> Iterator[Database]:
     cluster: Cluster = request.getfixturevalue("cluster")
     with connect(cluster.url(dbname)) as opened:
         yield opened
+
+
+def test_two_datasets_that_merge_beside_each_other_do_not_wait(
+    db: Database, dbname: str, request: pytest.FixtureRequest
+) -> None:
+    """What each of them keeps meanwhile has a name of its own, and making it locks nothing that the other one needs."""
+
+    def keep(tx: Transaction, kept: str) -> None:
+        given = {**tx.statements.datasets["usage"].merge_parameters(), "staged": "bills_stored", "kept_changes": kept}
+        for phase in ("load/keep/changes", "load/keep/spread"):
+            assert list(tx.run_phase(phase, **given, kept=kept, named="changes"))
+
+    cluster: Cluster = request.getfixturevalue("cluster")
+    with connect(cluster.url(dbname), lock_seconds=1) as other, db.transaction() as one, other.transaction() as two:
+        keep(one, "changes_a")
+        keep(two, "changes_b")
+        for tx in (one, two):
+            assert tx.run("load/merge/count_changes", staged="bills_stored").rows != []
 
 
 def found(db: Database, name: str, **thresholds: float) -> list[Row]:
