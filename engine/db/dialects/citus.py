@@ -104,7 +104,7 @@ class Driver(postgresql.Driver):
         found = super().blockers(connection, statements)
         aside = self.connect(statements)
         try:
-            silent = self.execute(aside, statements["session/silent"], {}).rows
+            silent = self.execute(aside, statements["session/silent/10_find_silent"], {}).rows
         finally:
             aside.close()
         return found + [Blocker(f"{row['nodename']}:{row['nodeport']}, which does not answer", is_ours=False) for row in silent]
