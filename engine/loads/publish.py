@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import IntegrityError
-from dbsvc.engine.loads.account import account_again, add_changes, add_rows, require_rows
+from dbsvc.engine.loads.account import account_again, add_changes, add_rows, forget, require_rows
 from dbsvc.engine.loads.corrections import close_mended
 from dbsvc.engine.loads.identity import FindRecords, has_identity, reject_conflicts
 from dbsvc.engine.loads.in_place import count_in_place
@@ -114,6 +114,8 @@ def merge(tx: Transaction, load: Load, max_contradicting_share: float, *, lent: 
     if load.in_place and load.status is not LoadStatus.PUBLISHED:
         counts["inserted"] += count_in_place(tx, load)
         require_rows(tx, load, counts["inserted"])
+    elif load.status is not LoadStatus.PUBLISHED:  # a month that had its key, and found another one in its place
+        forget(tx, load)
     if any_staged:
         inserted = _insert_vacant(tx, load)
         counts += inserted or Counter()

@@ -6,7 +6,7 @@ import datetime
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -39,6 +39,7 @@ from tests.helpers import (
     whole,
     write,
 )
+from tests.helpers.check_case import find
 from tests.helpers.dirty import DIRTY_FILE
 from tests.helpers.server import driver
 
@@ -261,6 +262,25 @@ def test_few_bills_a_month_are_merged(pg: Database, tmp_path: Path) -> None:
     assert buckets(load(pg, path, month_records=2).load) == {"inserted": 3}
     assert placed(pg) == []
     assert months(pg) == ["bills_2021_10", "bills_2021_11", "bills_2021_12"]
+
+
+def test_a_month_that_another_load_is_quicker_with_is_merged(pg: Database, tmp_path: Path) -> None:
+    """It has its key and is accounted for, and then it is not where its rows will stay."""
+
+    def die(phase: str, *_: object) -> None:
+        if phase == "place":  # which is told of each month that has its key
+            raise InterruptedError
+
+    slow, quick = (
+        write(tmp_path / f"{amount}.csv", usage_csv([("2021-10-31", n, "USD", "A", amount, 1) for n in range(60)]))
+        for amount in (1, 2)
+    )
+    with suppress(InterruptedError):
+        load(pg, slow, progress=die, **BY_MONTH)
+    load(pg, quick, **BY_MONTH)
+    load(pg, slow, **BY_MONTH)
+    assert placed(pg) == [2]
+    assert find(pg, "rows_differ", datetime.date.min, datetime.date.max) == []
 
 
 def test_months_that_nobody_expected_are_merged(pg: Database, tmp_path: Path) -> None:
