@@ -108,22 +108,8 @@ class Database:
         if self._knows_nodes:
             return
         self._knows_nodes = True
-        with self.snapshot() as tx:
-            rows = [row for _, found in tx.run_phase("session/nodes") for row in found.rows]
-        nodes = [(Database(self.dialect.at(row["host"], row["port"]), self._project), row["started"]) for row in rows]
-        self.elsewhere = [node for node, started in nodes if node._is_the_one_started(started)]
-
-    def _is_the_one_started(self, started: str) -> bool:
-        """Whether this node can be reached by the name that it has there, and is the one that was started at that moment."""
-        try:
-            with self.snapshot() as tx:
-                rows = [row for _, found in tx.run_phase("session/identity") for row in found.rows]
-            because = "" if [row["started"] for row in rows] == [started] else "another server answers by that name here"
-        except DatabaseError as error:
-            because = str(error)
-        if because:
-            event("staged without a node", logging.WARNING, node=self.dialect.label, because=because)
-        return not because
+        with self.connection() as connection, self.calling(connection):
+            self.elsewhere = [Database(other, self._project) for other in self.dialect.nodes(connection, self.statements)]
 
     @property
     def in_transaction(self) -> bool:

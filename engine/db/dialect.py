@@ -133,10 +133,10 @@ class Dialect(Protocol[C]):
         """Whether that file is the database."""
 
     def elsewhere(self) -> list[Dialect[C]]:
-        """Return the same database by other nodes of it, through which records may be staged; none if there is one way in."""
+        """Return the same database by the nodes that settings name, if any: records may be staged through them."""
 
-    def at(self, host: str, port: int) -> Dialect[C]:
-        """Return the same database by a node of it, which the database knows; one that does not answer soon is away."""
+    def nodes(self, connection: C, statements: Statements, /) -> list[Dialect[C]]:
+        """Return the same database by the nodes that it knows itself, as far as they can be reached from here."""
 
     def migrations(self) -> list[str]:
         """Folders with migrations, below ``migrations``, in the order they apply."""

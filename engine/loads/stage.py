@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from dbsvc.engine.db.batches import Batch
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import ConfigurationError, IntegrityError, UnavailableError
+from dbsvc.engine.errors import ConfigurationError, IntegrityError, UnavailableError, UnusableError
 from dbsvc.engine.loads.fast_path import NotWorthItError, Prepared, find_patterns, stage_fast
 from dbsvc.engine.loads.ledger import count_chunks, lock_load, share_load
 from dbsvc.engine.loads.model import Load, LoadChunk, LoadStatus
@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 #: How often a node of the database is tried before the database itself is.
 _TRIES_OF_A_NODE = 2
+#: What it raises if it is away, or does not let us in.
+_AWAY = (UnavailableError, UnusableError)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def stage(
         if node and node not in lost:
             try:
                 return node.run_transaction(lambda tx: stage_chunk(tx, load, preparing), _TRIES_OF_A_NODE)
-            except UnavailableError as error:
+            except _AWAY as error:
                 if node not in lost:  # several of us may have tried it at once
                     lost.add(node)
                     event("staged without a node", logging.WARNING, node=node.dialect.label, because=str(error))
@@ -127,7 +129,7 @@ def _reaches(node: Database, load: Load) -> bool:
     """Whether the load's table can be reached through a node: it may lie on another one alone. Who is away is tried later."""
     try:
         return node.run_transaction(lambda tx: has_staging(tx, load), _TRIES_OF_A_NODE)
-    except UnavailableError:
+    except _AWAY:
         return True
 
 

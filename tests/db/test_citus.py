@@ -20,7 +20,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.dialects.citus import Driver
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import ConfigurationError, UnavailableError
+from dbsvc.engine.errors import ConfigurationError, UnavailableError, UnusableError
 from dbsvc.engine.log import Event, listening
 from dbsvc.engine.settings import Settings
 from tests.helpers import ROOT, buckets, load, query, usage_csv, write
@@ -65,6 +65,24 @@ def test_a_staging_table_that_is_gone_is_no_node(table: str) -> None:
     assert not isinstance(translated, UnavailableError)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        'FATAL:  database "bills" does not exist',
+        'FATAL:  role "user" does not exist',
+        'FATAL:  password authentication failed for user "user"',
+        'FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "user", database "bills", no encryption',
+        "server does not support SSL, but SSL was required",
+        "SSL error: certificate verify failed",
+    ],
+)
+def test_a_wrong_url_is_not_a_node_that_is_away(said: str) -> None:
+    error = psycopg.OperationalError(f'connection failed: connection to server at "10.0.0.2", port 5432 failed: {said}')
+    translated = driver().translate(error)
+    assert isinstance(translated, UnusableError), translated
+    assert not translated.retryable
+
+
 def test_the_nodes_that_settings_name() -> None:
     named = driver(replace(Settings(), stage_urls="citus://a:1/x  postgresql://b:2/x")).elsewhere()
     assert [node.label for node in named] == ["citus://a:1/x", "citus://b:2/x"]
@@ -93,14 +111,15 @@ def dbname(request: pytest.FixtureRequest) -> str:
     return cluster.create().rpartition("/")[2]
 
 
-@pytest.mark.parametrize("nodes", ["named", "away", "found", "switched off", "unknown here", "another's name"])
+@pytest.mark.parametrize("nodes", ["named", "away", "refuses us", "found", "switched off", "unknown here", "another's name"])
 def test_records_are_staged_through_nodes(
     dbname: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: str
 ) -> None:
     """Those that are named, or that the database knows. One that is away, or is not what it is taken for, is done without."""
     cluster: Cluster = request.getfixturevalue("cluster")
     coordinator, *workers = [url.replace("postgresql://", "citus://") for url in cluster.urls(dbname)]
-    named = {"named": workers, "away": ["citus://nobody@127.0.0.1:1/x"], "switched off": [coordinator]}
+    refusing = [url.rpartition("/")[0] + "/no_such_database" for url in workers]
+    named = {"named": workers, "away": ["citus://nobody@127.0.0.1:1/x"], "refuses us": refusing, "switched off": [coordinator]}
     monkeypatch.setenv("DBSVC_STAGE_URLS", " ".join(named.get(nodes, [])))
     at = Driver.at
     if nodes == "unknown here":
@@ -133,6 +152,8 @@ def test_a_node_is_reached_as_the_coordinator_is() -> None:
         "-csearch_path=ours",
     ]
     assert node.elsewhere() == []
+    patient = Driver(f"{URL}?connect_timeout=7", Settings(), name="dbsvc", create=False).at("::1", 5433)
+    assert psycopg.conninfo.conninfo_to_dict(patient._url)["connect_timeout"] == "7"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +16,7 @@ from psycopg import errors
 from dbsvc.engine.db.dialect import Blocker, Dialect
 from dbsvc.engine.db.dialects import postgresql
 from dbsvc.engine.errors import ConfigurationError, DatabaseError, UnavailableError
+from dbsvc.engine.log import event
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements.catalog import Statements
 
@@ -43,7 +45,7 @@ _BEHIND = (
     errors.DuplicateColumn,
 )
 
-#: How long a node may take to answer that the database names.
+#: How long a node may take to answer that the database names, unless the URL says otherwise; or one that is asked for aside.
 _NODE_SECONDS = 2
 
 #: What every node is told: how values are read and written, and how plans are made.
@@ -76,9 +78,30 @@ class Driver(postgresql.Driver):
         others, settings = self._read.stage_urls.split(), replace(self._read, stage_urls="")
         return [self._node(url, settings) for url in others]
 
+    def nodes(self, connection: postgresql.Connection, statements: Statements) -> list[Dialect[Any]]:
+        """Return the nodes that the database knows, and that can be reached by the names that they have there."""
+        rows = self.execute(connection, statements["session/nodes/10_find_nodes"], {}).rows
+        found = [(self.at(row["host"], row["port"]), row["started"]) for row in rows]
+        return [node for node, started in found if node._is_the_one_started(started, statements)]
+
+    def _is_the_one_started(self, started: str, statements: Statements) -> bool:
+        """Whether this node answers, and is the one that was started at that moment."""
+        try:
+            connection = self.connect(statements)
+            try:
+                (row,) = self.execute(connection, statements["session/identity/10_identity"], {}).rows
+            finally:
+                connection.close()
+            because = "" if row["started"] == started else "another server answers by that name here"
+        except (psycopg.Error, DatabaseError) as error:
+            because = str(self.translate(error) or error)
+        if because:
+            event("staged without a node", logging.WARNING, node=self.label, because=because)
+        return not because
+
     def at(self, host: str, port: int) -> Driver:
         """Return the same database by another node: all of the URL but the host is as it is."""
-        known = {**psycopg.conninfo.conninfo_to_dict(self._url), "host": host, "port": port, "connect_timeout": _NODE_SECONDS}
+        known = {"connect_timeout": _NODE_SECONDS, **psycopg.conninfo.conninfo_to_dict(self._url), "host": host, "port": port}
         known.pop("hostaddr", None)
         url = f"citus:///?{urlencode(known, quote_via=quote)}"
         return Driver(url, replace(self._read, stage_urls=""), name=self._name, create=False)
@@ -99,14 +122,11 @@ class Driver(postgresql.Driver):
             for setting, value in shared.items():
                 self.execute(connection, statements["session/configure"], {"setting": setting, "value": value})
 
-    def blockers(self, connection: postgresql.Connection, statements: Statements) -> list[Blocker]:
-        """Ask whom this process's connections wait for, as of one server; and which nodes do not answer."""
-        found = super().blockers(connection, statements)
-        aside = self.connect(statements)
-        try:
-            silent = self.execute(aside, statements["session/silent/10_find_silent"], {}).rows
-        finally:
-            aside.close()
+    def _blockers(self, aside: postgresql.Connection, statements: Statements) -> list[Blocker]:
+        """Ask whom this process's connections wait for, as of one server; and which nodes do not answer soon."""
+        found = super()._blockers(aside, statements)
+        self.execute(aside, statements["session/silent/05_be_quick"], {"seconds": f"{_NODE_SECONDS}s"})
+        silent = self.execute(aside, statements["session/silent/10_find_silent"], {}).rows
         return found + [Blocker(f"{row['nodename']}:{row['nodeport']}, which does not answer", is_ours=False) for row in silent]
 
     def migrations(self) -> list[str]:
@@ -114,10 +134,13 @@ class Driver(postgresql.Driver):
         return [*super().migrations(), "citus"]
 
     def _translate(self, error: psycopg.Error) -> DatabaseError:
+        if error.sqlstate is None:  # what our own driver says, and no node
+            return super()._translate(error)
         if isinstance(error, _BEHIND) and (node := _OF_A_NODE.search(error.diag.context or "")):
             return UnavailableError(
                 f"{self.label}: the node {node[1]} has yet to commit what others have: {error.diag.message_primary}. "
-                "Run the same command again later."
+                "Run the same command again later. If it stays so, and `dbsvc check --only transactions_in_doubt` finds "
+                "nothing, the node really lacks that: restore it there."
             )
         if _NODE_AWAY.search(str(error)):
             return self._unreachable((error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " "))

@@ -274,13 +274,16 @@ class Driver:
 
         Frozen is one of ours that has not moved since we first looked, that long ago.
         """
-        now = time.monotonic()
-        frozen = [where for where, since in self._stuck.items() if now - since >= self._freeze_seconds]
         aside = self.connect(statements)
         try:
-            rows = self.execute(aside, statements["session/blockers"], {"frozen": frozen}).rows
+            return self._blockers(aside, statements)
         finally:
             aside.close()
+
+    def _blockers(self, aside: Connection, statements: Statements) -> list[Blocker]:
+        now = time.monotonic()
+        frozen = [where for where, since in self._stuck.items() if now - since >= self._freeze_seconds]
+        rows = self.execute(aside, statements["session/blockers"], {"frozen": frozen}).rows
         self._stuck = {row["stuck_at"]: self._stuck.get(row["stuck_at"], now) for row in rows if row["stuck_at"]}
         return [Blocker(_describe(row), bool(row["is_ours"])) for row in rows]
 
@@ -438,9 +441,9 @@ class Driver:
         """Return none: there is one server."""
         return []
 
-    def at(self, host: str, port: int) -> Dialect[Any]:
-        """Refuse: there are no nodes."""
-        raise NotImplementedError(f"{self.label} has no node {host}:{port}")
+    def nodes(self, _connection: Connection, _statements: Statements) -> list[Dialect[Any]]:
+        """Return none: there is one server."""
+        return []
 
     def migrations(self) -> list[str]:
         """Folders with migrations."""

@@ -420,9 +420,9 @@ class Driver:
         """Return none: there is one file."""
         return []
 
-    def at(self, host: str, port: int) -> Dialect[Any]:
-        """Refuse: there are no nodes."""
-        raise NotImplementedError(f"{self.label} has no node {host}:{port}")
+    def nodes(self, _connection: sqlite3.Connection, _statements: Statements) -> list[Dialect[Any]]:
+        """Return none: there is one file."""
+        return []
 
     def migrations(self) -> list[str]:
         """Folders with migrations."""
