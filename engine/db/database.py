@@ -109,7 +109,12 @@ class Database:
             return
         self._knows_nodes = True
         with self.connection() as connection, self.calling(connection):
-            self.elsewhere = [Database(other, self._project) for other in self.dialect.nodes(connection, self.statements)]
+            for other, lost in self.dialect.nodes(connection, self.statements):
+                if lost:
+                    event("staged without a node", logging.WARNING, node=other.label, because=lost)
+                else:
+                    self.elsewhere.append(Database(other, self._project))
+                self.raise_if_stopping()
 
     @property
     def in_transaction(self) -> bool:

@@ -135,8 +135,8 @@ class Dialect(Protocol[C]):
     def elsewhere(self) -> list[Dialect[C]]:
         """Return the same database by the nodes that settings name, if any: records may be staged through them."""
 
-    def nodes(self, connection: C, statements: Statements, /) -> list[Dialect[C]]:
-        """Return the same database by the nodes that it knows itself, as far as they can be reached from here."""
+    def nodes(self, connection: C, statements: Statements, /) -> Iterable[tuple[Dialect[C], str]]:
+        """Yield the same database by the nodes that it knows itself, each with why it cannot be reached from here, if so."""
 
     def migrations(self) -> list[str]:
         """Folders with migrations, below ``migrations``, in the order they apply."""

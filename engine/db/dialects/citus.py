@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,6 @@ from psycopg import errors
 from dbsvc.engine.db.dialect import Blocker, Dialect
 from dbsvc.engine.db.dialects import postgresql
 from dbsvc.engine.errors import ConfigurationError, DatabaseError, UnavailableError
-from dbsvc.engine.log import event
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements.catalog import Statements
 
@@ -78,26 +76,23 @@ class Driver(postgresql.Driver):
         others, settings = self._read.stage_urls.split(), replace(self._read, stage_urls="")
         return [self._node(url, settings) for url in others]
 
-    def nodes(self, connection: postgresql.Connection, statements: Statements) -> list[Dialect[Any]]:
-        """Return the nodes that the database knows, and that can be reached by the names that they have there."""
-        rows = self.execute(connection, statements["session/nodes/10_find_nodes"], {}).rows
-        found = [(self.at(row["host"], row["port"]), row["started"]) for row in rows]
-        return [node for node, started in found if node._is_the_one_started(started, statements)]
+    def nodes(self, connection: postgresql.Connection, statements: Statements) -> Iterator[tuple[Dialect[Any], str]]:
+        """Yield the nodes that the database knows, by the names that they have there, and why one cannot be reached by its."""
+        for row in self.execute(connection, statements["session/nodes/10_find_nodes"], {}).rows:
+            node = self.at(row["host"], row["port"])
+            yield node, node._lost(row["started"], statements)
 
-    def _is_the_one_started(self, started: str, statements: Statements) -> bool:
-        """Whether this node answers, and is the one that was started at that moment."""
+    def _lost(self, started: str, statements: Statements) -> str:
+        """Return why this node does not answer, or that it is not the one that was started at that moment; if so."""
         try:
             connection = self.connect(statements)
             try:
                 (row,) = self.execute(connection, statements["session/identity/10_identity"], {}).rows
             finally:
                 connection.close()
-            because = "" if row["started"] == started else "another server answers by that name here"
+            return "" if row["started"] == started else "another server answers by that name here"
         except (psycopg.Error, DatabaseError) as error:
-            because = str(self.translate(error) or error)
-        if because:
-            event("staged without a node", logging.WARNING, node=self.label, because=because)
-        return not because
+            return str(self.translate(error) or error)
 
     def at(self, host: str, port: int) -> Driver:
         """Return the same database by another node: all of the URL but the host is as it is."""

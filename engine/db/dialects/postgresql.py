@@ -441,7 +441,7 @@ class Driver:
         """Return none: there is one server."""
         return []
 
-    def nodes(self, _connection: Connection, _statements: Statements) -> list[Dialect[Any]]:
+    def nodes(self, _connection: Connection, _statements: Statements) -> Iterable[tuple[Dialect[Any], str]]:
         """Return none: there is one server."""
         return []
 

@@ -420,7 +420,7 @@ class Driver:
         """Return none: there is one file."""
         return []
 
-    def nodes(self, _connection: sqlite3.Connection, _statements: Statements) -> list[Dialect[Any]]:
+    def nodes(self, _connection: sqlite3.Connection, _statements: Statements) -> Iterable[tuple[Dialect[Any], str]]:
         """Return none: there is one file."""
         return []
 
