@@ -20,7 +20,7 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.dialects.citus import Driver
 from dbsvc.engine.db.transaction import Transaction
-from dbsvc.engine.errors import ConfigurationError, UnavailableError, UnusableError
+from dbsvc.engine.errors import ConfigurationError, IntegrityError, UnavailableError, UnusableError
 from dbsvc.engine.log import Event, listening
 from dbsvc.engine.settings import Settings
 from tests.helpers import ROOT, buckets, load, query, usage_csv, write
@@ -57,6 +57,11 @@ def test_a_node_that_is_away_can_be_tried_again(said: str) -> None:
         assert isinstance(translated, UnavailableError)
         assert translated.retryable
         assert said in str(translated)
+
+
+def test_a_row_that_a_node_refuses_is_no_fault_of_the_cluster() -> None:
+    said = 'new row for relation "staged_inverters_2_102063" violates check constraint "inverters_capacity_kw_check"'
+    assert isinstance(driver().translate(errors.InternalError_(said)), IntegrityError)
 
 
 @pytest.mark.parametrize("table", ["staged_usage_100000", "public.staged_usage_100000", "staged_t2_100000"])

@@ -14,7 +14,7 @@ from psycopg import errors
 
 from dbsvc.engine.db.dialect import Blocker, Dialect
 from dbsvc.engine.db.dialects import postgresql
-from dbsvc.engine.errors import ConfigurationError, DatabaseError, UnavailableError
+from dbsvc.engine.errors import ConfigurationError, DatabaseError, IntegrityError, UnavailableError
 from dbsvc.engine.settings import Settings
 from dbsvc.engine.statements.catalog import Statements
 
@@ -42,6 +42,9 @@ _BEHIND = (
     errors.DuplicateObject,
     errors.DuplicateColumn,
 )
+
+#: What a node says of a row that was copied to it; Citus hands that on as an error of its own.
+_ROW_REFUSED = re.compile("violates (check|not-null|unique|foreign key|exclusion) constraint")
 
 #: How long a node may take to answer that the database names, unless the URL says otherwise; or one that is asked for aside.
 _NODE_SECONDS = 2
@@ -139,4 +142,6 @@ class Driver(postgresql.Driver):
             )
         if _NODE_AWAY.search(str(error)):
             return self._unreachable((error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " "))
+        if isinstance(error, errors.InternalError_) and _ROW_REFUSED.search(error.diag.message_primary or str(error)):
+            return IntegrityError(f"The database refused a row: {error.diag.message_primary or error}.")
         return super()._translate(error)
