@@ -108,20 +108,16 @@ def test_nodes_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def dbname(request: pytest.FixtureRequest) -> str:
+def dbname(cluster: Cluster) -> str:
     """A migrated, empty database of the cluster."""
-    if not os.environ.get("DBSVC_TEST_CITUS_URLS"):
-        pytest.skip("no Citus cluster: set DBSVC_TEST_CITUS_URLS to the URL of its coordinator, then those of its workers")
-    cluster: Cluster = request.getfixturevalue("cluster")
     return cluster.create().rpartition("/")[2]
 
 
 @pytest.mark.parametrize("nodes", ["named", "away", "refuses us", "found", "switched off", "unknown here", "another's name"])
 def test_records_are_staged_through_nodes(
-    dbname: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: str
+    cluster: Cluster, dbname: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: str
 ) -> None:
     """Those that are named, or that the database knows. One that is away, or is not what it is taken for, is done without."""
-    cluster: Cluster = request.getfixturevalue("cluster")
     coordinator, *workers = [url.replace("postgresql://", "citus://") for url in cluster.urls(dbname)]
     refusing = [url.rpartition("/")[0] + "/no_such_database" for url in workers]
     named = {"named": workers, "away": ["citus://nobody@127.0.0.1:1/x"], "refuses us": refusing, "switched off": [coordinator]}
@@ -162,15 +158,12 @@ def test_a_node_is_reached_as_the_coordinator_is() -> None:
 
 
 @pytest.fixture
-def db(dbname: str, request: pytest.FixtureRequest) -> Iterator[Database]:
-    cluster: Cluster = request.getfixturevalue("cluster")
+def db(cluster: Cluster, dbname: str) -> Iterator[Database]:
     with connect(cluster.url(dbname)) as opened:
         yield opened
 
 
-def test_two_datasets_that_merge_beside_each_other_do_not_wait(
-    db: Database, dbname: str, request: pytest.FixtureRequest
-) -> None:
+def test_two_datasets_that_merge_beside_each_other_do_not_wait(db: Database, cluster: Cluster, dbname: str) -> None:
     """What each of them keeps meanwhile has a name of its own, and making it locks nothing that the other one needs."""
 
     def keep(tx: Transaction, kept: str) -> None:
@@ -178,7 +171,6 @@ def test_two_datasets_that_merge_beside_each_other_do_not_wait(
         for phase in ("load/keep/changes", "load/keep/spread"):
             assert list(tx.run_phase(phase, **given, kept=kept, named="changes"))
 
-    cluster: Cluster = request.getfixturevalue("cluster")
     with connect(cluster.url(dbname), lock_seconds=1) as other, db.transaction() as one, other.transaction() as two:
         keep(one, "changes_a")
         keep(two, "changes_b")
@@ -220,9 +212,8 @@ def test_who_waits_is_told_of_a_node_that_does_not_answer(db: Database) -> None:
     assert [each.partition(":")[2] for each in told] == ["9, which does not answer"]
 
 
-def test_a_node_that_is_behind_can_be_tried_again(db: Database, dbname: str, request: pytest.FixtureRequest) -> None:
+def test_a_node_that_is_behind_can_be_tried_again(db: Database, cluster: Cluster, dbname: str) -> None:
     """It has yet to commit what the table is called."""
-    cluster: Cluster = request.getfixturevalue("cluster")
     execute(db, "CREATE TABLE late (id integer)", "SELECT create_distributed_table('late', 'id')")
     with psycopg.connect(cluster.urls(dbname)[1], autocommit=True) as worker:
         worker.execute("SET citus.enable_ddl_propagation = off")
@@ -231,9 +222,8 @@ def test_a_node_that_is_behind_can_be_tried_again(db: Database, dbname: str, req
         execute(db, "ALTER TABLE late RENAME TO later")
 
 
-def test_a_transaction_in_doubt_is_told(db: Database, dbname: str, request: pytest.FixtureRequest) -> None:
+def test_a_transaction_in_doubt_is_told(db: Database, cluster: Cluster, dbname: str) -> None:
     """Of a coordinator that never comes back, for Citus ends those of one that does."""
-    cluster: Cluster = request.getfixturevalue("cluster")
     gid = f"citus_99_{os.getpid()}_1_0"
     with psycopg.connect(cluster.urls(dbname)[1], autocommit=True) as worker:
         worker.execute(f"BEGIN; CREATE TABLE doubtful (); PREPARE TRANSACTION '{gid}'")
@@ -245,9 +235,8 @@ def test_a_transaction_in_doubt_is_told(db: Database, dbname: str, request: pyte
     assert found(db, "transactions_in_doubt", seconds=0) == []
 
 
-def test_who_only_owns_the_database(dbname: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_who_only_owns_the_database(cluster: Cluster, dbname: str, tmp_path: Path) -> None:
     """Views and functions that come with Citus are an admin's."""
-    cluster: Cluster = request.getfixturevalue("cluster")
     name, role = cluster.empty(), f"owner_of_{dbname}"
     cluster.execute(f"CREATE ROLE {role} LOGIN")
     try:
@@ -298,9 +287,8 @@ MOVE = re.findall(r"^<!-- not run: it needs a cluster.*?\n```sh\n(.*?)^```", PAG
 
 @pytest.mark.long
 @pytest.mark.slow  # it starts many processes
-def test_the_page_moves_a_full_database(request: pytest.FixtureRequest, dbname: str, tmp_path: Path) -> None:
+def test_the_page_moves_a_full_database(cluster: Cluster, dbname: str, tmp_path: Path) -> None:
     """The same revenue; files that were loaded before are known, and others go in."""
-    cluster: Cluster = request.getfixturevalue("cluster")
     plain = Server(cluster.nodes[0].admin_url)  # the coordinator's server, and no Citus
     old, name = plain.create(), cluster.empty()
     new = cluster.urls(name)[0]

@@ -32,11 +32,6 @@ from tests.helpers.check_case import deliver, find
 from tests.helpers.citus import Cluster
 from tests.helpers.counters import events, inverters
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("DBSVC_TEST_CITUS_URLS"),
-    reason="no Citus cluster: set DBSVC_TEST_CITUS_URLS to the URL of its coordinator, then those of its workers",
-)
-
 TABLES = ("inverter_telemetry_raw", "inverter_telemetry_clean", "inverter_daily_summary")
 STORED = [f"{table}_stored" for table in TABLES]
 #: a statement that changes a table, by its name or by a parameter

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 
+from tests.helpers.crash import KilledError
 from tests.helpers.server import Server
 
 #: the nodes of a cluster, if there is one
@@ -23,6 +26,20 @@ SERVERS = {"postgresql": "server", "citus": "cluster"}
 def at_most(examples: int) -> int:
     """How many examples of a property are tried: fewer where there is a cluster, on which each takes ten times as long."""
     return min(examples, int(os.environ.get("DBSVC_TEST_EXAMPLES", 4))) if NODES else examples
+
+
+@contextmanager
+def killed_before_it_shows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Who merges is killed when that is written, and nobody sees it yet."""
+
+    def die(*_: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch, suppress(KilledError):
+        for module in ("publish", "revert"):
+            patch.setattr(f"dbsvc.engine.loads.{module}.reveal", die)
+        yield
+        pytest.fail("nobody was killed")
 
 
 class Cluster(Server):

@@ -1,7 +1,8 @@
 """Nodes of a cluster in trouble: crashed, stopped, or with a network between them that is cut, silent or closed.
 
 Servers whose processes are ours to signal are crashed and stopped as they are. Where they run elsewhere,
-DBSVC_TEST_CITUS_CRASH and DBSVC_TEST_CITUS_START are commands that do it, with `{port}` for the node; then nobody is stopped.
+DBSVC_TEST_CITUS_CRASH and DBSVC_TEST_CITUS_START are commands that do it, with `{port}` for the node; then nobody is stopped,
+and nodes must reach our relays at 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+#: what must be set where nodes run elsewhere
+COMMANDS = {"DBSVC_TEST_CITUS_CRASH", "DBSVC_TEST_CITUS_START"}
 _PATIENCE = 60.0  # seconds for a server to come back
 
 
@@ -35,7 +38,7 @@ class Node:
             told = "SELECT current_setting('data_directory'), (SELECT setting FROM pg_config WHERE name = 'BINDIR')"
             data, binaries = connection.execute(told).fetchone() or ("", "")
             pid = connection.info.backend_pid
-            self.is_local = Path(f"/proc/{pid}/stat").exists() and _parent(pid) == _read_pid(Path(data))
+            self.is_local = _parent(pid) == _read_pid(Path(data)) != -1
         self._data, self._binaries = Path(data), Path(binaries)
 
     @cached_property
@@ -53,7 +56,7 @@ class Node:
         return [first, *(int(path.name) for path in Path("/proc").glob("[0-9]*") if _parent(int(path.name)) == first)]
 
     def signal(self, pid: int, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError):
             os.kill(pid, number)
 
     def crash(self) -> None:
@@ -65,9 +68,13 @@ class Node:
         for pid in self.pids():
             self.signal(pid, signal.SIGKILL)
 
-    def crash_process(self, pid: int) -> None:
-        """One of its processes dies; the server ends the others, and recovers."""
-        self.signal(pid, signal.SIGKILL)
+    def crash_process(self, connection: psycopg.Connection) -> None:
+        """The process of a connection dies; the server ends the others, and recovers."""
+        if self.is_local:
+            self.signal(connection.info.backend_pid, signal.SIGKILL)
+            return
+        with suppress(psycopg.OperationalError):  # its number means nothing here
+            connection.execute("COPY (SELECT) TO PROGRAM 'kill -KILL $PPID'")
 
     @contextmanager
     def stopped(self) -> Iterator[None]:

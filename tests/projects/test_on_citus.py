@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
-from psycopg.errors import SerializationFailure
 
 from dbsvc import Database, connect, migrate
-from dbsvc.engine.loads import publish, revert
-from dbsvc.engine.loads.model import Load
+from dbsvc.engine.loads.revert import revert
 from tests.helpers import buckets, load, write
-from tests.helpers.citus import NODES, Cluster
+from tests.helpers.citus import NODES, Cluster, killed_before_it_shows
 from tests.helpers.project import declare, make_project
-from tests.helpers.server import driver
-
-pytestmark = pytest.mark.skipif(
-    not NODES, reason="no Citus cluster: set DBSVC_TEST_CITUS_URLS to the URL of its coordinator, then those of its workers"
-)
+from tests.helpers.readers import Readers, look_everywhere
 
 DECLARATION = """title = "stays"
 format = "csv"
@@ -44,8 +38,10 @@ $$;
 """
 STAYS = 200
 #: what is public, one after the other: the guests of a stay
-ONE, TWO = dict.fromkeys(range(STAYS), 1), {n: 1 + n % 2 for n in range(STAYS + 20)}
-State = dict[int, int]
+State = frozenset[tuple[int, int]]
+ONE = frozenset((n, 1) for n in range(STAYS))
+TWO = frozenset((n, 1 + n % 2) for n in range(STAYS + 20))
+THREE = ONE - {(0, 1)} | {(0, 5)}
 
 
 @pytest.fixture
@@ -58,67 +54,20 @@ def db(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield opened
 
 
-class KilledError(Exception):
-    """Stands for SIGKILL."""
+def look(connection: psycopg.Connection) -> State:
+    """What a reader sees."""
+    return frozenset(connection.execute("SELECT stay_id, guests FROM stays").fetchall())
 
 
-@contextmanager
-def killed_before_it_shows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Who merges is killed when that is written, and nobody sees it yet."""
-
-    def die(_db: Database, _load: Load) -> Load:
-        raise KilledError
-
-    with monkeypatch.context() as patch, suppress(KilledError):
-        for module in (publish, revert):
-            patch.setattr(module, "reveal", die)
-        yield
-        pytest.fail("nobody was killed")
-
-
-class Readers:
-    """Readers on every node, who note all that they see."""
-
-    def __init__(self, urls: list[str]) -> None:
-        self.urls = urls
-        self.seen: list[State] = []
-        self.looks = 0
-        self._done = threading.Event()
-
-    def look(self, url: str, until: threading.Event | None = None) -> None:
-        with closing(driver(url, autocommit=True)) as connection:
-            while True:
-                with suppress(SerializationFailure):  # told to run it again
-                    state: State = dict(connection.execute("SELECT stay_id, guests FROM stays").fetchall())
-                    self.looks += 1
-                    if state not in self.seen:
-                        self.seen.append(state)
-                if until is None or until.wait(0.02):
-                    return
-
-    def now(self) -> list[State]:
-        """What is seen on any node at this moment."""
-        before, self.seen = self.seen, []
-        for url in self.urls:
-            self.look(url)
-        now, self.seen = self.seen, before
-        return now
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self.look, args=(url, self._done)) for url in self.urls]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._done.set()
-            for thread in threads:
-                thread.join()
+def glance(connection: psycopg.Connection) -> Callable[[State], bool]:
+    """Look at one stay; tells whether it is so in a state."""
+    key = random.randrange(STAYS)
+    found = connection.execute("SELECT stay_id, guests FROM stays WHERE stay_id = %s", (key,)).fetchall()
+    return lambda state: found == [stay for stay in state if stay[0] == key]
 
 
 def stays(path: Path, state: State) -> Path:
-    lines = "".join(f"{n},{guests}\n" for n, guests in state.items())
+    lines = "".join(f"{n},{guests}\n" for n, guests in state)
     return write(path, f"stay_id,guests\n{lines}".encode())
 
 
@@ -127,21 +76,21 @@ def test_a_merge_is_seen_at_once_on_every_node(
 ) -> None:
     one, two = stays(tmp_path / "one.csv", ONE), stays(tmp_path / "two.csv", TWO)
     load(db, one)
-    readers, glance = (Readers(cluster.urls(db.dialect.address[1])) for _ in range(2))
+    dbname = db.dialect.address[1]
+    readers = Readers(cluster.urls(dbname), {ONE, TWO, THREE}, look, glance)
     with readers.at_work():
         with killed_before_it_shows(monkeypatch):
             load(db, two)
-        assert glance.now() == [ONE]
+        assert look_everywhere(cluster, dbname, look) == {ONE}
         again = load(db, two)  # the same command
         assert buckets(again.load) == {"inserted": 20, "updated": STAYS // 2, "unchanged": STAYS // 2}
-        assert glance.now() == [TWO]
+        assert look_everywhere(cluster, dbname, look) == {TWO}
         with killed_before_it_shows(monkeypatch):
-            revert.revert(db, again.load.load_id)
-        assert glance.now() == [TWO]
-        load(db, stays(tmp_path / "three.csv", {0: 5}))  # another one, which shows it first
-        assert glance.now() == [ONE | {0: 5}]
-    assert readers.looks > 3 * len(readers.urls)
-    assert [state for state in readers.seen if state not in (ONE, TWO, ONE | {0: 5})] == []
+            revert(db, again.load.load_id)
+        assert look_everywhere(cluster, dbname, look) == {TWO}
+        load(db, stays(tmp_path / "three.csv", THREE - ONE))  # another one, which shows it first
+        assert look_everywhere(cluster, dbname, look) == {THREE}
+    readers.assert_whole(1)
 
 
 def test_what_lies_on_the_coordinator_is_staged_there(
