@@ -68,7 +68,8 @@ def keep(tx: Transaction, load: Load, table: str, what: str | None = None) -> No
 
 
 def _kept(load: Load, table: str) -> str:
-    return f"{table}_{load.dataset}"
+    """Return what a merge keeps where that is no temporary table: a name as staging tables have, that no user's table has."""
+    return f"staged_{table}_{load.dataset}_{load.load_id}"
 
 
 def own(load: Load, phase: str) -> str:

@@ -1,0 +1,2 @@
+-- Nodes plan by what they know of it: else each row would be sought by itself.
+ANALYZE :"kept_changes"
