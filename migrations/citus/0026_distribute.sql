@@ -92,16 +92,19 @@ ORDER BY readings.inverter_id ASC, readings.event_time DESC;
 DO $$
 DECLARE
     named regclass;
+    options text;
 BEGIN
-    FOR named IN
-        SELECT oid
+    FOR named, options IN
+        SELECT
+            oid,
+            'WITH (' || array_to_string(reloptions, ', ') || ')'
         FROM pg_class
         WHERE
             relnamespace = current_schema()::regnamespace AND relkind = 'v'
             AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
         ORDER BY oid
     LOOP
-        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', named, pg_get_viewdef(named));
+        EXECUTE format('CREATE OR REPLACE VIEW %s %s AS %s', named, options, pg_get_viewdef(named));
     END LOOP;
 END
 $$;

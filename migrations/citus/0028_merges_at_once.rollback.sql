@@ -54,3 +54,4 @@ DROP TABLE dataset_merges;
 DROP FUNCTION see_merges_at_once(text, text);
 DROP FUNCTION as_it_was(anyelement);
 DROP FUNCTION refuse_reader();
+DROP FUNCTION IF EXISTS refuse_from_afar(); -- of a later migration: bills read it until here

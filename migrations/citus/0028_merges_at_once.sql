@@ -27,7 +27,7 @@ $$;
 -- The end of a statement that would have to know more of a row than is kept.
 CREATE OR REPLACE FUNCTION refuse_reader() RETURNS boolean STABLE PARALLEL SAFE LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'What this statement reads was replaced twice, taken back, or lost since it began: run the transaction again.'
+    RAISE EXCEPTION 'What this statement reads was replaced twice, or taken back, since it began: run the transaction again.'
         USING ERRCODE = 'serialization_failure';
 END
 $$;
@@ -67,7 +67,6 @@ BEGIN
     -- shown: how many merges are. swept: rows that merges until this one took away are there no more.
     IF to_regclass(quote_ident(seen)) IS NULL THEN
         EXECUTE format('CREATE TABLE %I (shown bigint NOT NULL, swept bigint NOT NULL)', seen);
-        EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', seen); -- it is copied to a node that is added
         PERFORM create_reference_table(quote_ident(seen));
         EXECUTE format('INSERT INTO %I VALUES (0, 0)', seen);
     END IF;
@@ -122,8 +121,6 @@ BEGIN
         FROM %4$I
         WHERE
             CASE
-                -- what is read first was lost: Citus writes it over a connection of the coordinator to itself, and may not notice
-                WHEN (SELECT shown FROM ledger) IS NULL THEN refuse_reader()
                 WHEN since > (SELECT shown FROM ledger) THEN
                     CASE
                         WHEN before IS NULL THEN FALSE

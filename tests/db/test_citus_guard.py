@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -22,6 +23,7 @@ from dbsvc.engine.errors import ContentionError
 from dbsvc.engine.housekeeping.rebuild import rebuild
 from dbsvc.engine.loads.operations import retry
 from dbsvc.engine.loads.revert import revert
+from dbsvc.engine.migrations import migrate
 from dbsvc.engine.reports.lineage import trace_word
 from dbsvc.engine.reports.report import read_report
 from dbsvc.engine.reports.status import read_status
@@ -88,6 +90,8 @@ def questions(db: Database) -> dict[str, Callable[[], object]]:
             asked[name] = partial(run, name)
     for view in (*TABLES, "inverter_latest_state"):
         asked[view] = partial(query, db, f"SELECT count(*) FROM {view}")
+    of_one = "SELECT max(points) FROM inverter_daily_summary WHERE inverter_id ="
+    asked["one and another"] = partial(query, db, f"SELECT ({of_one} 'i1') + ({of_one} 'i2')")
     of_dbsvc = {"status": read_status, "lineage": lambda db: trace_word(db, "reading", ["i1", "2025-06-01T00:10:00Z"])}
     return asked | {name: partial(ask, db) for name, ask in of_dbsvc.items()} | {"report": partial(read_report, db, 7)}
 
@@ -200,3 +204,86 @@ def test_a_migration_puts_tables_behind_views(urls: list[str]) -> None:
         finally:
             node.execute(f"DROP OWNED BY {reader}".encode())
             node.execute(f"DROP ROLE {reader}".encode())
+
+
+def run_file(node: psycopg.Connection, name: str) -> None:
+    """Run a migration of Citus, or a rollback of one, by itself."""
+    text = (files("dbsvc") / "migrations" / "citus" / f"{name}.sql").read_text()
+    with node.transaction():
+        node.execute(text.encode())
+
+
+def test_who_reads_his_own_node_from_afar_is_refused(urls: list[str]) -> None:
+    """There each look is of another moment. Who may read so is told what to set, not to try again."""
+    days = "SELECT max(points) FROM inverter_daily_summary WHERE inverter_id ="
+    two = "SELECT count(*) FROM inverter_telemetry_clean UNION ALL SELECT count(*) FROM inverter_daily_summary"
+    asked = ("SELECT count(*) FROM bills", two, f"SELECT ({days} 'i1'), ({days} 'i2')")
+    for url in urls:
+        for question in asked:
+            with psycopg.connect(url) as node:
+                node.execute("SELECT count(*) FROM bills_stored")  # over connections, too
+                node.execute(question.encode())
+            with psycopg.connect(url) as node:
+                node.execute("SET citus.enable_local_execution = off")
+                with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="own node over a connection"):
+                    node.execute(question.encode())
+
+
+def test_what_is_told_of_views_stays(urls: list[str]) -> None:
+    """Their options, and who may read which column and hand that on: when tables go behind views, and when they come back."""
+    reader = f"reader_{os.getpid()}"
+    table, rights = (
+        "inverter_daily_summary",
+        "SELECT has_table_privilege(%s, %s, %s), has_column_privilege(%s, %s, 'day', 'SELECT')",
+    )
+    options = "SELECT reloptions FROM pg_class WHERE oid = 'fine'::regclass"
+    with psycopg.connect(urls[0], autocommit=True) as node:
+        node.execute(f"CREATE ROLE {reader}".encode())
+        node.execute(f"CREATE ROLE {reader}_2".encode())
+        try:
+            node.execute(f"CREATE VIEW fine WITH (security_barrier = true) AS SELECT day FROM {table}".encode())
+            node.execute(f"GRANT SELECT ON {table} TO {reader} WITH GRANT OPTION".encode())
+            node.execute(f"GRANT SELECT (day) ON {table} TO {reader}_2".encode())
+            run_file(node, "0035_merges_shown.rollback")
+            for name in ("0032_telemetry_at_once.rollback", "0032_telemetry_at_once"):
+                run_file(node, name)
+                with_option = (reader, table, "SELECT WITH GRANT OPTION", reader, table)
+                assert node.execute(rights, with_option).fetchone() == (True, True)
+                assert node.execute(rights, (f"{reader}_2", table, "SELECT", f"{reader}_2", table)).fetchone() == (False, True)
+                assert node.execute(options).fetchone() == (["security_barrier=true"],)
+                node.execute("SELECT * FROM fine")
+            node.execute(f"CREATE MATERIALIZED VIEW kept AS SELECT day FROM {table}".encode())
+            with pytest.raises(psycopg.errors.RaiseException, match=r"materialised views .*: kept\. Drop them"):
+                run_file(node, "0032_telemetry_at_once.rollback")
+        finally:
+            for each in (reader, f"{reader}_2"):
+                node.execute(f"DROP OWNED BY {each}".encode())
+                node.execute(f"DROP ROLE {each}".encode())
+
+
+def test_what_was_migrated_before_is_mended(urls: list[str]) -> None:
+    """By what shows merges of bills now, in the place of an older text; it may run again."""
+    with psycopg.connect(urls[0], autocommit=True) as node:
+        node.execute("ALTER TABLE bills_seen REPLICA IDENTITY DEFAULT")
+        node.execute("CREATE OR REPLACE VIEW hours AS SELECT bill_id FROM bills")
+        run_file(node, "0028_merges_at_once")
+        for _ in range(2):
+            run_file(node, "0035_merges_shown")
+        told = "SELECT relreplident, pg_get_viewdef('bills'::regclass) FROM pg_class WHERE oid = 'bills_seen'::regclass"
+        identity, view = node.execute(told).fetchone() or ("", "")
+        assert identity == "f"
+        assert "refuse_from_afar" in view
+        assert node.execute("SELECT count(*) FROM hours").fetchone() == (0,)
+
+
+def test_an_installation_beside_another_has_its_own_numbers(urls: list[str]) -> None:
+    """Whose schema comes later in the search path."""
+    address = urls[0].replace("postgresql://", "citus://")
+    with psycopg.connect(urls[0], autocommit=True) as node:
+        node.execute("CREATE SCHEMA beside")
+    with connect(f"{address}?options=-csearch_path%3Dbeside,public") as db:
+        migrate(db)
+        query(db, "SELECT begin_merge('telemetry')")
+        assert query(db, "SELECT merges FROM beside.telemetry_merges") == [(1,)]
+        assert query(db, "SELECT merges FROM public.telemetry_merges") == [(0,)]
+        assert query(db, "SELECT count(*) FROM pg_class WHERE relname = 'bills_seen' AND relkind = 'r'") == [(2,)]
