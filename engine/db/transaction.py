@@ -31,6 +31,9 @@ class Session(Protocol):
     def calling(self, connection: Any) -> AbstractContextManager[None]:
         """Guard a call of the driver: translated, watched while it waits, and not begun after an interrupt."""
 
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises CancelledError after an interrupt."""
+
 
 class Transaction:
     """An open transaction. Everything in it happens, or nothing."""
@@ -42,6 +45,10 @@ class Transaction:
         self._session = session
         self._depth = 0
         self._failed: DatabaseError | None = None
+
+    def pause(self, seconds: float) -> None:
+        """Wait, with the transaction open. Raises CancelledError after an interrupt."""
+        self._session.pause(seconds)
 
     def run(self, name: str, /, **parameters: Any) -> Result:
         """Run a named statement, such as ``run("ledger/show_load", load_id=3)``."""

@@ -12,6 +12,7 @@ from dbsvc.engine.datasets import Dataset
 from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.transaction import TakenBackError, Transaction
 from dbsvc.engine.errors import InputError
+from dbsvc.engine.loads.reveal import lock_loads
 from dbsvc.engine.log import event
 from dbsvc.engine.reports.loads import count_rows
 
@@ -38,7 +39,7 @@ def prune(db: Database, before: date, *, dry_run: bool = False) -> dict[str, int
 
 
 def _prune_history(tx: Transaction, *, dataset: Dataset, before: date, dry_run: bool) -> int:
-    tx.run("ledger/lock_dataset", dataset=dataset.name)
+    lock_loads(tx, dataset.name)
     names = dataset.merge_parameters()
     history, key = names["history"], names["key"]
     tx.run("housekeeping/prune/find_history", history=history, past_key=names["past_key"], dataset=dataset.name, before=before)
@@ -50,7 +51,7 @@ def _prune_history(tx: Transaction, *, dataset: Dataset, before: date, dry_run: 
 
 def _prune_rejects(tx: Transaction, *, before: date, dry_run: bool) -> int:
     for dataset in tx.statements.datasets:
-        tx.run("ledger/lock_dataset", dataset=dataset)
+        lock_loads(tx, dataset)
     tx.run("housekeeping/prune/find_rejects", before=before)
     if found := _found(tx, dry_run):
         tx.run("housekeeping/prune/count_rejects")

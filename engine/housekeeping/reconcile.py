@@ -13,7 +13,7 @@ from dbsvc.engine.db.dialect import Row
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.account import account_again
-from dbsvc.engine.loads.reveal import lock_dataset
+from dbsvc.engine.loads.reveal import lock_dataset, lock_loads
 from dbsvc.engine.log import event
 
 _COUNTED, _DIGESTED = "rows_unaccounted", "rows_differ"
@@ -43,7 +43,7 @@ def reconcile(db: Database, reason: str, *, dry_run: bool = False) -> list[Diffe
 
 def _reconcile(tx: Transaction, reason: str, *, dry_run: bool) -> list[Difference]:
     for dataset in tx.statements.datasets:
-        lock_dataset(tx, dataset)
+        (lock_loads if dry_run else lock_dataset)(tx, dataset)
     differences = [Difference(row["table_name"], int(row["expected"]), row["found"]) for row in _find(tx, _COUNTED)]
     if twice := {one.table for one in differences if sum(one.table == other.table for other in differences) > 1}:
         raise InputError(

@@ -21,7 +21,7 @@ from dbsvc.engine.errors import InputError
 from dbsvc.engine.loads.ledger import find_profile
 from dbsvc.engine.loads.matching import Rejected, Written, match, named_columns, read_written
 from dbsvc.engine.loads.model import Load
-from dbsvc.engine.loads.reveal import lock_dataset
+from dbsvc.engine.loads.reveal import lock_loads
 from dbsvc.engine.log import step
 from dbsvc.engine.sources.file import SourceFile
 from dbsvc.engine.sources.header import Header, header_of
@@ -65,7 +65,7 @@ def close_all_mended(db: Database) -> None:
     """Close all rejects that were mended, whatever time it takes."""
 
     def close(tx: Transaction, dataset: Dataset) -> None:
-        lock_dataset(tx, dataset.name)
+        lock_loads(tx, dataset.name)
         _close(tx, dataset)
 
     with db.snapshot() as tx:

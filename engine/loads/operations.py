@@ -35,7 +35,7 @@ from dbsvc.engine.loads.place import with_months, withdraw
 from dbsvc.engine.loads.pseudonyms import use_pseudonyms
 from dbsvc.engine.loads.publish import close, merge, publish, publish_in
 from dbsvc.engine.loads.register import restart
-from dbsvc.engine.loads.reveal import conceal, lock_dataset, reveal
+from dbsvc.engine.loads.reveal import conceal, lock_dataset, lock_loads, reveal
 from dbsvc.engine.loads.staging import create_staging, draw_load_id, has_staging
 from dbsvc.engine.loads.validate import BATCH, stage_valid
 from dbsvc.engine.loads.waiting import find_waiting
@@ -143,7 +143,7 @@ def dismiss(db: Database, load_id: int, lines: Collection[int] | None = None, re
 
 def _dismiss(tx: Transaction, load_id: int, lines: Collection[int] | None, reason: str | None) -> Dismissed:
     load = find_load(tx, load_id)
-    lock_dataset(tx, load.dataset)
+    lock_loads(tx, load.dataset)
     load = lock_load(tx, load)
     if load.status is not LoadStatus.PUBLISHED:
         raise InputError(f"Load {load_id} is {load.status}: only rejects of a published load can be dismissed.")
@@ -206,7 +206,7 @@ def _release(tx: Transaction, load_id: int) -> Load:
 def _discard(tx: Transaction, load_id: int, again: bool) -> Load:
     load = find_load(tx, load_id)
     # a load that is being published keeps its reconfirmations for ours: when it has committed, they are pruned with it
-    lock_dataset(tx, load.dataset)
+    lock_loads(tx, load.dataset)
     load = lock_load(tx, load)
     if load.status is LoadStatus.DISCARDED and again:
         return load

@@ -17,20 +17,33 @@ from dbsvc.engine.loads.model import Load, LoadStatus
 from dbsvc.engine.loads.phases import find_rows, run_phase, run_statement
 from dbsvc.engine.log import step
 
+#: Seconds that a commit may take from node to node.
+_MOMENT = 0.5
+
 
 def lock_dataset(tx: Transaction, dataset: str) -> None:
+    """Let nobody else publish loads of a dataset until we commit, to change rows of it: all that is seen at one moment.
+
+    Raises UnavailableError as ``lock_loads`` does. Where readers go by a number that is raised now, they begin again even if
+    nothing changes in the end: that is known only when rows are compared, and none may be before nodes have the last merge.
+    """
+    lock_loads(tx, dataset)
+    _run_all(tx, "ledger/begin_merge", {"dataset": dataset})
+
+
+def lock_loads(tx: Transaction, dataset: str) -> None:
     """Let nobody else publish loads of a dataset until we commit; what was written of one and is not seen yet, show it first.
 
-    What is changed then is seen at one moment. Raises UnavailableError while nodes have yet to commit what was written.
+    Who does this alone changes no row that is public. Raises UnavailableError while nodes have yet to commit what was written.
     """
-    _show_and_sweep(tx, dataset)
-    _run_all(tx, "ledger/begin_merge", {"dataset": dataset})
+    for merge in _show_unseen(tx, dataset):
+        _run_all(tx, "ledger/sweep", merge)
 
 
 def show_written(tx: Transaction, dataset: str) -> None:
     """Show what was written of a dataset and is not seen yet, if that is a step of its own. Raises UnavailableError."""
     if tx.statements.phase("ledger/unseen"):
-        _show_and_sweep(tx, dataset)
+        lock_loads(tx, dataset)
 
 
 def conceal(tx: Transaction, load: Load) -> None:
@@ -47,13 +60,8 @@ def reveal(db: Database, load: Load) -> Load:
         return find_load(tx, load.load_id)
 
     if db.run_transaction(lambda tx: _show_unseen(tx, load.dataset)):  # then by one that begins when all have been shown it
-        db.run_transaction(lambda tx: _show_and_sweep(tx, load.dataset))
+        db.run_transaction(lambda tx: lock_loads(tx, load.dataset))
     return db.run_transaction(find)
-
-
-def _show_and_sweep(tx: Transaction, dataset: str) -> None:
-    for merge in _show_unseen(tx, dataset):
-        _run_all(tx, "ledger/sweep", merge)
 
 
 def _show_unseen(tx: Transaction, dataset: str) -> list[Row]:
@@ -78,9 +86,19 @@ def _show(tx: Transaction, merge: Row) -> None:
 
 
 def _require_all(tx: Transaction, what: str) -> None:
-    if nodes := sorted({row["node"] for _, found in tx.run_phase("ledger/doubts") for row in found.rows}):
+    doubts = _find_doubts(tx)
+    gids = {gid for _, gid in doubts}
+    if gids and None not in gids:  # others commit all the time, and what was not in doubt before is none of what we ask about
+        tx.pause(_MOMENT)
+        doubts = {(node, gid) for node, gid in _find_doubts(tx) if gid in {*gids, None}}
+    if nodes := sorted({node for node, _ in doubts}):
         have = "has" if len(nodes) == 1 else "have"
         raise UnavailableError(f"{what}: {', '.join(nodes)} {have} not said so yet. Run the same command again later.")
+
+
+def _find_doubts(tx: Transaction) -> set[tuple[str, str | None]]:
+    """Return the nodes that have yet to commit a transaction, each with its name; or do not answer, without one."""
+    return {(row["node"], row["gid"]) for _, found in tx.run_phase("ledger/doubts") for row in found.rows}
 
 
 def _run_all(tx: Transaction, phase: str, merge: Row) -> None:

@@ -6,9 +6,11 @@ import os
 import random
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from unittest.mock import create_autospec
 from urllib.parse import urlsplit
 
 import psycopg
@@ -17,10 +19,12 @@ from psycopg import errors
 
 from dbsvc import connect, migrate
 from dbsvc.engine.db.database import Database
-from dbsvc.engine.db.dialect import Row
+from dbsvc.engine.db.dialect import Result, Row
 from dbsvc.engine.db.dialects.citus import Driver
 from dbsvc.engine.db.transaction import Transaction
 from dbsvc.engine.errors import ConfigurationError, IntegrityError, UnavailableError, UnusableError
+from dbsvc.engine.loads.model import Load
+from dbsvc.engine.loads.reveal import require_staged
 from dbsvc.engine.log import Event, listening
 from dbsvc.engine.settings import Settings
 from tests.helpers import ROOT, buckets, load, query, usage_csv, write
@@ -86,6 +90,29 @@ def test_a_wrong_url_is_not_a_node_that_is_away(said: str) -> None:
     translated = driver().translate(error)
     assert isinstance(translated, UnusableError), translated
     assert not translated.retryable
+
+
+MINE, OTHERS, SILENT = ("a:1", "1"), ("a:1", "2"), ("a:1", None)
+
+
+@pytest.mark.parametrize(
+    ("looks", "is_named"),
+    [
+        ([set()], False),
+        ([{MINE}, set()], False),
+        ([{OTHERS}, {("a:1", "3")}], False),
+        ([{MINE, OTHERS}, {MINE}], True),
+        ([{MINE}, {SILENT}], True),
+        ([{SILENT}], True),
+    ],
+)
+def test_what_others_commit_meanwhile_is_not_waited_for(looks: list[set[tuple[str, str | None]]], is_named: bool) -> None:
+    tx = create_autospec(Transaction)
+    tx.run_phase.side_effect = [[("", Result([{"node": node, "gid": gid} for node, gid in look], 0))] for look in looks]
+    with pytest.raises(UnavailableError, match=r"a:1 has not said so yet") if is_named else nullcontext():
+        require_staged(tx, create_autospec(Load, load_id=7))
+    assert tx.run_phase.call_count == len(looks)
+    assert tx.pause.called == (len(looks) > 1)
 
 
 def test_the_nodes_that_settings_name() -> None:

@@ -20,7 +20,10 @@ from dbsvc.engine.db.database import Database
 from dbsvc.engine.db.dialect import Result
 from dbsvc.engine.db.dialects.citus import Driver
 from dbsvc.engine.errors import ContentionError
+from dbsvc.engine.housekeeping.prune import prune
 from dbsvc.engine.housekeeping.rebuild import rebuild
+from dbsvc.engine.housekeeping.reconcile import reconcile
+from dbsvc.engine.loads.corrections import close_all_mended
 from dbsvc.engine.loads.operations import retry
 from dbsvc.engine.loads.revert import revert
 from dbsvc.engine.migrations import migrate
@@ -159,6 +162,11 @@ def test_whoever_changes_telemetry_raises_the_number(urls: list[str], monkeypatc
         assert expected <= changes
         assert number(urls[0]) > before
         assert {number(url) for url in urls} == {number(urls[0])}
+        after = number(urls[0])
+        prune(db, datetime.date(2020, 1, 1))
+        reconcile(db, "", dry_run=True)
+        close_all_mended(db)
+        assert number(urls[0]) == after, "readers are refused, and nothing changed"
 
 
 def number(url: str) -> int:

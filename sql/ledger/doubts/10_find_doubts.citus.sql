@@ -1,4 +1,5 @@
--- The nodes that have yet to commit what the node that began it, whichever that is, has committed; or that do not say.
+-- The nodes that have yet to commit what the node that began it, whichever that is, has committed, each with that transaction;
+-- or that do not say, without one.
 WITH answers AS MATERIALIZED (
     SELECT
         nodeid,
@@ -30,15 +31,15 @@ known AS MATERIALIZED (
     WHERE prepared.gids IS NOT NULL
 )
 
-SELECT nodes.nodename || ':' || nodes.nodeport AS node
+SELECT
+    doubt.gid,
+    nodes.nodename || ':' || nodes.nodeport AS node
 FROM pg_dist_node AS nodes
 LEFT JOIN answers ON nodes.nodeid = answers.nodeid
 LEFT JOIN known AS same ON nodes.nodeid = same.nodeid
-WHERE
-    NOT coalesce(answers.success, FALSE)
-    OR NOT coalesce(same.success, TRUE)
-    OR EXISTS (
-        SELECT 1
-        FROM known
-        WHERE string_to_array(known.gids, ' ') && string_to_array(answers.gids, ' ')
-    )
+LEFT JOIN LATERAL (
+    SELECT unnest(string_to_array(answers.gids, ' '))
+    INTERSECT
+    SELECT unnest(string_to_array(known.gids, ' ')) FROM known
+) AS doubt (gid) ON TRUE
+WHERE NOT coalesce(answers.success, FALSE) OR NOT coalesce(same.success, TRUE) OR doubt.gid IS NOT NULL
