@@ -3,7 +3,7 @@
 -- do: Start the node, or repair the network between it and the coordinator
 -- runbook: nodes_away
 -- A node of the cluster does not answer the coordinator, or is switched off. What it keeps can be neither read nor changed: loads
--- wait for it, and other checks are unknown.
+-- try again for some 10 seconds, then end with 69, and other checks are unknown.
 SELECT
     node.nodename AS node,
     node.nodeport AS port,

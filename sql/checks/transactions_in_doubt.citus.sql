@@ -1,10 +1,11 @@
 -- title: Transactions that a crash left half done
 -- severity: critical
--- do: Are all nodes there? Then SELECT recover_prepared_transactions() on the coordinator, and look why nobody did
+-- do: Are all nodes there? Then SELECT recover_prepared_transactions() on every node, and look why nobody did
 -- runbook: transactions_in_doubt
 -- :seconds = 60: how long a node may wait to be told whether to commit
--- A node has prepared a transaction and was not told how it ended. Until then its rows are locked: loads of that dataset wait,
--- and who reads telemetry is refused. Citus ends such transactions by itself, every citus.recover_2pc_interval.
+-- A node has prepared a transaction and was not told how it ended. Until then its rows are locked: loads of that dataset try
+-- again for some 10 seconds, then end with 69, and who reads telemetry is refused. Citus ends such transactions by itself, every
+-- citus.recover_2pc_interval: each node those that it began.
 SELECT
     node.nodename AS node,
     node.nodeport AS port,

@@ -41,7 +41,8 @@ SELECT
     CASE WHEN spread.shards < count(*) THEN 'warning' ELSE 'ok' END AS state,
     format('%s shards a table on %s nodes that keep rows', spread.shards, count(*)) AS says,
     CASE
-        WHEN spread.shards < count(*) THEN 'Spread the tables again, with more: alter_distributed_table(…, shard_count => …)'
+        WHEN spread.shards < count(*)
+            THEN 'Stop loads; SELECT alter_distributed_table(…, shard_count => …, cascade_to_colocated => true)'
         ELSE ''
     END AS todo
 FROM nodes
