@@ -22,7 +22,7 @@ MOST = 8  # workers
 
 
 def cost(work: str, parts: int, rows: float) -> tuple[float, float]:
-    """Return the CPU seconds per million rows, of the coordinator and of the workers, of a load of so many parts and rows."""
+    """Return the CPU seconds per million rows, of the coordinator and of the workers, of a load of these parts and rows."""
     coordinator, worker = (
         measured - fixed + fixed * parts / MEASURED_PARTS / (rows / 1_000_000)
         for measured, fixed in zip(MEASURED[work], FIXED[work], strict=True)
