@@ -232,6 +232,20 @@ def test_a_node_that_is_away_is_told(db: Database) -> None:
     assert found(db, "shards_skewed") == []
 
 
+def test_a_node_that_readers_are_refused_on_is_told(db: Database, dbname: str) -> None:
+    """It reads itself over connections, or has no copy of the number that they go by."""
+    execute(
+        db,
+        f"ALTER DATABASE {dbname} SET citus.enable_local_execution = off",
+        "DELETE FROM pg_dist_placement USING pg_dist_shard WHERE pg_dist_placement.shardid = pg_dist_shard.shardid "
+        "AND logicalrelid = 'bills_seen'::regclass AND groupid = 1",
+    )
+    said = looked(db)
+    assert [todo for says, todo in said.items() if "enable_local_execution is off" in says] != []
+    lacking = [(says.split(": ")[1], todo) for says, todo in said.items() if "replicate_reference_tables" in todo]
+    assert [says.split()[:2] for says, _ in lacking] == [["1", "tables"]]
+
+
 def test_who_waits_is_told_of_a_node_that_does_not_answer(db: Database) -> None:
     execute(db, "UPDATE pg_dist_node SET nodeport = 9 WHERE nodeid = 2")
     with db.connection() as connection:

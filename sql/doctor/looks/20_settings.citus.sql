@@ -11,7 +11,8 @@ WITH answers AS (
             ''parallel'', current_setting(''max_parallel_workers''),
             ''databases'', (SELECT count(*) FROM pg_database WHERE datallowconn AND NOT datistemplate),
             ''recover'', (SELECT setting FROM pg_settings WHERE name = ''citus.recover_2pc_interval''),
-            ''wal'', current_setting(''wal_level'')
+            ''wal'', current_setting(''wal_level''),
+            ''local'', current_setting(''citus.enable_local_execution'')
         )
     ')
     WHERE success
@@ -26,7 +27,23 @@ nodes AS (
         cast(answers.told ->> 'workers' AS integer) AS workers,
         cast(answers.told ->> 'parallel' AS integer) + cast(answers.told ->> 'databases' AS integer) AS wanted_workers,
         cast(answers.told ->> 'recover' AS integer) AS recover_ms,
-        answers.told ->> 'wal' AS wal
+        answers.told ->> 'wal' AS wal,
+        answers.told ->> 'local' AS by_itself,
+        -- of tables that every node has: numbers that readers go by, and registries
+        (
+            SELECT count(*)
+            FROM pg_dist_partition
+            WHERE
+                pg_dist_partition.partmethod = 'n' AND pg_dist_partition.repmodel = 't'
+                AND NOT EXISTS (
+                    SELECT 1
+                    FROM pg_dist_shard
+                    INNER JOIN pg_dist_placement ON pg_dist_shard.shardid = pg_dist_placement.shardid
+                    WHERE
+                        pg_dist_shard.logicalrelid = pg_dist_partition.logicalrelid
+                        AND pg_dist_placement.groupid = node.groupid
+                )
+        ) AS lacks
     FROM pg_dist_node AS node
     INNER JOIN answers ON node.nodeid = answers.nodeid
 ),
@@ -89,6 +106,24 @@ findings AS (
         'Set it to logical, and restart the node, before you add nodes.' AS todo
     FROM nodes
     WHERE wal <> 'logical' AND groupid > 0
+    UNION ALL
+    SELECT
+        groupid,
+        name,
+        'wrong' AS state,
+        'citus.enable_local_execution is off: who reads bills or telemetry there is refused.' AS says,
+        'Set it to on, and reload the node.' AS todo
+    FROM nodes
+    WHERE by_itself = 'off'
+    UNION ALL
+    SELECT
+        groupid,
+        name,
+        'wrong' AS state,
+        format('%s tables that every node has are not there: who reads bills or telemetry there is refused.', lacks) AS says,
+        'In the database: SELECT replicate_reference_tables()' AS todo
+    FROM nodes
+    WHERE lacks > 0
 )
 
 SELECT
