@@ -1,6 +1,6 @@
 """How far a cluster carries: `python bench/scale.py`. One to eight workers, simulated from measured CPU seconds.
 
-The times are of two workers on one machine that was busier than for docs/benchmarks.md. A load has shards for all of its months,
+The times are of two workers on one machine, busier than for docs/benchmarks.md. A load has shards for all of its months,
 as many as the docs ask for; each such part costs something by itself. A chunk waits for a core of the coordinator, then for one
 of the worker whose turn it is. Disks and networks are as fast as they must be: this is the most that can be hoped for.
 """

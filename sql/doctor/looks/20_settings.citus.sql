@@ -111,7 +111,7 @@ findings AS (
         groupid,
         name,
         'wrong' AS state,
-        'citus.enable_local_execution is off: who reads bills or telemetry there is refused.' AS says,
+        'citus.enable_local_execution is off: who reads merged rows there is refused.' AS says,
         'Set it to on, and reload the node.' AS todo
     FROM nodes
     WHERE by_itself = 'off'
@@ -120,7 +120,7 @@ findings AS (
         groupid,
         name,
         'wrong' AS state,
-        format('%s tables that every node has are not there: who reads bills or telemetry there is refused.', lacks) AS says,
+        format('%s tables that every node has are not there: who reads merged rows there is refused.', lacks) AS says,
         'In the database: SELECT replicate_reference_tables()' AS todo
     FROM nodes
     WHERE lacks > 0
