@@ -122,9 +122,8 @@ def test_a_load_is_told_from_start_to_end(cli_on: Cli, receiver: Told) -> None:
 def origins(output: Any, column: str) -> dict[tuple[str, str], str]:
     """Which fields of which inputs a column is made of, and how."""
     fields = output["facets"]["columnLineage"]["fields"][column]["inputFields"]
-    return {
-        (Path(each["name"]).name.removeprefix("main."), each["field"]): each["transformations"][0]["subtype"] for each in fields
-    }
+    names = [Path(each["name"]).name.removeprefix("main.").rpartition(".public.")[2] for each in fields]
+    return {(name, each["field"]): each["transformations"][0]["subtype"] for name, each in zip(names, fields, strict=True)}
 
 
 def test_what_is_derived_is_told_down_to_the_fields_of_the_file(cli: Cli, receiver: Told) -> None:
