@@ -22,19 +22,8 @@ from dbsvc.engine.loads.publish import publish
 from dbsvc.engine.loads.revert import revert
 from tests.helpers import buckets, load, query, write
 from tests.helpers.crash import everything
-from tests.helpers.project import declare
+from tests.helpers.project import STAYS, declare
 
-DECLARATION = """title = "stays"
-format = "csv"
-depends_on = []
-table = "stays"
-key = ["stay_id"]
-placed = true
-[columns.stay_id]
-type = "whole"
-[columns.guests]
-type = "whole"
-"""
 #: staged where rows will stay, however few they are, in chunks of some records
 IN_PLACE: dict[str, Any] = {"month_records": 1, "chunk_bytes": 40}
 
@@ -48,7 +37,7 @@ def _places(dialect: str) -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that declares stays."""
-    folder = declare(tmp_path / "ours", "stays", DECLARATION)
+    folder = declare(tmp_path / "ours", "stays", STAYS)
     monkeypatch.setenv("DBSVC_PROJECT", str(folder))
     return folder
 

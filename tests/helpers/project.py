@@ -20,6 +20,18 @@ type = "text"
 [columns.reading]
 type = "whole"
 """
+#: rows of it may be placed
+STAYS = """title = "stays"
+format = "csv"
+depends_on = []
+table = "stays"
+key = ["stay_id"]
+placed = true
+[columns.stay_id]
+type = "whole"
+[columns.guests]
+type = "whole"
+"""
 UP = """-- Meters.
 INSERT INTO datasets (dataset) VALUES ('meters') ON CONFLICT DO NOTHING;
 CREATE TABLE IF NOT EXISTS meters (

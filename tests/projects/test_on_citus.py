@@ -13,20 +13,9 @@ from dbsvc import Database, connect, migrate
 from dbsvc.engine.loads.revert import revert
 from tests.helpers import buckets, load, write
 from tests.helpers.citus import NODES, Cluster, killed_before_it_shows
-from tests.helpers.project import declare, make_project
+from tests.helpers.project import STAYS, declare, make_project
 from tests.helpers.readers import Readers, look_everywhere
 
-DECLARATION = """title = "stays"
-format = "csv"
-depends_on = []
-table = "stays"
-key = ["stay_id"]
-placed = true
-[columns.stay_id]
-type = "whole"
-[columns.guests]
-type = "whole"
-"""
 SPREAD = """-- depends: stays_1
 DO $$
 BEGIN
@@ -36,17 +25,17 @@ BEGIN
 END
 $$;
 """
-STAYS = 200
+NUMBER_OF_STAYS = 200
 #: what is public, one after the other: the guests of a stay
 State = frozenset[tuple[int, int]]
-ONE = frozenset((n, 1) for n in range(STAYS))
-TWO = frozenset((n, 1 + n % 2) for n in range(STAYS + 20))
+ONE = frozenset((n, 1) for n in range(NUMBER_OF_STAYS))
+TWO = frozenset((n, 1 + n % 2) for n in range(NUMBER_OF_STAYS + 20))
 THREE = ONE - {(0, 1)} | {(0, 5)}
 
 
 @pytest.fixture
 def db(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    folder = declare(tmp_path / "ours", "stays", DECLARATION)
+    folder = declare(tmp_path / "ours", "stays", STAYS)
     spread = {"migrations/citus/stays_2.sql": SPREAD, "migrations/citus/stays_2.rollback.sql": "SELECT 1;\n"}
     monkeypatch.setenv("DBSVC_PROJECT", str(make_project(folder, spread)))
     with connect(cluster.create()) as opened:
@@ -61,7 +50,7 @@ def look(connection: psycopg.Connection) -> State:
 
 def glance(connection: psycopg.Connection) -> Callable[[State], bool]:
     """Look at one stay; tells whether it is so in a state."""
-    key = random.randrange(STAYS)
+    key = random.randrange(NUMBER_OF_STAYS)
     found = connection.execute("SELECT stay_id, guests FROM stays WHERE stay_id = %s", (key,)).fetchall()
     return lambda state: found == [stay for stay in state if stay[0] == key]
 
@@ -83,7 +72,7 @@ def test_a_merge_is_seen_at_once_on_every_node(
             load(db, two)
         assert look_everywhere(cluster, dbname, look) == {ONE}
         again = load(db, two)  # the same command
-        assert buckets(again.load) == {"inserted": 20, "updated": STAYS // 2, "unchanged": STAYS // 2}
+        assert buckets(again.load) == {"inserted": 20, "updated": NUMBER_OF_STAYS // 2, "unchanged": NUMBER_OF_STAYS // 2}
         assert look_everywhere(cluster, dbname, look) == {TWO}
         with killed_before_it_shows(monkeypatch):
             revert(db, again.load.load_id)
@@ -96,8 +85,8 @@ def test_a_merge_is_seen_at_once_on_every_node(
 def test_what_lies_on_the_coordinator_is_staged_there(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DBSVC_PROJECT", str(declare(tmp_path / "ours", "stays", DECLARATION)))
+    monkeypatch.setenv("DBSVC_PROJECT", str(declare(tmp_path / "ours", "stays", STAYS)))
     with connect(cluster.create()) as db:
         migrate(db)
         loaded = load(db, stays(tmp_path / "one.csv", ONE), chunk_bytes=200, jobs=2).load
-        assert (buckets(loaded), len(db.elsewhere)) == ({"inserted": STAYS}, len(NODES) - 1)
+        assert (buckets(loaded), len(db.elsewhere)) == ({"inserted": NUMBER_OF_STAYS}, len(NODES) - 1)
