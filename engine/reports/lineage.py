@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -80,28 +80,28 @@ def trace_word(db: Database, word: str, key: Sequence[str]) -> Lineage:
         raise ConfigurationError(
             f"No dataset that is in use says what a {word} is: `dbsvc lineage row DATASET KEY...` shows rows."
         )
-    columns = columns_of(db.statements[f"datasets/{dataset.name}/lineage/{word}"], "key")
+    shown = db.statements[f"datasets/{dataset.name}/lineage/{word}"]
+    columns = columns_of(shown, "key")
     if len(key) != len(columns):
         raise InputError(f"A {word} is found by the value of {', '.join(columns)}: {len(columns)} in all, not {len(key)}.")
-    return db.read(lambda tx: _trace_word(tx, dataset, word, key))
+    return db.read(lambda tx: _trace_word(tx, dataset, word, shown, dict(zip(columns, key, strict=True))))
 
 
-def _trace_word(tx: Transaction, dataset: Dataset, word: str, key: Sequence[str]) -> Lineage:
-    shown = tx.statements[f"datasets/{dataset.name}/lineage/{word}"]
-    columns = columns_of(shown, "key")
+def _trace_word(tx: Transaction, dataset: Dataset, word: str, shown: Statement, key: Mapping[str, str]) -> Lineage:
     rows = f"datasets/{dataset.name}/lineage/rows/{word}"
     if rows in tx.statements:
-        texts = [text.encode(errors="replace").decode().strip(_BLANKS) for text in key]
-        values = [_read_value(dataset.columns[name], text) for name, text in zip(columns, texts, strict=True)]
+        texts = {name: text.encode(errors="replace").decode().strip(_BLANKS) for name, text in key.items()}
+        values = [_read_value(dataset.columns[name], text) for name, text in texts.items()]
         numbered = {f"key_{nth}": value for nth, value in enumerate(values, 1)}
         about = [[str(row[name]) for name in dataset.key] for row in tx.run(rows, **numbered).rows]
         found = [_trace(tx, dataset, each) for each in about]
         if not found:
-            raise _absent(f"{word} {' '.join(texts)}", (), _find_reference(tx, dataset.columns[columns[0]], texts[0]))
+            first, text = next(iter(texts.items()))
+            raise _absent(f"{word} {' '.join(texts.values())}", (), _find_reference(tx, dataset.columns[first], text))
     else:
-        found = [_trace(tx, dataset, key)]
+        found = [_trace(tx, dataset, list(key.values()))]
         current = found[0].current["values"]
-        numbered = {f"key_{nth}": current[name] for nth, name in enumerate(columns, 1)}
+        numbered = {f"key_{nth}": current[name] for nth, name in enumerate(key, 1)}
     results = tx.run(shown.name, **numbered).rows
     return Lineage(
         sorted((version for each in found for version in each.versions), key=lambda row: (row["load_id"], row["line_no"])),

@@ -141,7 +141,7 @@ class Driver(postgresql.Driver):
                 "nothing, the node really lacks that: restore it there."
             )
         if _NODE_AWAY.search(str(error)):
-            return self._unreachable((error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " "))
-        if isinstance(error, errors.InternalError_) and _ROW_REFUSED.search(error.diag.message_primary or str(error)):
-            return IntegrityError(f"The database refused a row: {error.diag.message_primary or error}.")
+            return self._unreachable(postgresql.message_of(error))
+        if isinstance(error, errors.InternalError_) and _ROW_REFUSED.search(message := postgresql.message_of(error)):
+            return IntegrityError(f"The database refused a row: {message}.")
         return super()._translate(error)

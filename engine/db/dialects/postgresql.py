@@ -166,6 +166,11 @@ _BAD_CSV = (
 )
 
 
+def message_of(error: psycopg.Error) -> str:
+    """Return what a server says of an error, as a part of a sentence of ours."""
+    return (error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " ")
+
+
 class Driver:
     """A PostgreSQL database."""
 
@@ -392,7 +397,7 @@ class Driver:
     def _translate(self, error: psycopg.Error) -> DatabaseError:
         if error.sqlstate is None and (isinstance(error, _LOST) or type(error) is psycopg.DatabaseError):
             return self._translate_lost(str(error))
-        message = (error.diag.message_primary or str(error)).strip().rstrip(".").replace("\n", " ")
+        message = message_of(error)
         kind = (error.sqlstate or "")[:2]
         if "query_wait_timeout" in message:
             return UnavailableError(
